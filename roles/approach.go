@@ -1,0 +1,119 @@
+package roles
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Approach is how the controller comes to a host, as far as it is known before
+// the first connection.
+type Approach struct {
+	// Target is the address the host is dialled at; invalid if its name does
+	// not resolve here.
+	Target netip.Addr
+	// Port is the port dialled. Behind a port forwarding the host sees another
+	// one, so it is only what a refusal names.
+	Port uint16
+	// Local is the local address of the route to Target; invalid if there is
+	// no route. It counts only where management.controller is silent.
+	Local netip.Addr
+}
+
+// Proof is the outcome of the offline half of the lock-out proof. With Refused
+// no host of the run may be touched; with Undecided the online half decides
+// before anything changes.
+type Proof struct {
+	State  ProofState
+	Reason string        // for Undecided: why, for a note
+	Err    *LockoutError // for Refused
+}
+
+// ProofState is what the offline proof could find out.
+type ProofState string
+
+const (
+	Admitted  ProofState = "admitted"
+	Refused   ProofState = "refused"
+	Undecided ProofState = "undecided"
+)
+
+// ProveManagement is the offline half of the lock-out proof: whether the
+// management pair admits the controller itself. Addresses of
+// management.controller that a connection to the target can come from are
+// decisive, and every one of them must be admitted; without any, the local
+// address of the route is, unless something between here and the host is likely
+// to rewrite it.
+func (p Policy) ProveManagement(a Approach) Proof {
+	if len(p.Management.Controller) > 0 {
+		return p.proveDeclared(a)
+	}
+	target, local := a.Target.Unmap().WithZone(""), a.Local.Unmap().WithZone("")
+	switch {
+	case !target.IsValid():
+		return undecided("the host's address does not resolve here")
+	case !local.IsValid():
+		return undecided("there is no route to %s from here", target)
+	case target.IsLoopback():
+		return undecided("%s is a forwarding on this machine, the host sees another source", target)
+	case isPrivate(local) && !isPrivate(target):
+		return undecided("%s is a private address and %s is not, the host sees another source", local, target)
+	case p.admitsFrom(local):
+		return Proof{State: Admitted}
+	}
+	return p.refused(local, a)
+}
+
+func (p Policy) proveDeclared(a Approach) Proof {
+	target := a.Target.Unmap()
+	sources := slices.Clone(p.Management.Controller)
+	if target.IsValid() {
+		sources = slices.DeleteFunc(sources, func(s netip.Addr) bool { return s.Is4() != target.Is4() })
+	}
+	if len(sources) == 0 {
+		return undecided("management.controller has no address of the family of %s", target)
+	}
+	var out []netip.Addr
+	for _, s := range sources {
+		if !p.admitsFrom(s) {
+			out = append(out, s)
+		}
+	}
+	switch {
+	case len(out) == 0:
+		return Proof{State: Admitted}
+	case !target.IsValid() && len(out) < len(sources):
+		return undecided("the host's address does not resolve here, and %s of management.controller is not admitted", out[0])
+	}
+	return p.refused(out[0], a)
+}
+
+// admitsFrom reports whether the pair has the source, on whichever port sshd
+// listens.
+func (p Policy) admitsFrom(source netip.Addr) bool {
+	return len(p.Management.Ports) > 0 && p.Management.admits(source, p.Management.Ports[0])
+}
+
+func (p Policy) refused(source netip.Addr, a Approach) Proof {
+	port := a.Port
+	if len(p.Management.Ports) > 0 && !slices.Contains(p.Management.Ports, port) {
+		port = p.Management.Ports[0]
+	}
+	return Proof{State: Refused, Err: &LockoutError{From: source, Port: port}}
+}
+
+func undecided(format string, args ...any) Proof {
+	return Proof{State: Undecided, Reason: fmt.Sprintf(format, args...)}
+}
+
+// isPrivate reports whether an address is not routed on the internet, so that
+// one who leaves its network with it is rewritten (RFC 1918, RFC 4193, RFC
+// 6598, link-local).
+func isPrivate(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() || sharedSpace().Contains(a)
+}
+
+// sharedSpace is the range of carrier-grade NAT, RFC 6598.
+func sharedSpace() netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
+}

@@ -1,0 +1,130 @@
+package roles
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"fwpush/inventory"
+)
+
+// builtin is a service that every fleet file knows.
+type builtin struct {
+	name string
+	tcp  uint16 // 0: not on tcp
+	udp  uint16
+}
+
+// builtins are the services compiled in, sorted by name, from the IANA Service
+// Name and Transport Protocol Port Number Registry. /etc/services is never
+// asked, neither here nor on a host: the two may differ. `ping` and `all` are
+// not in the list because they are not ports.
+var builtins = [...]builtin{
+	{"amqp", 5672, 0},
+	{"amqps", 5671, 0},
+	{"bgp", 179, 0},
+	{"dns", 53, 53},
+	{"dns-over-tls", 853, 0},
+	{"ftp", 21, 0},
+	{"git", 9418, 0},
+	{"http", 80, 0},
+	{"https", 443, 0},
+	{"imap", 143, 0},
+	{"imaps", 993, 0},
+	{"ipp", 631, 0},
+	{"ipsec-nat-t", 0, 4500},
+	{"ircs", 6697, 0},
+	{"isakmp", 0, 500},
+	{"iscsi", 3260, 0},
+	{"kerberos", 88, 88},
+	{"ldap", 389, 0},
+	{"ldaps", 636, 0},
+	{"mdns", 0, 5353},
+	{"memcached", 11211, 0},
+	{"mongodb", 27017, 0},
+	{"mqtt", 1883, 0},
+	{"mqtts", 8883, 0},
+	{"mysql", 3306, 0},
+	{"nfs", 2049, 0},
+	{"ntp", 0, 123},
+	{"openvpn", 1194, 1194},
+	{"pop3", 110, 0},
+	{"pop3s", 995, 0},
+	{"postgres", 5432, 0},
+	{"puppet", 8140, 0},
+	{"radius", 0, 1812},
+	{"radius-acct", 0, 1813},
+	{"rdp", 3389, 3389},
+	{"redis", 6379, 0},
+	{"rpcbind", 111, 111},
+	{"rsync", 873, 0},
+	{"sip", 5060, 5060},
+	{"sips", 5061, 0},
+	{"smb", 445, 0},
+	{"smtp", 25, 0},
+	{"snmp", 0, 161},
+	{"snmptrap", 0, 162},
+	{"ssh", 22, 0},
+	{"stun", 3478, 3478},
+	{"submission", 587, 0},
+	{"submissions", 465, 0},
+	{"syslog", 0, 514},
+	{"syslog-tls", 6514, 0},
+	{"telnet", 23, 0},
+	{"tftp", 0, 69},
+	{"vnc", 5900, 0},
+	{"whois", 43, 0},
+	{"xmpp-client", 5222, 0},
+	{"xmpp-server", 5269, 0},
+	{"zabbix-agent", 10050, 0},
+	{"zabbix-trapper", 10051, 0},
+}
+
+// The two built-in services that are not ports.
+const (
+	servicePing = "ping"
+	serviceAll  = "all"
+)
+
+// builtinPorts returns the ports of a built-in service.
+func builtinPorts(name string) ([]inventory.PortRange, bool) {
+	i := sort.Search(len(builtins), func(i int) bool { return builtins[i].name >= name })
+	if i == len(builtins) || builtins[i].name != name {
+		return nil, false
+	}
+	var ports []inventory.PortRange
+	if p := builtins[i].tcp; p != 0 {
+		ports = append(ports, inventory.PortRange{Proto: "tcp", From: p, To: p})
+	}
+	if p := builtins[i].udp; p != 0 {
+		ports = append(ports, inventory.PortRange{Proto: "udp", From: p, To: p})
+	}
+	return ports, true
+}
+
+// isBuiltin reports whether a fleet file must not define the service.
+func isBuiltin(name string) bool {
+	_, ok := builtinPorts(name)
+	return ok || name == servicePing || name == serviceAll
+}
+
+// mergePorts sorts ranges by protocol and port and joins those that overlap or
+// touch.
+func mergePorts(list []inventory.PortRange) []inventory.PortRange {
+	list = slices.Clone(list)
+	slices.SortFunc(list, comparePorts)
+	var out []inventory.PortRange
+	for _, r := range list {
+		// In int, because 65535+1 does not fit the type.
+		if n := len(out); n > 0 && out[n-1].Proto == r.Proto && int(r.From) <= int(out[n-1].To)+1 {
+			out[n-1].To = max(out[n-1].To, r.To)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func comparePorts(a, b inventory.PortRange) int {
+	return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+}
