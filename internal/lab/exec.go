@@ -1,0 +1,63 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Command prepares a command that runs as root in all namespaces and the root directory of the
+// host, with a clean environment. It does not pass through the host's network or sshd.
+func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
+	b, err := h.current()
+	if err != nil {
+		cmd := exec.CommandContext(ctx, "nsenter")
+		cmd.Err = err
+		return cmd
+	}
+	args := append([]string{"-t", strconv.Itoa(b.pid), "-a", "-r", "-w", "--"}, argv...)
+	cmd := exec.CommandContext(ctx, "nsenter", args...)
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
+	// A command that leaves a daemon behind would otherwise keep Wait waiting for its output.
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+// Exec runs a command on the host like Command and returns what it wrote. The error of a command
+// that fails names the host and the command and has its stderr.
+func (h *Host) Exec(ctx context.Context, stdin string, argv ...string) (stdout, stderr string, err error) {
+	cmd := h.Command(ctx, argv...)
+	var out, msg bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &msg
+	if err = cmd.Run(); err != nil {
+		err = fmt.Errorf("lab: %s: %s: %w: %s", h.name, strings.Join(argv, " "), err, strings.TrimSpace(msg.String()))
+	}
+	return out.String(), msg.String(), err
+}
+
+// ReadFile reads a file of the host, with links resolved as the host resolves them.
+func (h *Host) ReadFile(ctx context.Context, path string) (string, error) {
+	text, _, err := h.Exec(ctx, "", "cat", "--", path)
+	return text, err
+}
+
+// WriteFile writes a file of the host. A new one gets mode 0644.
+func (h *Host) WriteFile(ctx context.Context, path, text string) error {
+	_, _, err := h.Exec(ctx, text, "sh", "-c", `umask 022; exec cat >"$1"`, "sh", path)
+	return err
+}
+
+// Kill sends a signal to a daemon that the host started: "atd" or "sshd".
+func (h *Host) Kill(ctx context.Context, sig syscall.Signal, name string) error {
+	pid, err := h.ReadFile(ctx, "/run/"+name+".pid")
+	if err != nil {
+		return err
+	}
+	_, _, err = h.Exec(ctx, "", "kill", "-"+strconv.Itoa(int(sig)), strings.TrimSpace(pid))
+	return err
+}
