@@ -1,0 +1,175 @@
+package source
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var positions = cmpopts.IgnoreUnexported(Span{})
+
+func TestFaults(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text   string
+		faults []Fault
+		left   []string // keys left at the top
+	}{
+		"table twice": {
+			"[a]\nx = 1\n[b]\n\n[a]\ny = 2\n[c]\n",
+			[]Fault{{Span: Span{Line: 5, Col: 2, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 2, Width: 1}}},
+			[]string{"a", "b", "c"},
+		},
+		"key twice, each again": {
+			"[t.u]\nx = 1\nx = \"\"\"\n1\"\"\"\nx = [\n1]\ny = 1\n",
+			[]Fault{
+				{Span: Span{Line: 3, Col: 1, Width: 1}, Path: []string{"t", "u", "x"}, First: Span{Line: 2, Col: 1, Width: 1}},
+				{Span: Span{Line: 5, Col: 1, Width: 1}, Path: []string{"t", "u", "x"}, First: Span{Line: 2, Col: 1, Width: 1}},
+			},
+			[]string{"t"},
+		},
+		"key twice in an inline table": {
+			"t = { x = 1, x = 2, y = 3, x = 4 }\n",
+			[]Fault{
+				{Span: Span{Line: 1, Col: 14, Width: 1}, Path: []string{"t", "x"}, First: Span{Line: 1, Col: 7, Width: 1}},
+				{Span: Span{Line: 1, Col: 28, Width: 1}, Path: []string{"t", "x"}, First: Span{Line: 1, Col: 7, Width: 1}},
+			},
+			[]string{"t"},
+		},
+		"key over a table the parser would lose it in": {
+			"a.b = 1\na = 2\n",
+			[]Fault{{Span: Span{Line: 2, Col: 1, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}}},
+			[]string{"a"},
+		},
+		"syntax error, and what stands before it": {
+			"a = 1\na = 2\nb = dorp\na = 3\n",
+			[]Fault{
+				{Span: Span{Line: 2, Col: 1, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}},
+				{Span: Span{Line: 3, Col: 5, Width: 4}, Msg: `expected value but found "dorp" instead`},
+			},
+			nil,
+		},
+		"columns are characters": {
+			"# c\r\n\"üü\" = x\r\n",
+			[]Fault{{Span: Span{Line: 2, Col: 8, Width: 1}, Msg: `expected value but found "x" instead`}},
+			nil,
+		},
+		"secret in a syntax error": {
+			"password = hunter2\n",
+			[]Fault{{Span: Span{Line: 1, Col: 12, Width: 6}, Msg: "syntax error"}},
+			nil,
+		},
+		"TOML 1.1": {
+			"a = {b = 1,\n c = 2}\nd = { e = 1, }\nf = \"\\x41\\e\"\n",
+			[]Fault{
+				{Span: Span{Line: 1, Col: 5, Width: 1}, Msg: "an inline table stands on one line and has no comma after its last key"},
+				{Span: Span{Line: 3, Col: 5, Width: 1}, Msg: "an inline table stands on one line and has no comma after its last key"},
+				{Span: Span{Line: 4, Col: 6, Width: 2}, Msg: `\x is not an escape of TOML 1.0`},
+				{Span: Span{Line: 4, Col: 10, Width: 2}, Msg: `\e is not an escape of TOML 1.0`},
+			},
+			[]string{"a", "d", "f"},
+		},
+		"unterminated": {
+			"a = [1,\n2\n",
+			[]Fault{{Span: Span{Line: 2, Col: 2, Width: 1}, Msg: "expected a comma (',') or array terminator (']'), but got end of file"}},
+			nil,
+		},
+		"brackets": {
+			"a = " + strings.Repeat("[", 1<<20),
+			[]Fault{{Span: Span{Line: 1, Col: 37, Width: 1}, Msg: "nested too deep"}},
+			nil,
+		},
+		"dots": {
+			"[" + strings.Repeat("a.", 1<<20) + "a]",
+			[]Fault{{Span: Span{Line: 1, Col: 2, Width: 1}, Msg: "nested too deep"}},
+			nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, faults := Read(tt.text)
+			if diff := cmp.Diff(tt.faults, faults, positions); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+			var left []string
+			if doc.Root != nil {
+				for _, k := range doc.Root.Kids {
+					left = append(left, k.Name)
+				}
+			}
+			if diff := cmp.Diff(tt.left, left); diff != "" {
+				t.Errorf("keys left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLineHidesSecrets(t *testing.T) {
+	doc, _ := Read("a = 1\r\nssh = { Sudo_Password = \"hünter2\", port = 22 }\n[hosts.tokens]\n\"API-token\"='x'\n")
+	for line, want := range map[int]string{
+		0: "", 1: "a = 1",
+		2: "ssh = { Sudo_Password = **********************",
+		3: "[hosts.tokens]", 4: "\"API-token\"=***", 5: "", 6: "",
+	} {
+		if got := doc.Line(line); got != want {
+			t.Errorf("line %d is %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestChar(t *testing.T) {
+	text := `a = "ü\u0041\t\"x"` + "\nb = 'q\"'\nc = \"\"\"x\ny\"\"\"\n"
+	doc, _ := Read(text)
+	for _, tt := range []struct {
+		key  string
+		i    int
+		want Span
+	}{
+		{"a", 0, Span{Line: 1, Col: 6, Width: 1}},
+		{"a", 2, Span{Line: 1, Col: 7, Width: 6}},
+		{"a", 3, Span{Line: 1, Col: 13, Width: 2}},
+		{"a", 4, Span{Line: 1, Col: 15, Width: 2}},
+		{"a", 5, Span{Line: 1, Col: 17, Width: 1}},
+		{"b", 1, Span{Line: 2, Col: 7, Width: 1}},
+		{"c", 1, Span{Line: 3, Col: 5, Width: 4}},
+	} {
+		if diff := cmp.Diff(tt.want, doc.Char(doc.Root.Kid(tt.key), tt.i), positions); diff != "" {
+			t.Errorf("byte %d of %s (-want +got):\n%s", tt.i, tt.key, diff)
+		}
+	}
+}
+
+// Nothing that fits into a file may take time that grows faster than the file.
+func TestLargeTextsAreReadInTime(t *testing.T) {
+	const size = 1 << 20
+	fill := func(unit func(i int) string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < size; i++ {
+			b.WriteString(unit(i))
+		}
+		return b.String()
+	}
+	num := func(i int) string { return strings.Repeat("x", 1+i%3) + "_" + string(rune('a'+i%26)) + strconv.Itoa(i) }
+	for name, text := range map[string]string{
+		"keys":            fill(func(i int) string { return num(i) + "=1\n" }),
+		"one line":        "a={" + fill(func(i int) string { return num(i) + "=1," }) + "z=1}",
+		"quoted keys":     "a={" + fill(func(i int) string { return `"\x41` + num(i) + `"=1,` }) + "z=1}",
+		"duplicates":      fill(func(int) string { return "a=1\n" }),
+		"tables twice":    fill(func(int) string { return "[a]\n" }),
+		"array of tables": fill(func(int) string { return "[[a]]\n" }),
+		"array":           "a=[" + fill(func(int) string { return "1,\n" }) + "]",
+		"string":          `a="` + fill(func(int) string { return `\u00fc` }) + `"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			Read(text)
+			if d := time.Since(start); d > 10*time.Second {
+				t.Errorf("took %s", d)
+			} else {
+				t.Log(d)
+			}
+		})
+	}
+}

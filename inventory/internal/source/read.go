@@ -1,0 +1,136 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Doc is a text that was read. Root is nil if the text is not TOML.
+type Doc struct {
+	Root *Node
+
+	text   string
+	starts []int // byte offset of each line
+}
+
+// Fault is something wrong with the text as TOML.
+type Fault struct {
+	Span
+	Msg string // lower case, no full stop; "" for a duplicate
+
+	// Path and First are set for a key or table that was defined before: what
+	// it is, and where it was defined first.
+	Path  []string
+	First Span
+}
+
+// Read parses TOML 1.0. A later definition of the same key or table is a fault
+// and is left out of the tree, so that the rest can still be checked; any other
+// fault of syntax ends the reading. The text must be valid UTF-8; a byte order
+// mark is skipped.
+func Read(text string) (*Doc, []Fault) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	doc := &Doc{text: text, starts: []int{0}}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			doc.starts = append(doc.starts, i+1)
+		}
+	}
+	s := newScanner(text)
+	whole := s.document()
+	if s.tooDeep {
+		return doc, s.faults
+	}
+	values, err := decode(s.blanked())
+	switch {
+	case err != nil:
+		// The scanner forgives what the parser does not: what it found behind
+		// the mistake may be an echo of it.
+		fault := doc.syntaxFault(err)
+		var before []Fault
+		for _, f := range s.faults {
+			if f.off < fault.off {
+				before = append(before, f)
+			}
+		}
+		return doc, append(before, fault)
+	case !whole || !s.root.bind(values):
+		// No text is known for which this happens. If there is one, refusing
+		// it is right: a key without a place would be a key nobody checks.
+		return doc, append(s.faults, Fault{Span: s.span(s.pos, s.pos), Msg: "cannot make sense of the file from here on"})
+	}
+	doc.Root = s.root
+	return doc, s.faults
+}
+
+// decode runs the parser. It panics on nothing known, but it is not ours, and a
+// fleet file must not be able to end the program.
+func decode(text string) (values map[string]any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the file cannot be parsed: %v", r)
+		}
+	}()
+	_, err = toml.Decode(text, &values)
+	if values == nil {
+		values = map[string]any{}
+	}
+	return values, err
+}
+
+func (d *Doc) syntaxFault(err error) Fault {
+	msg, off, width := err.Error(), 0, 1
+	var pe toml.ParseError
+	if errors.As(err, &pe) {
+		msg = strings.TrimSuffix(pe.Message, ".")
+		off = min(max(pe.Position.Start, 0), len(d.text))
+		width = max(pe.Position.Len, 1)
+	}
+	if first, n := utf8.DecodeRuneInString(msg); n > 0 {
+		msg = string(unicode.ToLower(first)) + msg[n:]
+	}
+	s := newScanner(d.text)
+	span := s.span(off, min(off+width, len(d.text)))
+	if secret.MatchString(d.raw(span.Line)) {
+		msg = "syntax error" // the parser's words may repeat the value
+	}
+	return Fault{Span: span, Msg: msg}
+}
+
+// Line returns a line of the text without its end, "" if there is none. What is
+// assigned to a key that names a secret is replaced by asterisks: lines are
+// printed, and people write passwords where they do not belong.
+func (d *Doc) Line(n int) string {
+	line := d.raw(n)
+	loc := secret.FindStringIndex(line)
+	if loc == nil {
+		return line
+	}
+	return line[:loc[1]] + strings.Repeat("*", utf8.RuneCountInString(line[loc[1]:]))
+}
+
+func (d *Doc) raw(n int) string {
+	if n < 1 || n > len(d.starts) {
+		return ""
+	}
+	line := d.text[d.starts[n-1]:]
+	if end := strings.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end]
+	}
+	return strings.TrimSuffix(line, "\r")
+}
+
+// SecretKey reports whether a key is named like something that must not be
+// written into a file which many people read.
+func SecretKey(name string) bool { return secretName.MatchString(name) }
+
+var (
+	secretName = regexp.MustCompile(`(?i)passw(or)?d|passphrase|secret|private_?key|token`)
+	secret     = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|private_?key|token)[a-z0-9_-]*["']?[ \t]*=[ \t]*`)
+)
