@@ -1,0 +1,328 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"fwpush/transport"
+)
+
+// Pending is a host that runs a candidate and will take it back by itself.
+type Pending struct {
+	tx     string
+	nonce  string
+	seal   string // "" while the host's answer to apply is not known
+	become string
+	target transport.Target
+	first  *listener // Begin's connection, "" once it is lost
+	result Result    // outcome pending, until something better is known
+}
+
+// Deadline is when the host reverts, on the controller's clock: no earlier than
+// this.
+func (p *Pending) Deadline() time.Time { return p.result.Deadline }
+
+// listener is the first connection after the new rules are in force. It proves
+// nothing any more, but the host may still hear through it.
+type listener struct {
+	conn     *transport.Conn
+	dialogue *dialogue
+}
+
+// Begin stages the candidate, has two timers proved on the host, and applies
+// it: one execution on conn. A nil Pending means that nothing of the candidate
+// runs, and the Result says why; conn is then free to be closed. Otherwise conn
+// belongs to the Pending.
+func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
+	d, err := start(ctx, conn, c.Become, beginProgram())
+	if err != nil {
+		return nil, beginTrouble(StageInspect, err)
+	}
+	b := &beginning{Candidate: c, conn: conn, d: d}
+	p, r := b.run(ctx)
+	if p == nil {
+		d.close()
+	}
+	if b.facts != nil && r.Facts == nil {
+		r.Facts = b.facts
+	}
+	return p, r
+}
+
+// beginning is one Begin under way.
+type beginning struct {
+	Candidate
+	conn  *transport.Conn
+	d     *dialogue
+	facts *Facts
+
+	tx, nonce string
+}
+
+func (b *beginning) run(ctx context.Context) (*Pending, Result) {
+	if r, ok := b.inspect(ctx); !ok {
+		return nil, r
+	}
+	switch v := b.Judge(*b.facts); v.Act {
+	case Go:
+	case Unchanged:
+		b.d.say(ctx, "stop")
+		return nil, Result{Outcome: OutcomeUnchanged}
+	default:
+		b.d.say(ctx, "stop")
+		if v.Stage == "" {
+			v.Stage = StageInspect
+		}
+		return nil, failed(v.Stage, v.Err, v.Hint)
+	}
+	stopAt("stage")
+	if r, ok := b.stage(ctx); !ok {
+		return nil, r
+	}
+	if b.Gate != nil {
+		if err := b.hold(ctx); err != nil {
+			b.d.say(ctx, "stop")
+			b.d.hear(ctx, wordTime)
+			return nil, failed(StageStage, err, "nothing was applied")
+		}
+	}
+	stopAt("arm")
+	return b.apply(ctx)
+}
+
+// inspect hears the facts, after whatever an earlier run left was finished.
+func (b *beginning) inspect(ctx context.Context) (Result, bool) {
+	f, err := b.d.facts(ctx)
+	b.facts = &f
+	if errors.Is(err, errStuck) {
+		if !b.AcceptStuckRevert {
+			return Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: err,
+				Hint: "mend what nft complains about, or take the running rules as they are with --accept-risk stuck-revert"}, false
+		}
+		if err = b.d.say(ctx, "accept"); err == nil {
+			f, err = b.d.facts(ctx)
+		}
+	}
+	switch {
+	case errors.Is(err, errHeld):
+		return Result{Outcome: OutcomeLocked, Stage: StageInspect, Holder: f.Pending,
+			Err: heldBy(*f.Pending), Hint: "wait, or look at it with fwpush status"}, false
+	case err != nil:
+		return beginTrouble(StageInspect, err), false
+	}
+	return f.usable()
+}
+
+// heldBy names the holder and until when, on the controller's clock.
+func heldBy(h Holder) error {
+	return fmt.Errorf("locked by run %s of %s (%s) until %s", h.Run, h.Who, h.State,
+		time.Now().Add(h.Left).UTC().Format(time.RFC3339))
+}
+
+// usable says whether fwpush can work with such a host at all.
+func (f Facts) usable() (Result, bool) {
+	fail := func(text, hint string) (Result, bool) {
+		return failed(StageInspect, errors.New(text), hint), false
+	}
+	switch {
+	case f.Protocol != protocol:
+		return fail(fmt.Sprintf("the host speaks protocol %d, this fwpush %d", f.Protocol, protocol), "use the same version of fwpush everywhere")
+	case f.UID != 0:
+		return fail(fmt.Sprintf("logged in with uid %d: only root may change the firewall", f.UID),
+			`log in as root, or set ssh = { become = "sudo" } and allow it without a password`)
+	case f.NFT == "none":
+		return fail("nft was not found on the host", "apt install nftables")
+	case f.NFTError != "":
+		return fail("nft cannot list table inet fwpush: "+lastLine(f.NFTError), "run nft list table inet fwpush on the host")
+	case f.Owner != nil && f.Owner.Protocol != protocol:
+		return fail(fmt.Sprintf("what is stored on the host has protocol %d, this fwpush %d", f.Owner.Protocol, protocol), "upgrade fwpush")
+	}
+	return Result{}, true
+}
+
+// stage sends the candidate and waits until the host has checked it.
+func (b *beginning) stage(ctx context.Context) (Result, bool) {
+	payload, err := b.payload()
+	if err != nil {
+		return failed(StageStage, err, ""), false
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- b.d.send(ctx, payload) }()
+	for {
+		word, rest, err := b.d.hear(ctx, stageTime+b.Window/2)
+		if err != nil {
+			if serr := <-sent; serr != nil && errors.Is(err, errSilent) {
+				err = serr
+			}
+			return beginTrouble(StageStage, err), false
+		}
+		switch word {
+		case "checked":
+			return Result{}, true
+		case "held":
+			h, err := parseHolder(rest)
+			if err != nil {
+				return failed(StageStage, err, ""), false
+			}
+			return Result{Outcome: OutcomeLocked, Stage: StageStage, Holder: &h,
+				Err: heldBy(h), Hint: "wait, or look at it with fwpush status"}, false
+		case "dropped", "refused":
+			e := refusal(rest)
+			return failed(e.stage, e, ""), false
+		}
+	}
+}
+
+// payload is the go line, who it is for, and the files.
+func (b *beginning) payload() (string, error) {
+	var err error
+	if b.tx, err = secret(); err != nil {
+		return "", err
+	}
+	if b.nonce, err = secret(); err != nil {
+		return "", err
+	}
+	owner, err := b.Stamp.owner(*b.facts)
+	if err != nil {
+		return "", err
+	}
+	mode, kept := "replace", ""
+	if b.Remove {
+		mode = "remove"
+	} else {
+		kept = keptForm(b.Rules, *b.facts)
+	}
+	revert := revertProgram()
+	var s strings.Builder
+	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
+		len(b.Rules.Text), len(kept), len(revert))
+	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
+	s.WriteString(b.Rules.Text + kept + revert)
+	fmt.Fprintf(&s, "end %s\n", b.tx)
+	return s.String(), nil
+}
+
+// hold keeps the host waiting until the gate opens.
+func (b *beginning) hold(ctx context.Context) error {
+	opened := make(chan error, 1)
+	go func() { opened <- b.Gate(ctx) }()
+	beat := time.NewTicker(20 * time.Second) // the host waits 60 s for a word
+	defer beat.Stop()
+	for {
+		select {
+		case err := <-opened:
+			return err
+		case <-beat.C:
+			if err := b.d.say(ctx, "hold"); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// apply sends the word and hears how it went. From here on a host that falls
+// silent is not one where nothing happened: it is Pending, and Confirm finds
+// out.
+func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
+	if err := b.d.say(ctx, "apply"); err != nil {
+		return nil, beginTrouble(StageArm, err)
+	}
+	p := &Pending{
+		tx: b.tx, nonce: b.nonce, become: b.Become, target: b.conn.Pinned(),
+		first:  &listener{conn: b.conn, dialogue: b.d},
+		result: Result{Outcome: OutcomePending, Facts: b.facts, Deadline: time.Now().Add(b.Window)},
+	}
+	applying := false
+	limit := stageTime
+	for {
+		word, rest, err := b.d.hear(ctx, limit)
+		if err != nil {
+			// The word may have been lost on its way there or the answer on its
+			// way back. Only the host can tell, over another connection.
+			if !errors.Is(err, errSilent) {
+				p.first = nil
+				b.d.close()
+			}
+			if applying {
+				stopAt("applied")
+			}
+			return p, p.result
+		}
+		switch word {
+		case "armed":
+			words := strings.Fields(rest)
+			if len(words) < 3 {
+				return nil, failed(StageArm, fmt.Errorf("the host did not name two timers: %q", clip(rest)), "")
+			}
+			p.result.Timers = words[1:]
+			p.setLeft(words[0])
+			stopAt("apply")
+		case "applying":
+			applying = true
+			// A load takes milliseconds; 100,000 set elements a second. Nothing
+			// heard for longer means that the answer may not come at all.
+			limit = 3*time.Second + time.Duration(len(b.Rules.Text)/20)*time.Microsecond
+		case "applied":
+			words := strings.Fields(rest)
+			if len(words) != 2 {
+				return p, p.result
+			}
+			p.setLeft(words[0])
+			p.seal = words[1]
+			stopAt("applied")
+			return p, p.result
+		case "reverted":
+			return nil, Result{Outcome: OutcomeReverted, Stage: StageApply, Err: errors.New(rest), Facts: b.facts}
+		case "open":
+			return nil, Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: errors.New(rest), Facts: b.facts,
+				Hint: "the old rules could not be loaded and table inet fwpush is gone: the host is open; run fwpush apply again"}
+		case "dropped", "refused":
+			e := refusal(rest)
+			return nil, failed(e.stage, e, "")
+		}
+	}
+}
+
+func (p *Pending) setLeft(seconds string) {
+	if n, err := strconv.Atoi(seconds); err == nil && n >= 0 && n <= 3600 {
+		p.result.Deadline = time.Now().Add(time.Duration(n) * time.Second)
+	}
+}
+
+// beginTrouble turns an error before apply into an outcome: nothing changed.
+func beginTrouble(stage Stage, err error) Result {
+	var lost *transport.LostError
+	var refused *refusedError
+	var remote *RemoteError
+	switch {
+	case errors.As(err, &lost), errors.Is(err, errSilent):
+		if stage == StageInspect {
+			return Result{Outcome: OutcomeUnreachable, Stage: stage, Err: err}
+		}
+		return failed(stage, err, "nothing was applied: the host drops what was staged by itself")
+	case errors.As(err, &refused):
+		return failed(refused.stage, err, "")
+	case errors.As(err, &remote):
+		return failed(stage, err, remote.hint())
+	}
+	return failed(stage, err, "")
+}
+
+// hint explains what sudo and shells print when the program never ran.
+func (e *RemoteError) hint() string {
+	switch text := strings.ToLower(e.Stderr); {
+	case strings.Contains(text, "a password is required"):
+		return "sudo asks for a password: allow this user NOPASSWD, or log in as root"
+	case strings.Contains(text, "must have a tty"):
+		return "sudo wants a terminal (requiretty): take that out of sudoers for this user"
+	case strings.Contains(text, "not in the sudoers"), strings.Contains(text, "not allowed to"):
+		return "sudo does not let this user become root"
+	case strings.Contains(text, "sudo") && strings.Contains(text, "not found"):
+		return "sudo is not installed on the host: log in as root"
+	}
+	return ""
+}

@@ -1,0 +1,143 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"fwpush/transport"
+)
+
+// How long a host may take for a word. A host waits 60 s for one of ours.
+const (
+	factsTime = 30 * time.Second // a listing of 100,000 elements takes about a second
+	stageTime = 60 * time.Second
+	wordTime  = 30 * time.Second
+)
+
+// dialogue is one program running on a host, spoken with line by line.
+type dialogue struct {
+	exec *transport.Exec
+	mark string
+}
+
+// start runs a program on the host. The words become its arguments after the
+// marker; the host's first line follows from the program.
+func start(ctx context.Context, conn *transport.Conn, become, text string, words ...string) (*dialogue, error) {
+	mark, err := secret()
+	if err != nil {
+		return nil, err
+	}
+	exec, err := conn.Start(ctx, command(become, append([]string{mark}, words...)...))
+	if err != nil {
+		return nil, err
+	}
+	d := &dialogue{exec: exec, mark: mark}
+	if err := d.send(ctx, oneLine(text)); err != nil {
+		d.close()
+		return nil, d.broken(ctx, err)
+	}
+	return d, nil
+}
+
+// say sends one word line.
+func (d *dialogue) say(ctx context.Context, words ...string) error {
+	return d.send(ctx, strings.Join(words, " ")+"\n")
+}
+
+func (d *dialogue) send(ctx context.Context, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, stageTime)
+	defer cancel()
+	// A write blocks while the host does not read; closing the exec frees it.
+	stop := context.AfterFunc(ctx, func() { d.exec.Close() })
+	defer stop()
+	if _, err := io.WriteString(d.exec, text); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	}
+	return nil
+}
+
+// hear reads the next word of the host, skipping what is not addressed to us:
+// a login banner, the output of an rc file.
+func (d *dialogue) hear(ctx context.Context, limit time.Duration) (word, rest string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		line, err := d.exec.ReadLine(ctx)
+		if err != nil {
+			return "", "", d.broken(ctx, err)
+		}
+		if said, ok := d.addressed(line); ok {
+			word, rest, _ = strings.Cut(said, " ")
+			return word, rest, nil
+		}
+	}
+}
+
+func (d *dialogue) addressed(line string) (string, bool) {
+	said, ok := strings.CutPrefix(line, d.mark)
+	if !ok {
+		return "", false
+	}
+	return strings.TrimPrefix(said, " "), true
+}
+
+// close ends the execution without waiting for it.
+func (d *dialogue) close() { d.exec.Close() }
+
+// errSilent is a host that did not answer in time.
+var errSilent = errors.New("the host did not answer in time")
+
+// RemoteError is a program that ended before it said what it was asked for.
+type RemoteError struct {
+	Stderr string // what it printed, bounded, not escaped
+	Err    error
+}
+
+func (e *RemoteError) Error() string {
+	if line := lastLine(e.Stderr); line != "" {
+		return "remote shell: " + line
+	}
+	return fmt.Sprintf("remote shell ended without an answer: %v", e.Err)
+}
+
+func (e *RemoteError) Unwrap() error { return e.Err }
+
+// broken explains why a word could not be sent or heard.
+func (d *dialogue) broken(ctx context.Context, err error) error {
+	var lost *transport.LostError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return errSilent
+	case errors.As(err, &lost), errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, io.EOF):
+		// Give the exit status a moment: it says whether the shell was ended.
+		waitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if werr := d.exec.Wait(waitCtx); werr != nil {
+			if errors.As(werr, &lost) {
+				return werr
+			}
+			err = werr
+		}
+	}
+	return &RemoteError{Stderr: d.exec.Stderr(), Err: err}
+}
+
+func lastLine(s string) string {
+	s = strings.TrimRight(s, "\r\n ")
+	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
+		s = s[i+1:]
+	}
+	if len(s) > 300 {
+		s = s[:300]
+	}
+	return s
+}

@@ -1,0 +1,310 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"fwpush/transport"
+)
+
+// Facts is what a host says about itself. Every field is the host's word and
+// no more: it may lie, and facts never widen what a host is given.
+type Facts struct {
+	Protocol   int
+	UID        int
+	Hostname   string
+	BootID     string
+	Connection string        // SSH_CONNECTION as the host's sshd told it
+	Uptime     time.Duration // of the host's clock that timers count on
+	Skew       time.Duration // host's wall clock minus the controller's
+	Tools      []string      // of nft, at, systemd-run, setsid, unshare: those found
+	Systemd    bool
+	NFT        string // "nftables v1.0.6 (Lester Gooch #5)", or "none"
+	Unit       string // ok, differs, disabled, absent, none
+	Owner      *Owner // nil if no fleet ever confirmed anything here
+	LastRevert string // "EPOCH TX" of the last revert that fired
+	Pending    *Holder
+	Generation int               // newest confirmed one, 0 if none
+	Meta       map[string]string // of that generation: tx, run, when, by
+	Running    string            // listing of table inet fwpush, "" if there is none
+	NFTError   string            // why nft could not list
+	Boot       string            // boot file, "" if there is none
+	Rules      string            // stored confirmed text
+	Canon      string            // the host's own listing of it, by the nft that runs now
+	CanonKnown bool              // false: that listing cannot be had, drift is unknown
+	Chains     string            // every chain of every table, as nft lists them
+}
+
+// Owner is the stamp of the fleet that a host belongs to.
+type Owner struct {
+	Protocol int
+	Fleet    string
+	Host     string
+	ID       string
+}
+
+// Holder is a transaction that is not finished.
+type Holder struct {
+	TX    string
+	State string // staged, armed, applied, confirming, reverting
+	Run   string
+	Who   string
+	Left  time.Duration // until it reverts by itself
+	Open  bool          // its revert failed: the host has no rules of ours
+}
+
+// Drifted says whether the running rules differ from the confirmed ones; known
+// is false where that cannot be told.
+func (f Facts) Drifted() (drifted, known bool) {
+	if f.Generation == 0 || !f.CanonKnown {
+		return false, false
+	}
+	return f.Running != f.Canon, true
+}
+
+// Runs says whether the host runs exactly this text, in all four ways: running
+// rules, stored confirmed rules, boot file, boot unit.
+func (f Facts) Runs(text string) bool {
+	drifted, known := f.Drifted()
+	return known && !drifted && f.Rules == text && f.Boot == text && f.BootReady()
+}
+
+// Absent says whether nothing of ours is on the host.
+func (f Facts) Absent() bool {
+	return f.Running == "" && f.NFTError == "" && f.Owner == nil && f.Boot == "" && f.Generation == 0 &&
+		(f.Unit == "absent" || f.Unit == "none")
+}
+
+// BootReady says whether the boot unit would load the boot file, as far as the
+// host has an init system that fwpush knows.
+func (f Facts) BootReady() bool { return f.Unit == "ok" || f.Unit == "none" }
+
+// errTold are the ways a host ends the telling of facts early.
+var (
+	errHeld  = errors.New("held by another run")
+	errStuck = errors.New("an earlier revert cannot be finished")
+)
+
+// refusedError is a refusal the host explained: "STAGE text".
+type refusedError struct {
+	stage Stage
+	text  string
+}
+
+func (e *refusedError) Error() string { return e.text }
+
+func refusal(rest string) *refusedError {
+	word, text, _ := strings.Cut(rest, " ")
+	e := &refusedError{stage: StageInspect, text: text}
+	switch word {
+	case "stage", "check", "claim":
+		e.stage = StageStage
+	case "arm":
+		e.stage = StageArm
+	case "stop":
+		e.stage = StageStage
+	case "fresh", "commit", "extend":
+		e.stage = StageConfirm
+	case "persist":
+		e.stage = StagePersist
+	case "state", "protocol":
+		e.stage = StageInspect
+	default:
+		e.text = rest
+	}
+	return e
+}
+
+// facts reads what a host tells until it asks for a word.
+func (d *dialogue) facts(ctx context.Context) (Facts, error) {
+	ctx, cancel := context.WithTimeout(ctx, factsTime)
+	defer cancel()
+	var f Facts
+	var raw strings.Builder
+	section := ""
+	endSection := func() {
+		text := raw.String()
+		raw.Reset()
+		f.take(section, text)
+		section = ""
+	}
+	told := false // the marker was seen: what came before is a banner
+	for {
+		line, err := d.exec.ReadLine(ctx)
+		if err != nil {
+			return f, d.broken(ctx, err)
+		}
+		said, ours := d.addressed(line)
+		if !ours {
+			if section != "" {
+				raw.WriteString(line)
+				raw.WriteByte('\n')
+			}
+			continue
+		}
+		if section != "" {
+			endSection()
+		}
+		word, rest, _ := strings.Cut(said, " ")
+		switch word {
+		case "section":
+			section = rest
+		case "held":
+			h, err := parseHolder(rest)
+			if err != nil {
+				return f, err
+			}
+			f.Pending = &h
+			return f, errHeld
+		case "stuck":
+			return f, fmt.Errorf("%w: %s", errStuck, rest)
+		case "refused":
+			return f, refusal(rest)
+		case "ask":
+			if !told {
+				return f, errors.New("the host asked before it told anything")
+			}
+			return f, nil
+		default:
+			told = true
+			if err := f.learn(word, rest); err != nil {
+				return f, err
+			}
+		}
+	}
+}
+
+func (f *Facts) learn(key, value string) error {
+	var err error
+	number := func() (n int) {
+		if n, err = strconv.Atoi(value); err != nil {
+			err = fmt.Errorf("the host said %q for %s: not a number", clip(value), key)
+		}
+		return n
+	}
+	switch key {
+	case "proto":
+		f.Protocol = number()
+	case "uid":
+		f.UID = number()
+	case "host":
+		f.Hostname = value
+	case "bootid":
+		f.BootID = value
+	case "connection":
+		f.Connection = value
+	case "uptime":
+		f.Uptime = time.Duration(number()) * time.Second
+	case "clock":
+		f.Skew = time.Unix(int64(number()), 0).Sub(time.Now()).Round(time.Second)
+	case "tools":
+		f.Tools = strings.Fields(value)
+	case "systemd":
+		f.Systemd = value == "yes"
+	case "nft":
+		f.NFT = value
+	case "unit":
+		f.Unit = value
+	case "owner":
+		f.Owner, err = parseOwner(value)
+	case "lastrevert":
+		f.LastRevert = value
+	case "generation":
+		f.Generation = number()
+	case "pending":
+		var h Holder
+		h, err = parseHolder(value)
+		f.Pending = &h
+	case "rules":
+		f.Rules = f.Boot // "same"
+	case "canon":
+		if value == "same" {
+			f.Canon, f.CanonKnown = f.Running, true
+		}
+	}
+	return err // a key of a later version is no reason to stop
+}
+
+func (f *Facts) take(section, text string) {
+	switch section {
+	case "running":
+		f.Running = text
+	case "nfterror":
+		f.NFTError = text
+	case "boot":
+		f.Boot = text
+	case "rules":
+		f.Rules = text
+	case "canon":
+		f.Canon, f.CanonKnown = text, true
+	case "chains":
+		f.Chains = text
+	case "meta":
+		f.Meta = make(map[string]string)
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			f.Meta[key] = value
+		}
+	}
+}
+
+func parseOwner(s string) (*Owner, error) {
+	words := strings.Fields(s)
+	if len(words) != 4 {
+		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil {
+		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
+	}
+	return &Owner{Protocol: n, Fleet: words[1], Host: words[2], ID: words[3]}, nil
+}
+
+// parseHolder reads "TX STATE LEFT RUN OPEN WHO...".
+func parseHolder(s string) (Holder, error) {
+	words := strings.SplitN(s, " ", 6)
+	if len(words) != 6 || !isHex(words[0], 32) {
+		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
+	}
+	left, err := strconv.Atoi(words[2])
+	if err != nil || left < 0 || left > 24*3600 {
+		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
+	}
+	return Holder{
+		TX: words[0], State: words[1], Left: time.Duration(left) * time.Second,
+		Run: words[3], Open: words[4] == "yes", Who: words[5],
+	}, nil
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "..."
+	}
+	return s
+}
+
+// Inspect asks a host for its facts and changes nothing on it: the program
+// holds no code that could.
+func Inspect(ctx context.Context, conn *transport.Conn, become string) (Facts, Result) {
+	d, err := start(ctx, conn, become, inspectProgram())
+	if err != nil {
+		return Facts{}, beginTrouble(StageInspect, err)
+	}
+	defer d.close()
+	f, err := d.facts(ctx)
+	if err != nil {
+		return f, beginTrouble(StageInspect, err)
+	}
+	if r, ok := f.usable(); !ok {
+		return f, r
+	}
+	return f, Result{Facts: &f}
+}

@@ -1,0 +1,65 @@
+package commit
+
+import (
+	"embed"
+	"strings"
+)
+
+//go:embed scripts/*.sh
+var scripts embed.FS
+
+// protocol is the version of the dialogue and of what is kept on a host.
+const protocol = 1
+
+// program joins script files, in order, with the line that starts them.
+func program(start string, parts ...string) string {
+	var b strings.Builder
+	for _, part := range parts {
+		text, err := scripts.ReadFile("scripts/" + part + ".sh")
+		if err != nil {
+			// The files are part of this binary: a missing one is a typo here,
+			// and every test of this package would see it.
+			return "exit 70\n"
+		}
+		b.Write(text)
+	}
+	b.WriteString(start)
+	return b.String()
+}
+
+func beginProgram() string {
+	return program("MARK=$2 CONNECTION=$1\nbegin\n", "base", "facts", "unit", "dialogue", "timer", "arm", "begin")
+}
+
+// inspectProgram contains nothing that could change a host.
+func inspectProgram() string {
+	return program("MARK=$2 CONNECTION=$1\nmyself\nfacts\nsay ask\nexit 0\n", "base", "facts", "unit")
+}
+
+func finishProgram() string {
+	return program("MARK=$2 CONNECTION=$1 T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "arm", "finish")
+}
+
+// revertProgram stays on the host and is what the timers run.
+func revertProgram() string { return program("", "base", "timer", "revert") }
+
+// oneLine wraps a program so that it travels as the first line of standard
+// input. A shell that meets only part of it, because a login script read some
+// of its input, finds a syntax error or an open quote and runs none of it; and
+// the rest of the input stays for the dialogue. The text is data for printf
+// and eval: no part of it is put together here.
+func oneLine(text string) string {
+	esc := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `'`, `\047`).Replace(text)
+	return `eval "$(printf %b '` + esc + `')"` + "\n"
+}
+
+// command is what the login shell is asked to run: plain words that every
+// shell takes. sshd's SSH_CONNECTION is an argument because sudo drops it from
+// the environment. The further words are random hex or fixed.
+func command(become string, words ...string) string {
+	line := `sh -s -- "$SSH_CONNECTION" ` + strings.Join(words, " ")
+	if become == "sudo" {
+		return "sudo -n " + line
+	}
+	return line
+}

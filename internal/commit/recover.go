@@ -1,0 +1,61 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fwpush/transport"
+)
+
+// Resume takes up a transaction that another controller left pending. conn is
+// told the secrets and may therefore not confirm; Confirm dials again.
+func Resume(ctx context.Context, conn *transport.Conn, become string, f Facts) (*Pending, Result) {
+	if f.Pending == nil {
+		return nil, failed(StageInspect, errors.New("nothing is pending on this host"), "")
+	}
+	h := *f.Pending
+	p := &Pending{
+		tx: h.TX, become: become, target: conn.Pinned(),
+		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(h.Left)},
+	}
+	word, rest, err := ask(ctx, conn, become, "tell", h.TX)
+	switch {
+	case err != nil:
+		return nil, beginTrouble(StageInspect, err)
+	case word == "over":
+		return nil, p.over(rest, StageConfirm, errors.New("the host was faster"))
+	case word != "state":
+		return nil, failed(StageInspect, refusal(rest), "")
+	}
+	words := strings.Fields(rest)
+	if len(words) != 4 || words[0] != "applied" || words[3] == "-" {
+		return nil, failed(StageConfirm, fmt.Errorf("the transaction is %s: there is nothing to confirm yet", h.State), "it ends by itself")
+	}
+	p.setLeft(words[1])
+	p.nonce, p.seal = words[2], words[3]
+	return p, p.result
+}
+
+// TakeBack fires the revert of a pending transaction now.
+func TakeBack(ctx context.Context, conn *transport.Conn, become string, f Facts) Result {
+	if f.Pending == nil {
+		return failed(StageInspect, errors.New("nothing is pending on this host"), "")
+	}
+	p := &Pending{tx: f.Pending.TX, result: Result{Facts: &f}}
+	word, rest, err := ask(ctx, conn, become, "revert", p.tx)
+	if err != nil || word != "over" {
+		if err == nil {
+			err = refusal(rest)
+		}
+		return Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: err, Facts: &f,
+			Hint: "it reverts by itself at its deadline: fwpush status"}
+	}
+	r := p.over(rest, StageRevert, nil)
+	if r.Outcome == OutcomeReverted {
+		r.Stage, r.Hint = "", ""
+	}
+	return r
+}

@@ -1,0 +1,196 @@
+# shellcheck shell=sh
+# What every program on the host begins with: a known environment, the state of
+# the one transaction, and who owns it.
+#
+# The state is one file, R/S.TX.STATE.DEADLINE.PID.START, and nothing else.
+# Every step is one rename(2) of that file from a name that never comes back,
+# so two that race for it have exactly one winner, with no lock to lose.
+# DEADLINE is in seconds of /proc/uptime; PID and START (proc(5), field 22) are
+# the process that made the step and owns what comes next.
+
+set -u
+umask 077
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+TZ=UTC0
+export PATH LC_ALL TZ
+cd / || exit 70
+trap '' HUP PIPE
+
+R=/run/fwpush
+B=/var/lib/fwpush
+UNITDIR=/etc/systemd/system
+PROTO=1
+T=none
+D=$R/tx/none
+
+up() {
+	read -r U _ </proc/uptime
+	U=${U%%.*}
+}
+
+# start_of PID: START, or 1 if there is no such process or only its zombie.
+start_of() {
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	# shellcheck disable=SC2086 # split into fields; the name before ")" may hold anything
+	set -- ${stat##*) }
+	[ "$1" != Z ] && [ "$1" != X ] || return 1
+	START=${20}
+}
+
+alive() { start_of "$1" && [ "$START" = "$2" ]; }
+
+# myself: P and Q, this shell's own process and start time.
+myself() {
+	read -r stat </proc/self/stat
+	P=${stat%% *}
+	start_of "$P"
+	Q=$START
+}
+
+# look: the state file, taken apart. 1 if there is none.
+look() {
+	tries=0
+	while [ -d "$R" ] && [ "$tries" -lt 50 ]; do
+		for f in "$R"/S.*; do
+			if [ -e "$f" ]; then
+				NAME=${f##*/}
+				take_apart
+				return
+			fi
+		done
+		tries=$((tries + 1)) # renamed between the listing and the test: look again
+	done
+	NAME='' TX=none ST=none DL=0 OP=0 OQ=0
+	return 1
+}
+
+take_apart() {
+	IFS=.
+	# shellcheck disable=SC2086 # the name is split at its dots on purpose
+	set -- $NAME
+	unset IFS
+	TX=$2 ST=$3 DL=$4 OP=$5 OQ=$6
+}
+
+# turn STATE DEADLINE: one step, made by renaming the file that look found.
+turn() {
+	next=S.$T.$1.$2.$P.$Q
+	[ "$next" != "$NAME" ] || return 0
+	mv -f "$R/$NAME" "$R/$next" 2>/dev/null || return 1
+	NAME=$next TX=$T ST=$1 DL=$2 OP=$P OQ=$Q
+}
+
+note() {
+	up
+	printf '%s %s\n' "$U" "$*" >>"$D/log"
+} 2>/dev/null
+
+# slay PID START: ends that very process and waits until it is gone.
+slay() {
+	[ "$1" != "$P" ] || return 0
+	beats=0
+	while alive "$1" "$2"; do
+		kill -9 "$1" 2>/dev/null
+		beats=$((beats + 1))
+		[ "$beats" -lt 200 ] || sleep 1
+		[ "$beats" -lt 215 ] || return 1
+	done
+}
+
+# fence PID START: ends the owner of an earlier step and every nft it may have
+# left behind, so that a load which hung cannot win over one that came later.
+fence() {
+	slay "$1" "$2"
+	[ -r "$D/loader" ] || return 0
+	while read -r pid start; do slay "$pid" "$start"; done <"$D/loader"
+}
+
+# guard SECONDS SIGNAL PID START: sends the signal when the time is over.
+# G is its process; calm ends it, and its sleep with it.
+guard() {
+	(
+		inherited=${!-}
+		trap '[ "${!-}" = "$inherited" ] || kill "$!"; exit 0' TERM
+		sleep "$1" &
+		wait "$!"
+		! alive "$3" "$4" || kill "-$2" "$3"
+	) </dev/null >/dev/null 2>&1 8>&- &
+	G=$!
+}
+
+calm() {
+	kill "$G" 2>/dev/null
+	wait "$G" 2>/dev/null
+}
+
+# run_nft LIMIT ARGS...: nft under a time limit, its messages in D/err. It
+# writes down its own process and looks at the state once more before it
+# becomes nft: whoever turned the state in between either sees that line and
+# ends it, or was seen and nothing is loaded.
+run_nft() {
+	limit=$1
+	shift
+	(
+		read -r stat </proc/self/stat
+		start_of "${stat%% *}"
+		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader"
+		[ -e "$R/$NAME" ] || exit 99
+		exec nft "$@"
+	) </dev/null >/dev/null 2>"$D/err" 8>&- &
+	loader=$!
+	LOADSTART=0
+	if start_of "$loader"; then LOADSTART=$START; fi
+	guard "$limit" KILL "$loader" "$LOADSTART"
+	wait "$loader"
+	rc=$?
+	calm
+	return "$rc"
+}
+
+# listing: L, the running table without what changes by itself: counters are
+# left out by -s, elements of dynamic and timeout sets here. NFTERR says why
+# nft could not tell; a table that is not there is no error.
+listing() {
+	NFTERR=''
+	if ! L=$(nft -s list table inet fwpush 2>&1 </dev/null); then
+		case $L in
+		*'No such file or directory'*) ;;
+		*) NFTERR=${L:-nft gave no message} ;;
+		esac
+		L=''
+		[ -z "$NFTERR" ]
+		return
+	fi
+	case $L in
+	*dynamic* | *timeout*) L=$(printf '%s\n' "$L" | steady) ;;
+	esac
+}
+
+# steady: drops the elements of sets and maps that change by themselves.
+steady() {
+	awk '
+	/^\t(set|map) .*[{]$/ { inset = 1; moving = 0; n = 0 }
+	!inset { print; next }
+	{ line[++n] = $0 }
+	/^\t\tflags .*(dynamic|timeout)/ || /^\t\ttimeout / { moving = 1 }
+	/^\t[}]$/ {
+		skip = 0
+		for (i = 1; i <= n; i++) {
+			if (moving && line[i] ~ /^\t\telements = /) skip = 1
+			if (!skip) print line[i]
+			if (skip && line[i] ~ /[}]$/) skip = 0
+		}
+		inset = 0
+	}'
+}
+
+# newest: GEN, the number of the newest confirmed generation, 0 if none.
+newest() {
+	GEN=0
+	for g in "$B"/gen/[0-9]*; do
+		g=${g##*/}
+		case $g in *[!0-9]*) continue ;; esac
+		[ "$g" -le "$GEN" ] || GEN=$g
+	done
+}

@@ -1,0 +1,251 @@
+# shellcheck shell=sh
+# Begin: facts, then on the controller's word stage, check, arm, apply. One
+# execution; the rules are in force when it says `applied`, and two timers that
+# have proved themselves take them back unless somebody confirms.
+
+# settle: finishes what an earlier run left, or says who holds the host.
+settle() {
+	while look; do
+		T=$TX
+		D=$R/tx/$T
+		{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
+		if [ "${tboot-$bootid}" != "$bootid" ]; then
+			# Of another boot: its timers and its rules died with it.
+			turn reverted 0
+			record 'reverted (reboot)'
+			return 0
+		fi
+		case $ST in
+		confirmed | reverted) return 0 ;;
+		staged | armed)
+			# A Begin answers within minutes; one of an hour hangs.
+			up
+			! alive "$OP" "$OQ" || [ $((U - OQ / 100)) -gt 3600 ] || held
+			fence "$OP" "$OQ"
+			turn reverted 0 || continue
+			unstage
+			record 'reverted (its owner died before apply)'
+			disarm
+			;;
+		applied)
+			due || held
+			revert due
+			[ $? -ne 2 ] || stuck
+			;;
+		*)
+			revert now
+			[ $? -ne 2 ] || stuck
+			;;
+		esac
+	done
+}
+
+held() {
+	holder held
+	exit 0
+}
+
+# stuck: an earlier revert cannot be finished. The controller may accept that
+# by name; then what runs now counts as the old rules.
+stuck() {
+	say stuck "$T $(tail -n 1 "$D/log" 2>/dev/null)"
+	ask 60 || exit 0
+	[ "$WORD" = accept ] || exit 0
+	turn reverted 0
+	record 'reverted (given up: stuck-revert accepted)'
+	disarm
+}
+
+# claim: the host is this transaction's from here on. The rename that makes R,
+# or that moves on from the state the facts were told in, has one winner.
+claim() {
+	if [ -n "$BASE" ]; then
+		NAME=$BASE
+		turn staged 0
+		return
+	fi
+	new=/run/fwpush.$P.$Q
+	NAME=S.$T.staged.0.$P.$Q
+	mkdir "$new" && : >"$new/$NAME" || return 1
+	mv -f "$new" "$R" 2>/dev/null
+	[ -e "$R/$NAME" ] || {
+		rm -rf "$new" "${R:?}/${new##*/}"
+		return 1
+	}
+	TX=$T ST=staged DL=0 OP=$P OQ=$Q
+}
+
+# drop TEXT: nothing was applied; back to as it was.
+drop() {
+	note "$1"
+	turn reverted 0
+	unstage
+	disarm
+	rm -rf "$D"
+	say dropped "$1"
+	exit 0
+}
+
+# write_down: the small files of a transaction; 1 as soon as one fails.
+write_down() {
+	printf '%s\n' "$NONCE" >"$D/nonce" &&
+		printf '%s\n' "$RUN" >"$D/run" &&
+		printf '%s\n' "$WHO" >"$D/who" &&
+		printf '%s\n' "$W" >"$D/window" &&
+		printf '%s\n' "$CONNECTION" >"$D/seen" &&
+		printf '%s\n' "$bootid" >"$D/boot" &&
+		printf '%s\n' "$L" >"$D/old.canon" &&
+		printf 'add table inet fwpush\ndelete table inet fwpush\n%s\n' "$L" >"$D/old.nft" &&
+		printf '%s\n' "$STAMP" >"$B/gen/.$T/owner" &&
+		printf '%s\n' "$NFTVERSION" >"$B/gen/.$T/nft" &&
+		printf 'tx %s\nrun %s\nwhen %s\nby %s\n' "$T" "$RUN" "$(date +%s)" "$WHO" >"$B/gen/.$T/meta" || return 1
+	[ -e "$B/boot.nft" ] || : >"$D/first" || return 1
+	[ "$MODE" = remove ] || return 0
+	: >"$D/remove" && printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/new.nft"
+}
+
+# receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
+receive() {
+	[ "$2" -gt 0 ] || return 0
+	dd bs="$2" count=1 iflag=fullblock conv=fsync of="$1" 2>/dev/null
+}
+
+# stage: everything that the rest needs, written down before anything runs.
+stage() {
+	mkdir -p "$D" "$B/gen/.$T" || drop "stage cannot make $D and $B/gen"
+	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]*; do
+		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
+	done
+	write_down || drop "stage cannot write to $R and $B: is the disk full?"
+	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" ||
+		drop 'stage cannot write what was sent: is the disk full?'
+	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
+	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
+	boot_unit || drop "stage boot unit: $(head -n 1 "$D/err")"
+	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T/rules" "$B/gen/.$T/meta"
+}
+
+# boot_unit: there before the first confirm, so that a confirmed ruleset is
+# never without its way through a reboot. A first push that reverts takes it
+# away again.
+boot_unit() {
+	[ "$MODE" != remove ] || return 0
+	case $UNIT in none | ok) return 0 ;; esac
+	[ "$UNIT" != absent ] || : >"$D/unit.new"
+	{
+		printf '%s\n' "$UNITTEXT" >"$UNITDIR/fwpush.service.$T" &&
+			chmod 644 "$UNITDIR/fwpush.service.$T" &&
+			mv -f "$UNITDIR/fwpush.service.$T" "$UNITDIR/fwpush.service" &&
+			systemctl daemon-reload && systemctl enable fwpush.service
+	} >"$D/err" 2>&1
+	rc=$?
+	[ "$rc" -eq 0 ] || rm -f "$UNITDIR/fwpush.service.$T"
+	return "$rc"
+}
+
+# check: the host's own nft says whether it would take the new rules and, where
+# they were never loaded by us in this form, the old ones. LOAD is the form to
+# load; SPENT how long the check took, in seconds.
+check() {
+	up
+	began=$U
+	LOAD=$D/new.nft
+	if [ "$MODE" != remove ]; then
+		LOAD=$D/kept.nft
+		if [ "$L2" -eq 0 ] || ! run_nft $((W / 4 + 1)) -c -f "$LOAD"; then
+			LOAD=$B/boot.$T
+			run_nft $((W / 4 + 1)) -c -f "$LOAD" || {
+				[ $? -ne 137 ] || drop "check nft needs longer than a quarter of the window: use a longer one"
+				drop "check new rules refused: $(head -c 600 "$D/err" | tr '\n' ' ')"
+			}
+		fi
+	fi
+	up
+	SPENT=$((U - began))
+	[ "$L" = "${CANON-}" ] && [ -n "$L" ] ||
+		run_nft 20 -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
+}
+
+# apply: write-ahead, then the load. Whatever goes wrong from the rename on is
+# a revert, never a "nothing happened".
+apply() {
+	up
+	turn staged $((U + W)) || drop 'arm lost the host to another run'
+	arm || drop "arm fewer than two timers could be proved:$WHY"
+	turn armed "$DL" || drop 'arm lost the host to another run'
+	say armed "$((DL - U)) $TIMERS"
+	turn applied "$DL" || drop 'arm the deadline passed while arming'
+	say applying
+	limit=$((SPENT * 5))
+	[ "$limit" -gt 20 ] || limit=20
+	run_nft "$limit" -f "$LOAD"
+	rc=$?
+	why=$(head -c 600 "$D/err" | tr '\n' ' ')
+	# A child forked now is younger than the new rules.
+	born=$(read -r stat </proc/self/stat && start_of "${stat%% *}" && echo "$START")
+	if [ "$rc" -ne 0 ] || ! mine; then
+		revert now
+		taken_back $? "load failed (status $rc): $why"
+	fi
+	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR"; }
+	printf '%s\n' "$born" >"$D/born"
+	printf '%s\n' "$L" >"$D/canon"
+	printf '%s\n' "$L" >"$B/gen/.$T/canon"
+	up
+	printf '%s %s\n' "$U" "$(date +%s)" >"$D/clock"
+	read -r a </proc/sys/kernel/random/uuid
+	read -r b </proc/sys/kernel/random/uuid
+	printf '%s\n' "$a$b" >"$D/seal"
+	say applied "$((DL - U)) $a$b"
+}
+
+# mine: the state is still the one that this Begin made.
+mine() { [ -e "$R/$NAME" ]; }
+
+# taken_back STATUS WHY: what to say after a revert of our own.
+taken_back() {
+	case $1 in
+	0) say reverted "$2" ;;
+	*) say open "$2" ;;
+	esac
+	exit 0
+}
+
+begin() {
+	myself
+	strange
+	settle
+	BASE=$NAME
+	facts
+	say ask
+	ask 60 || exit 0
+	# shellcheck disable=SC2086 # words, split on purpose
+	set -- $WORD
+	[ "$1" = go ] && [ $# -eq 8 ] || exit 0
+	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8
+	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" ||
+		refuse 'protocol bad go line'
+	D=$R/tx/$T
+	ask 60 && RUN=$WORD && ask 60 && STAMP=$WORD && ask 60 && WHO=$WORD || exit 0
+	claim || {
+		look && [ "$ST" != confirmed ] && [ "$ST" != reverted ] && held
+		refuse 'claim another run changed this host at the same moment; try again'
+	}
+	stage
+	check
+	say checked
+	while ask 60; do
+		case $WORD in
+		hold) continue ;;
+		apply) apply && break ;;
+		*) drop 'stop asked by the controller' ;;
+		esac
+	done
+	[ "$ST" = applied ] || drop 'stop the controller did not answer'
+	# The controller may still be heard although nobody can get in any more.
+	if ask "$W" && [ "$WORD" = revert ]; then
+		revert now
+		taken_back $? 'asked by the controller'
+	fi
+	exit 0
+}

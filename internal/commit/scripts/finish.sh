@@ -1,0 +1,199 @@
+# shellcheck shell=sh
+# What a second connection may do with transaction T: ask about it, confirm it,
+# extend it, or take it back.
+
+# outcome: how T ended, from the state file or, if another run moved on since,
+# from history.
+outcome() {
+	if look && [ "$TX" = "$T" ]; then
+		OUTCOME=$ST
+		return
+	fi
+	OUTCOME=none
+	[ -r "$B/history" ] || return 0
+	while read -r _ tx how _; do
+		[ "$tx" != "$T" ] || OUTCOME=$how
+	done <"$B/history"
+}
+
+# over: T is decided; says so and ends, after finishing what is left to finish.
+over() {
+	case $ST in confirming | reverting) revert now ;; esac
+	outcome
+	opened=''
+	[ ! -e "$D/open" ] || opened=' open'
+	say over "$OUTCOME$opened"
+	exit 0
+}
+
+# pending: whether T is still to be decided.
+pending() {
+	look && [ "$TX" = "$T" ] || return 1
+	case $ST in staged | armed | applied) ;; *) return 1 ;; esac
+}
+
+# fresh: nothing but a connection made after the new rules were in force proves
+# that somebody can get in.
+fresh() {
+	# shellcheck disable=SC2086 # client, port, server, port
+	set -- $CONNECTION
+	[ $# -eq 4 ] || refuse 'fresh no SSH_CONNECTION: sshd did not say where this comes from'
+	case $1 in
+	127.* | ::1 | ::ffff:127.* | "$3") refuse 'fresh a confirm must come over the network' ;;
+	esac
+	while read -r known; do
+		[ "$known" != "$CONNECTION" ] || refuse 'fresh this connection is not new'
+	done <"$D/seen"
+	born=0
+	{ read -r born <"$D/born"; } 2>/dev/null
+	age
+	[ "$SINCE" -eq 0 ] || [ "$SINCE" -ge "$born" ] || refuse 'fresh this connection is older than the rules'
+	{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
+	[ "$tboot" = "$bootid" ] || refuse 'fresh the host was rebooted'
+	read -r u0 clock0 <"$D/clock"
+	up
+	drift=$(($(date +%s) - clock0 - (U - u0)))
+	[ "${drift#-}" -le 30 ] || refuse "fresh the host's clock was stepped by $drift s since apply"
+}
+
+# age: SINCE, when the server process of this connection was started, in clock
+# ticks since boot; 0 if there is no process that looks like one. A channel
+# multiplexed onto an older connection gives the older one away.
+age() {
+	SINCE=0
+	pid=$PPID
+	while [ "$pid" -gt 1 ]; do
+		{ read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 0
+		name=${stat#*(}
+		name=${name%)*}
+		# shellcheck disable=SC2086
+		set -- ${stat##*) }
+		parent=$2 start=${20}
+		case $name in
+		sshd* | dropbear*)
+			line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
+			case $line in *'[listener]'* | *'sshd -D'*) return 0 ;; esac
+			[ "$parent" != 1 ] || [ "$name" != dropbear ] || return 0
+			SINCE=$start
+			;;
+		esac
+		pid=$parent
+	done
+}
+
+# secrets: what Begin drew and told; asked for by stdin, never in an argument.
+secrets() {
+	say ask
+	ask 60 || exit 0
+	# shellcheck disable=SC2086
+	set -- $WORD
+	nonce='' seal=''
+	{ read -r nonce <"$D/nonce"; read -r seal <"$D/seal"; } 2>/dev/null
+	[ -n "$nonce" ] && [ "${1-}" = "$nonce" ] || refuse 'fresh wrong nonce'
+	[ -n "$seal" ] && [ "${2-}" = "$seal" ] || refuse 'fresh wrong seal'
+}
+
+left() {
+	up
+	LEFT=$((DL - U))
+	[ "$LEFT" -gt 0 ] || LEFT=0
+}
+
+# timers_alive: how many of the timers still stand.
+timers_alive() {
+	ALIVE=0
+	[ -r "$D/timers" ] || return 0
+	while read -r kind a b; do
+		case $kind in
+		at) atq 2>/dev/null | grep -q "^$a	" ;;
+		process) alive "$a" "$b" ;;
+		unit) systemctl is-active -q "$b" ;;
+		esac && ALIVE=$((ALIVE + 1))
+	done <"$D/timers"
+}
+
+commit() {
+	listing || refuse "commit cannot list the running rules: $NFTERR"
+	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
+	: >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
+	look && [ "$TX" = "$T" ] || over
+	[ "$ST" = applied ] && ! due || over
+	turn confirming "$DL" || over
+	persist
+	outcome
+	if [ "$OUTCOME" = confirmed ] && [ ! -e "$D/remove" ]; then
+		newest
+		[ "$(cat "$B/boot.nft")" = "$(cat "$B/gen/$GEN/rules")" ] || refuse 'persist the boot file does not read back'
+	fi
+	say over "$OUTCOME"
+	if [ -e "$D/remove" ] && [ "$OUTCOME" = confirmed ]; then
+		mv -f "$R" "/run/fwpush.$P.$Q" && rm -rf "/run/fwpush.$P.$Q"
+	fi
+	exit 0
+}
+
+# extend SECONDS: new timers first, proved like the first ones; the rename that
+# moves the deadline is one more step of the state, and the old timers, which
+# read the name again when they wake, are never missing in between.
+extend() {
+	is_number "$1" && [ "$1" -ge 2 ] && [ "$1" -le 3600 ] || refuse 'extend bad number of seconds'
+	look && [ "$TX" = "$T" ] && [ "$ST" = applied ] || over
+	read -r u0 _ <"$D/clock"
+	up
+	[ $((U + $1 - u0)) -le 3600 ] || refuse 'extend a transaction lasts 60 minutes at most'
+	was=$DL
+	DL=$((U + $1))
+	arm || refuse "extend fewer than two timers could be proved:$WHY"
+	turn applied "$DL" || over
+	left
+	say extended "$LEFT $TIMERS (was $((was - U)))"
+}
+
+confirm() {
+	pending || over
+	[ "$ST" = applied ] || refuse "fresh the rules are not applied yet ($ST)"
+	secrets
+	fresh
+	left
+	timers_alive
+	say fresh "$LEFT $ALIVE"
+	while ask 120; do
+		case $WORD in
+		commit) commit ;;
+		revert) revert now; over ;;
+		extend\ *) extend "${WORD#extend }" ;;
+		*) refuse 'protocol unknown word' ;;
+		esac
+	done
+	exit 0
+}
+
+# tell: the state and, since this connection may no longer confirm once it has
+# heard them, the secrets.
+tell() {
+	pending || over
+	nonce='' seal=''
+	if [ "$ST" = applied ] && [ -r "$D/seal" ]; then
+		printf '%s\n' "$CONNECTION" >>"$D/seen"
+		{ read -r nonce <"$D/nonce"; read -r seal <"$D/seal"; } 2>/dev/null
+	fi
+	left
+	say state "$ST $LEFT ${nonce:--} ${seal:--}"
+	exit 0
+}
+
+finish() {
+	myself
+	strange
+	is_hex "$T" 32 || refuse 'protocol bad transaction id'
+	D=$R/tx/$T
+	case $1 in
+	confirm) confirm ;;
+	tell) tell ;;
+	revert)
+		! pending || revert now
+		over
+		;;
+	esac
+	exit 0
+}

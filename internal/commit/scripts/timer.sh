@@ -1,0 +1,248 @@
+# shellcheck shell=sh
+# What stays on the host as R/tx/T/revert.sh while a transaction is pending, and
+# what every timer runs. It needs no network and no controller.
+
+# old_rules: puts back what ran before. Only nft's own failure counts: a
+# listing that differs afterwards is reported, it is no reason to go on.
+# 1: nothing of ours could be loaded, and the table of ours is gone.
+old_rules() {
+	tries=0
+	while [ "$tries" -lt 5 ]; do
+		if run_nft 60 -f "$D/old.nft"; then
+			listing
+			if [ "$L" != "$(cat "$D/old.canon")" ]; then
+				: >"$D/differs"
+				note 'the old rules are back; their listing differs from before'
+			fi
+			return 0
+		fi
+		note "old rules refused: $(head -c 300 "$D/err")"
+		tries=$((tries + 1))
+		sleep 1
+	done
+	if [ -r "$B/boot.nft" ] && run_nft 60 -f "$B/boot.nft"; then
+		: >"$D/differs"
+		note 'the old rules could not be loaded; the last confirmed ones are'
+		return 0
+	fi
+	: >"$D/open"
+	printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/none.nft"
+	run_nft 60 -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
+	return 1
+}
+
+# tell_all TEXT: syslog and every terminal, in the background: neither may hold
+# up a revert.
+tell_all() {
+	(
+		logger -t fwpush -p auth.warning "$1"
+		wall "fwpush: $1"
+	) </dev/null >/dev/null 2>&1 8>&- &
+}
+
+# record OUTCOME: one line of history.
+record() {
+	[ -d "$B" ] || return 0
+	run='' who=''
+	{ read -r run <"$D/run"; read -r who <"$D/who"; } 2>/dev/null
+	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
+}
+
+# disarm: takes away the timers of T, but for the one that runs this. A job is
+# only removed if its text names T, a process only if it is still the same one.
+disarm() {
+	[ -r "$D/timers" ] || return 0
+	while read -r kind a b; do
+		case $kind in
+		at)
+			case $(at -c "$a" 2>/dev/null) in
+			*"$T"*) atrm "$a" 2>/dev/null ;;
+			esac
+			;;
+		process) [ "$a" = "$P" ] || ! alive "$a" "$b" || kill "$a" 2>/dev/null ;;
+		unit) [ "$a" = "$P" ] || systemctl stop "$b" 2>/dev/null ;;
+		esac
+	done <"$D/timers"
+}
+
+# unstage: what was prepared on disk for a commit that will not be.
+unstage() {
+	rm -rf "$B/gen/.$T" "$B/boot.$T"
+	if [ -e "$D/unit.new" ] && [ ! -e "$B/boot.nft" ]; then
+		systemctl disable fwpush.service
+		rm -f "$UNITDIR/fwpush.service"
+		systemctl daemon-reload
+		rm -f "$D/unit.new"
+	fi >/dev/null 2>&1
+	# B was made for this commit: leave nothing of it but the history
+	rmdir "$B/gen" "$B" 2>/dev/null
+	return 0
+}
+
+due() {
+	up
+	[ "$U" -ge "$DL" ]
+}
+
+# owner_done: 0 once the owner of a decided state is gone; a live one is given
+# 15 seconds, then it hangs and is ended.
+owner_done() {
+	pid=$OP start=$OQ waited=0
+	while [ "$waited" -lt 15 ] && [ "$pid" != "$P" ] && alive "$pid" "$start"; do
+		sleep 1
+		waited=$((waited + 1))
+		look && [ "$OP" = "$pid" ] && [ "$OQ" = "$start" ] || return 1
+	done
+	fence "$pid" "$start"
+}
+
+# revert now|due: 0 when nothing is left to do, 1 when it is not time yet, 2
+# when the old rules could not be loaded and somebody must try again.
+revert() {
+	while look && [ "$TX" = "$T" ]; do
+		case $ST in
+		staged | armed)
+			[ "$1" = now ] || due || return 1
+			turn reverted 0 || continue
+			unstage
+			record 'reverted (never applied)'
+			disarm
+			return 0
+			;;
+		applied)
+			[ "$1" = now ] || due || return 1
+			pid=$OP start=$OQ
+			# A rename that fails although nobody else moved the state (a file
+			# system gone read-only) must not keep the old rules away.
+			turn reverting "$DL" || { look && [ "$ST" = applied ] || continue; }
+			fence "$pid" "$start"
+			finish_revert
+			return
+			;;
+		reverting)
+			owner_done || continue
+			turn reverting "$DL" || continue
+			finish_revert
+			return
+			;;
+		confirming)
+			owner_done || continue
+			turn confirming "$DL" || continue
+			persist && return 0
+			;;
+		*) return 0 ;;
+		esac
+	done
+	return 0
+}
+
+finish_revert() {
+	if ! old_rules; then
+		tell_all "the old firewall rules could not be put back; table inet fwpush was removed, the host is OPEN (transaction $T)"
+		return 2
+	fi
+	rm -f "$D/open"
+	unstage
+	turn reverted 0
+	[ ! -d "$B" ] || printf '%s %s\n' "$(date +%s)" "$T" >"$B/last_revert"
+	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
+	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
+	disarm
+}
+
+# persist: makes the decision `confirming` last. Every step may have been done
+# by somebody who died, so each looks first. On failure the boot file of before
+# is put back and the transaction reverts: 1.
+persist() {
+	if make_lasting 2>"$D/err"; then
+		turn confirmed 0 || return 0
+		if [ -e "$D/remove" ]; then record removed; else record confirmed; fi
+		disarm
+		[ ! -e "$D/remove" ] || forget
+		return 0
+	fi
+	note "cannot persist: $(head -c 300 "$D/err")"
+	if [ -e "$D/first" ]; then
+		rm -f "$B/boot.nft"
+	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
+		mv -f "$B/boot.prev" "$B/boot.nft"
+	fi 2>/dev/null
+	turn reverting "$DL" && finish_revert
+	return 1
+}
+
+make_lasting() {
+	if [ -e "$D/remove" ]; then
+		[ ! -e "$B/boot.nft" ] || mv -f "$B/boot.nft" "$B/boot.prev" || return 1
+		flush_disk "$B"
+		return
+	fi
+	if [ -e "$B/boot.$T" ]; then
+		if [ -e "$B/boot.nft" ]; then ln -f "$B/boot.nft" "$B/boot.prev" || return 1; fi
+		mv -f "$B/boot.$T" "$B/boot.nft" || return 1
+	fi
+	if [ -d "$B/gen/.$T" ]; then
+		newest
+		mv -f "$B/gen/.$T/owner" "$B/owner" || return 1
+		mv -f "$B/gen/.$T" "$B/gen/$((GEN + 1))" || return 1
+		GEN=$((GEN + 1))
+		rm -rf "$B/gen/$((GEN - 5))"
+	fi
+	flush_disk "$B" "$B/gen"
+}
+
+# flush_disk PATHS: down to the disk. busybox sync may take no names.
+flush_disk() {
+	sync "$@" 2>/dev/null || sync
+}
+
+# forget: an unmanaged host keeps one thing of ours, its history.
+forget() {
+	if [ -e "$UNITDIR/fwpush.service" ]; then
+		systemctl disable fwpush.service
+		rm -f "$UNITDIR/fwpush.service"
+		systemctl daemon-reload
+	fi >/dev/null 2>&1
+	rm -rf "$B/gen" "$B/owner" "$B/boot.prev" "$B/last_revert"
+	flush_disk "$B"
+}
+
+# watch: what every timer does: sleep until the deadline that stands in the
+# state's name, look again, and revert if it is still so.
+watch() {
+	# A process of another state of things ends this one with TERM; its sleep
+	# must not outlive it, whenever the signal comes.
+	trap 'kill "${nap:-${!-}}" 2>/dev/null; exit 0' TERM
+	{ echo -900 >/proc/self/oom_score_adj; } 2>/dev/null
+	while look && [ "$TX" = "$T" ]; do
+		case $ST in
+		staged | armed | applied)
+			up
+			left=$((DL - U))
+			;;
+		confirming | reverting) left=0 ;;
+		*) return 0 ;;
+		esac
+		if [ "$left" -le 0 ]; then
+			revert due
+			case $? in
+			0) return 0 ;;
+			2)
+				again
+				left=60
+				;;
+			*) left=1 ;;
+			esac
+		fi
+		nap=''
+		sleep "$left" &
+		nap=$!
+		wait "$nap"
+	done
+}
+
+# again: a revert that failed queues a successor that needs no process.
+again() {
+	printf '[ -r %s ] && exec /bin/sh %s watch %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
+		env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh at -M now + 1 minute >/dev/null 2>&1
+}

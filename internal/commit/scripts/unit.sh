@@ -1,0 +1,28 @@
+# shellcheck shell=sh
+# The boot unit. It loads the confirmed rules before there is a network, and
+# again whenever nftables.service is reloaded, because Debian's nftables.conf
+# begins by emptying the whole ruleset.
+
+# shellcheck disable=SC2034 # read by facts.sh and begin.sh
+UNITTEXT='# Written by fwpush; taken away by fwpush remove.
+[Unit]
+Description=Firewall rules confirmed by fwpush
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+Conflicts=shutdown.target
+RequiresMountsFor=/var/lib/fwpush
+ConditionPathExists=/var/lib/fwpush/boot.nft
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC0
+ExecStart=/bin/sh -c "nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
+ExecReload=/bin/sh -c "nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
+
+[Install]
+WantedBy=sysinit.target'
