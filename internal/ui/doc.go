@@ -1,4 +1,4 @@
 // Package ui is what a person sees: text made safe for a terminal, colour,
-// folded host names, tables and questions. It knows nothing of firewalls and
+// tables, counts and questions. It knows nothing of hosts or firewalls and
 // decides nothing.
 package ui
