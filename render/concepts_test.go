@@ -1,0 +1,141 @@
+package render_test
+
+import (
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// concepts are the inputs of the golden files, one folder of testdata each.
+var concepts = map[string]roles.Policy{
+	// What every host gets without a single rule.
+	"defaults": base(),
+
+	"web": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Ports: append(tcp(443, 80), udp(443)...), Place: at(14)},
+			{Ports: tcp(9100), From: peers(peer(roles.RolePeer, "monitoring@lan", "10.20.0.9", "2001:db8:20::9")), Place: at(15)},
+			{Ports: tcp(8080), From: peers(ops), Comment: "preview build", Place: at(22)},
+		}
+		p.Decided = map[string]roles.Decision{
+			"inbound": {By: "defaults", Place: at(4)},
+			"log":     {By: "default"},
+		}
+	}),
+
+	// A deny beats an allow of the same port, wherever it stands.
+	"deny-drop": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Ports: tcp(80)},
+			{Deny: true, All: true, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24", "2001:db8:bad::/48"))},
+			{Deny: true, Ports: tcp(25)},
+		}
+	}),
+
+	"deny-reject": base(func(p *roles.Policy) {
+		p.Inbound = inventory.Reject
+		p.In = []roles.Rule{
+			{Ports: tcp(80)},
+			{Deny: true, All: true, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))},
+		}
+	}),
+
+	// Closed, and yet DNS, NTP, DHCP and ping work.
+	"outbound-drop": base(func(p *roles.Policy) {
+		p.Outbound = inventory.Drop
+		p.DHCPClient = true
+	}),
+
+	// Rules of its own take the place of DNS and NTP to anywhere.
+	"outbound-reject": base(func(p *roles.Policy) {
+		p.Outbound = inventory.Reject
+		p.Out = []roles.Rule{
+			{Ports: append(tcp(53), udp(53)...), To: peers(peer(roles.SetPeer, "resolvers", "10.20.0.53", "2001:db8:20::53"))},
+			{Ports: udp(123), To: peers(peer(roles.SetPeer, "lan", "10.20.0.0/16", "2001:db8:20::/48"))},
+			{Ports: tcp(5432), To: peers(db1), Comment: "replication"},
+			{Deny: true, Ports: tcp(25)},
+		}
+	}),
+
+	// A deny under an open default: answers, DNS and neighbours stay.
+	"outbound-deny": base(func(p *roles.Policy) {
+		p.Out = []roles.Rule{{Deny: true, Ports: tcp(25, 465, 587)}}
+	}),
+
+	"dhcp-client": base(func(p *roles.Policy) { p.DHCPClient = true }),
+
+	// A family without addresses gets no rule, and nothing is widened.
+	"one-family": base(func(p *roles.Policy) {
+		p.Management.Peers = peers(peer(roles.SetPeer, "ops", "2001:db8:0:16::/64"))
+		p.In = []roles.Rule{
+			{Ports: tcp(80), From: peers(peer(roles.HostPeer, "old", "10.0.0.7"))},
+			{Ping: true, From: peers(peer(roles.SetPeer, "six", "2001:db8:6::/48"))},
+			{Ports: tcp(81), From: peers(peer(roles.RolePeer, "nobody"))},
+			{All: true, From: peers(peer(roles.HostPeer, "old", "10.0.0.7")), To: peers(peer(roles.Literal, "", "2001:db8::1"))},
+		}
+	}),
+
+	// Merged, and in the shortest form: address, prefix, range.
+	"literals": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Ports: tcp(80), From: peers(peer(roles.Literal, "",
+				"10.0.0.0/25", "10.0.0.128/25", "10.1.0.1", "10.1.0.2", "10.1.0.3", "2001:db8::/33", "2001:db8:8000::/33"))},
+			{Ports: tcp(81), From: peers(ops, peer(roles.Literal, "", "203.0.113.1"))},
+			{Ports: tcp(82), To: peers(peer(roles.Literal, "", "203.0.113.11", "2001:db8:1::11")), From: peers(ops)},
+			{Ports: tcp(83), From: peers(peer(roles.Literal, "", "0.0.0.0/0"))},
+		}
+	}),
+
+	"ports": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Ports: append(portRange("udp", 60000, 60100), udp(443)...)},
+			{Ports: append(append(tcp(22, 2222, 8000), portRange("tcp", 8001, 8010)...), portRange("sctp", 1, 65535)...)},
+		}
+	}),
+
+	// Two readable names fall together three times; a set is called as ours is.
+	"names": base(func(p *roles.Policy) {
+		rule := func(kind roles.PeerKind, name, addr string) roles.Rule {
+			return roles.Rule{Ports: tcp(80), From: peers(peer(kind, name, addr))}
+		}
+		p.In = []roles.Rule{
+			rule(roles.SetPeer, "a-b", "10.0.0.1"), rule(roles.SetPeer, "a_b", "10.0.0.2"),
+			rule(roles.RolePeer, "web@lan", "10.0.1.1"), rule(roles.RolePeer, "web_lan", "10.0.1.2"),
+			rule(roles.HostPeer, "db1.example.net", "10.0.2.1"), rule(roles.HostPeer, "db1-example.net", "10.0.2.2"),
+			rule(roles.SetPeer, "mgmt", "10.0.3.1"),
+			rule(roles.SetPeer, "web", "10.0.4.1"), rule(roles.RolePeer, "web", "10.0.4.2"), rule(roles.HostPeer, "web", "10.0.4.3"),
+		}
+	}),
+
+	"management-any": base(func(p *roles.Policy) {
+		p.Management = roles.Management{
+			Peers: peers(peer(roles.Any, "", "0.0.0.0/0", "::/0")),
+			Ports: []uint16{22, 2222},
+		}
+	}),
+
+	// Every switch off.
+	"bare": base(func(p *roles.Policy) {
+		p.Log.On, p.Ping, p.Antispoof = false, false, false
+		p.Outbound = inventory.Drop
+	}),
+
+	"log-prefix": base(func(p *roles.Policy) { p.Log.Prefix = "refused: " }),
+
+	// Everything nft takes between quotes, and none of it read as nft.
+	"comments": base(func(p *roles.Policy) {
+		for i, c := range []string{
+			`; flush ruleset`, `}`, `{ accept }`, `# no comment`, `$x`, `\`, `\n`, `*`, `ends in *`, `ünïcödé ✓`, `'quoted'`, ` `,
+		} {
+			p.In = append(p.In, roles.Rule{Ports: tcp(uint16(100 + i)), Comment: c})
+		}
+	}),
+
+	"service-all": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{All: true, From: peers(db1)},
+			{Ping: true},
+			{Ping: true, Place: at(30)},
+		}
+		p.Out = []roles.Rule{{Deny: true, All: true, To: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))}}
+	}),
+}

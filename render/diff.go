@@ -1,0 +1,204 @@
+package render
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"fwpush/inventory"
+)
+
+// Diff is the difference of two rulesets in the same rendering. The order of
+// chains and sets is none: it has no meaning in a table.
+type Diff struct {
+	Changed        bool
+	Added, Removed int // lines
+	// Text is a unified diff, old to new, whose hunks are headed by the chain
+	// or set they are in; empty if nothing changed. Header lines of a script
+	// and marker chains are left out. What came from a host is in it as it is:
+	// a terminal must be guarded from it.
+	Text string
+
+	places map[int][]inventory.Place // by 1-based line of Text
+}
+
+// Annotated is Text with the place in the fleet file beside each added line
+// that has one.
+func (d Diff) Annotated() string {
+	return annotate(d.Text, d.places)
+}
+
+// Compare is the change a candidate brings: running is the text a host last
+// confirmed, in fwpush's own rendering, or "" if it has none. Never pass a
+// listing: no nft prints what it was given.
+func Compare(running string, candidate Ruleset) Diff {
+	return compare(running, candidate.Text, candidate.Places)
+}
+
+// Drift is what was changed by hand: stored is the listing of a host when it
+// confirmed, live the one of now, both by the same nft on that host.
+func Drift(stored, live string) Diff {
+	return compare(Canonical(stored), Canonical(live), nil)
+}
+
+// part is a chain or set of a text, or (head "table inet fwpush") whatever is
+// in neither.
+type part struct {
+	head  string
+	lines []source
+}
+
+type source struct {
+	text string
+	n    int // 1-based number in the text it is from
+}
+
+// split takes a text apart at the blocks of the table, leaving out the frame of
+// the table, blank lines and the marker.
+func split(text string) []*part {
+	loose := &part{head: "table " + tableName}
+	var parts []*part
+	byHead := map[string]*part{}
+	for _, c := range chunks(text) {
+		l := c.lines[0]
+		if c.head == "" {
+			if strings.TrimSpace(l) != "" && !isFrame(l) {
+				loose.lines = append(loose.lines, source{l, c.first})
+			}
+			continue
+		}
+		body := c.body()
+		if chain, ok := strings.CutPrefix(c.head, "chain "); ok && isMarker(chain) && len(body) == 0 {
+			continue
+		}
+		p := byHead[c.head]
+		if p == nil {
+			p = &part{head: c.head}
+			byHead[c.head] = p
+			parts = append(parts, p)
+		}
+		for i, l := range body {
+			p.lines = append(p.lines, source{l, c.first + 1 + i})
+		}
+	}
+	if len(loose.lines) > 0 {
+		parts = append([]*part{loose}, parts...)
+	}
+	return parts
+}
+
+func isFrame(l string) bool {
+	return l == "table "+tableName+" {" || l == "}" || strings.Contains(header, l+"\n")
+}
+
+func compare(before, after string, places map[int][]inventory.Place) Diff {
+	was, is := split(before), split(after)
+	d := differ{places: places, out: Diff{places: map[int][]inventory.Place{}}}
+	old := map[string]*part{}
+	for _, p := range was {
+		old[p.head] = p
+	}
+	for _, p := range is {
+		delete(old, p.head)
+	}
+	for _, p := range was {
+		if old[p.head] != nil {
+			d.whole('-', p)
+		}
+	}
+	for _, p := range was {
+		old[p.head] = p
+	}
+	for _, p := range is {
+		if o := old[p.head]; o != nil {
+			d.lines(o, p)
+		} else {
+			d.whole('+', p)
+		}
+	}
+	d.out.Text = d.text.String()
+	d.out.Changed = d.out.Text != ""
+	return d.out
+}
+
+// differ writes a Diff.
+type differ struct {
+	places map[int][]inventory.Place // by line of the new text
+	out    Diff
+	text   strings.Builder
+	n      int // lines written
+}
+
+func (d *differ) say(sign byte, l string, from int) {
+	switch sign {
+	case '+':
+		d.out.Added++
+	case '-':
+		d.out.Removed++
+	}
+	d.n++
+	fmt.Fprintf(&d.text, "%c  %s\n", sign, l)
+	if p := d.places[from]; sign == '+' && len(p) > 0 {
+		d.out.places[d.n] = p
+	}
+}
+
+func (d *differ) hunk(p *part) {
+	d.n++
+	fmt.Fprintf(&d.text, "@@ %s @@\n", p.head)
+}
+
+// whole shows a chain or set that is new or gone, with its frame, so that an
+// empty one shows too.
+func (d *differ) whole(sign byte, p *part) {
+	d.hunk(p)
+	d.say(sign, p.head+" {", 0)
+	for _, l := range p.lines {
+		d.say(sign, "  "+indented(l.text), l.n)
+	}
+	d.say(sign, "}", 0)
+}
+
+// indented is a line without the indentation of its block; what is left of it
+// becomes two spaces a tab.
+func indented(l string) string {
+	l = strings.TrimPrefix(strings.TrimPrefix(l, "\t"), "\t")
+	rest := strings.TrimLeft(l, "\t")
+	return strings.Repeat("  ", len(l)-len(rest)) + rest
+}
+
+var hunkLine = regexp.MustCompile(`^@@ -[0-9]+(?:,[0-9]+)? \+([0-9]+)(?:,[0-9]+)? @@$`)
+
+// lines shows what differs inside a chain or set that both have.
+func (d *differ) lines(old, new *part) {
+	unified := string(diff.Diff("old", old.bytes(), "new", new.bytes()))
+	at := 0 // index of the next line of new
+	for i, l := range strings.Split(strings.TrimSuffix(unified, "\n"), "\n") {
+		if i < 3 || l == "" { // the names of the files
+			continue
+		}
+		if m := hunkLine.FindStringSubmatch(l); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			at = max(0, n-1)
+			d.hunk(new)
+			continue
+		}
+		from := 0
+		if l[0] != '-' && at < len(new.lines) {
+			from = new.lines[at].n
+			at++
+		}
+		d.say(l[0], indented(l[1:]), from)
+	}
+}
+
+func (p *part) bytes() []byte {
+	var b strings.Builder
+	for _, l := range p.lines {
+		b.WriteString(l.text + "\n")
+	}
+	return []byte(b.String())
+}

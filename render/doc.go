@@ -1,0 +1,25 @@
+// Package render says a Policy in the words of a firewall: canonical nftables
+// text that is the same to the byte for the same policy, the form in which it
+// is loaded over what a host runs, and differences that never lie.
+//
+// # What a ruleset holds besides the rules of a role
+//
+// Input, in this order: the management pair (stateless, so that neither a deny
+// nor connection tracking can cut it), loopback, antispoof, the ICMP core,
+// known connections, the DHCP client's answers, every deny, every allow, and a
+// counted, explicit end.
+//
+// The output chain is always there. With outbound "accept" it is the management
+// pair and an explicit accept; with deny rules it also gets loopback, the ICMP
+// core, known connections and the DHCP client above them, because a deny speaks
+// of connections the host opens and never of its answers or of its own address. With outbound "drop" or "reject" it
+// is closed but for what no host lives without: DNS (port 53, tcp and udp) and
+// NTP (udp 123) to anywhere, the DHCP client when dhcp_client is on, ping unless
+// ping is off. An allow rule in `out` that names the port of DNS or NTP takes
+// the place of that service's default: then such rules alone say where it may
+// go. A deny leaves the default in place and wins over it; `all` is no opinion
+// on either service.
+//
+// A rule is written once for each family in which it has addresses. A family
+// without addresses gets no rule; a match is never left out.
+package render

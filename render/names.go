@@ -1,0 +1,113 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/roles"
+)
+
+// identity is what a named peer is called in the fleet file.
+type identity struct {
+	kind      roles.PeerKind
+	name, net string
+}
+
+func identityOf(p roles.Peer) identity {
+	return identity{p.Kind, p.Name, p.Net}
+}
+
+// managementSet is the stem of the management sets. A set of the fleet file
+// that is called mgmt has to give way.
+const managementSet = "s_mgmt"
+
+// stemLimit keeps set names, which may hold a DNS name and a net, well below
+// the 255 bytes of the kernel (NFT_NAME_MAXLEN).
+const stemLimit = 100
+
+// stem is the name of a peer's sets without the digit of the family. It begins
+// with the letter of the kind, because words such as log or ip are no names to
+// nft, and ends in a letter or "_", so that the digit stays readable.
+func stem(id identity) string {
+	s := string(id.kind[:1]) + "_" + id.name
+	if id.net != "" {
+		s += "_" + id.net
+	}
+	s = strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '_'
+	}, s)
+	return apart(s)
+}
+
+func apart(s string) string {
+	if c := s[len(s)-1]; c >= '0' && c <= '9' {
+		return s + "_"
+	}
+	return s
+}
+
+// stems gives each identity a name of its own. Where two readable names fall
+// together ("bastion@lan" and "bastion_lan") or one is too long, the digest of
+// the identity is appended after a dot, which no readable name has; so a name
+// with a dot never meets one without, and two with a dot differ in the digest.
+func stems(ids []identity) map[identity]string {
+	takers := map[string]int{managementSet: 1}
+	for _, id := range ids {
+		takers[stem(id)]++
+	}
+	out := make(map[identity]string, len(ids))
+	for _, id := range ids {
+		s := stem(id)
+		if takers[s] > 1 || len(s) > stemLimit {
+			sum := sha256.Sum256([]byte(strings.Join([]string{string(id.kind), id.name, id.net}, "\x00")))
+			s = s[:min(len(s), stemLimit/2)] + "." + hex.EncodeToString(sum[:8]) + "_"
+		}
+		out[id] = s
+	}
+	return out
+}
+
+// namedPeers collects the peers that become sets and checks the addresses of
+// all. The same name with different addresses would make one rule speak for
+// another, and is refused.
+func namedPeers(rules []roles.Rule) (map[identity]addresses, error) {
+	named := map[identity]addresses{}
+	for _, r := range rules {
+		for _, p := range slices.Concat(r.From, r.To) {
+			a, err := mergePeers(p)
+			if err != nil {
+				return nil, fmt.Errorf("%s%w", prefix(r), err)
+			}
+			switch p.Kind {
+			case roles.Any, roles.Literal:
+				continue
+			case roles.SetPeer, roles.HostPeer, roles.RolePeer:
+			default:
+				return nil, fmt.Errorf("%sunknown kind of peer %q", prefix(r), p.Kind)
+			}
+			if p.Name == "" {
+				return nil, fmt.Errorf("%sa %s without a name", prefix(r), p.Kind)
+			}
+			id := identityOf(p)
+			if old, seen := named[id]; seen && !(slices.Equal(old.v4, a.v4) && slices.Equal(old.v6, a.v6)) {
+				return nil, fmt.Errorf("%s%s stands for different addresses in two rules", prefix(r), describe(p))
+			}
+			named[id] = a
+		}
+	}
+	return named, nil
+}
+
+// prefix is the place of a rule before an error message.
+func prefix(r roles.Rule) string {
+	if s := r.Place.String(); s != "" {
+		return s + ": "
+	}
+	return ""
+}

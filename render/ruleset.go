@@ -1,0 +1,93 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// header replaces the table in the same transaction. Adding it first makes the
+// delete succeed on a host that has no such table. `destroy` would say it in
+// one line but is unknown before nft 1.0.7.
+const (
+	tableName = "inet fwpush"
+	header    = "add table " + tableName + "\ndelete table " + tableName + "\n"
+)
+
+// Ruleset is a policy as text.
+type Ruleset struct {
+	// Text is a complete nft script that replaces table inet fwpush and
+	// touches nothing else: add table, delete table, then the table block.
+	// It is what the boot file holds. Empty means "no table" (remove).
+	Text string
+	// Digest is "sha256:" and the hex digest of Text.
+	Digest string
+	// Marker is the name of the empty version chain, "rev_" and 12 hex digits.
+	Marker string
+	// Places maps 1-based lines of Text to where the fleet file says so. It is
+	// printed beside the rules and is part of neither text nor digest.
+	Places map[int][]inventory.Place
+}
+
+// Remove is the ruleset of a host that shall have no table of ours.
+func Remove() Ruleset {
+	return Ruleset{Digest: digest("")}
+}
+
+// Nftables renders a policy for nftables 0.9.8 and newer. The same policy gives
+// the same bytes, in whatever order its rules and peers stand.
+//
+// The error names the host, the place and what to change. It means that the
+// policy says something nft cannot say (a quote in a comment, a port 0) or that
+// must never be loaded (no management path); nothing is left out silently.
+func Nftables(p roles.Policy) (Ruleset, error) {
+	r, err := newRenderer(p)
+	if err != nil {
+		return Ruleset{}, fmt.Errorf("%s: cannot be rendered: %w", p.Host, err)
+	}
+	chains := []block{icmpIn()}
+	input, output := r.input(), r.output()
+	if r.guardsOutput() {
+		chains = append(chains, icmpOut())
+	}
+	if hasDeny(p.In) && p.Refusal(roles.Input) == inventory.Reject {
+		chains = append(chains, block{head: "chain " + refuseIn, lines: refuseInput(r.decided("inbound"))})
+	}
+	if hasDeny(p.Out) && p.Refusal(roles.Output) == inventory.Reject {
+		chains = append(chains, block{head: "chain " + refuseOut, lines: refuseOutput(r.decided("outbound"))})
+	}
+	return assemble(r.setBlocks(), append(chains, input, output)), nil
+}
+
+// assemble writes the text, with the marker chain between sets and chains. The
+// marker is the digest of the text without it.
+func assemble(sets, chains []block) Ruleset {
+	bare, _ := write(append(sets[:len(sets):len(sets)], chains...))
+	sum := sha256.Sum256([]byte(bare))
+	marker := markerPrefix + hex.EncodeToString(sum[:])[:markerDigits]
+
+	blocks := append(sets[:len(sets):len(sets)], block{head: "chain " + marker})
+	text, places := write(append(blocks, chains...))
+	return Ruleset{Text: text, Digest: digest(text), Marker: marker, Places: places}
+}
+
+// The marker is a chain and not a table comment, because every nft can list a
+// chain and old ones cannot say a comment.
+const (
+	markerPrefix = "rev_"
+	markerDigits = 12
+)
+
+func isMarker(chain string) bool {
+	digits, ok := strings.CutPrefix(chain, markerPrefix)
+	return ok && len(digits) == markerDigits && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
