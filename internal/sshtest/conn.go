@@ -1,0 +1,144 @@
+package sshtest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Request is something a client asked for.
+type Request struct {
+	Conn    int    // number of the connection, counted from 1
+	Scope   string // "global", "channel" (opening one) or "session" (within one)
+	Type    string // as in the protocol, such as "session", "exec", "pty-req"
+	Payload []byte
+}
+
+// Requests returns everything clients have asked for so far, in order.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// Connections is how many TCP connections were accepted so far.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Commands returns the commands that were asked for so far, in order.
+func (s *Server) Commands() []string {
+	var commands []string
+	for _, r := range s.Requests() {
+		if r.Scope == "session" && r.Type == "exec" {
+			commands = append(commands, commandOf(r.Payload))
+		}
+	}
+	return commands
+}
+
+func (s *Server) record(r Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, r)
+}
+
+// conn is one connection.
+type conn struct {
+	server *Server
+	number int
+	raw    net.Conn
+	local  netip.AddrPort
+	fault  Fault
+	line   *line
+	ssh    *ssh.ServerConn
+}
+
+// keyExtension is the permission that carries who logged in.
+const keyExtension = "fwpush-test-key"
+
+func (c *conn) serve() {
+	defer c.raw.Close()
+	ended := make(chan struct{})
+	c.line = &line{Conn: c.raw, fault: c.fault, closed: c.server.ctx.Done()}
+	switch c.hit(Accept) {
+	case Hang:
+		<-c.server.ctx.Done()
+		return
+	case Drop, Refuse:
+		return
+	}
+	server, channels, globals, err := ssh.NewServerConn(c.line, c.config())
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	c.ssh = server
+	c.server.wg.Go(func() {
+		server.Wait()
+		close(ended)
+	})
+	c.server.wg.Go(func() {
+		for r := range globals {
+			c.server.record(Request{c.number, "global", r.Type, r.Payload})
+			r.Reply(false, nil)
+		}
+	})
+	for channel := range channels {
+		c.server.record(Request{c.number, "channel", channel.ChannelType(), channel.ExtraData()})
+		if channel.ChannelType() != "session" {
+			channel.Reject(ssh.UnknownChannelType, "unsupported channel type")
+			continue
+		}
+		switch c.hit(Session) {
+		case Hang, Drop:
+			continue
+		case Refuse:
+			channel.Reject(ssh.ResourceShortage, "no more sessions")
+			continue
+		}
+		stream, requests, err := channel.Accept()
+		if err != nil {
+			return
+		}
+		c.server.wg.Go(func() { c.session(stream, requests, ended) })
+	}
+}
+
+func (c *conn) config() *ssh.ServerConfig {
+	config := &ssh.ServerConfig{
+		MaxAuthTries: 6, // as sshd
+		PublicKeyCallback: func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			switch c.hit(Auth) {
+			case Hang:
+				<-c.server.ctx.Done()
+			case Refuse:
+				return nil, errors.New("refused by the test")
+			}
+			if !c.mayLogIn(meta, key) {
+				return nil, errors.New("unknown key")
+			}
+			return &ssh.Permissions{Extensions: map[string]string{keyExtension: ssh.FingerprintSHA256(key)}}, nil
+		},
+	}
+	for _, key := range c.server.config.HostKeys(c.local.Addr()) {
+		config.AddHostKey(key)
+	}
+	return config
+}
+
+func (c *conn) mayLogIn(meta ssh.ConnMetadata, key ssh.PublicKey) bool {
+	if ca := c.server.config.Authority; ca != nil {
+		checker := ssh.CertChecker{IsUserAuthority: func(by ssh.PublicKey) bool { return bytes.Equal(by.Marshal(), ca.Marshal()) }}
+		if _, err := checker.Authenticate(meta, key); err == nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.server.config.Keys, func(k ssh.PublicKey) bool { return bytes.Equal(k.Marshal(), key.Marshal()) })
+}

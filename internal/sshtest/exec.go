@@ -1,0 +1,117 @@
+package sshtest
+
+import (
+	"context"
+	"io"
+	"net/netip"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Handler runs one command.
+type Handler func(*Exec) Exit
+
+// Discard reads stdin to its end and exits with 0.
+func Discard(x *Exec) Exit {
+	io.Copy(io.Discard, x.Stdin)
+	return Exit{}
+}
+
+// Exit is how a command ends.
+type Exit struct {
+	Status int    // 0 to 255
+	Signal string // without "SIG"; instead of Status if not ""
+	Mute   bool   // close the session without telling either
+}
+
+// Exec is one command as a Handler sees it.
+type Exec struct {
+	Conn    int            // number of the connection, counted from 1
+	Host    netip.Addr     // the address the client connected to
+	Client  netip.AddrPort // where it came from
+	User    string
+	Key     string // fingerprint of the key that logged in
+	Command string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+
+	ctx  context.Context
+	conn *conn
+}
+
+// Context ends when the connection or the server does.
+func (x *Exec) Context() context.Context { return x.ctx }
+
+// Drop cuts the TCP connection.
+func (x *Exec) Drop() { x.conn.raw.Close() }
+
+// Stall makes the server deaf and mute from now on, with the TCP connection
+// left open.
+func (x *Exec) Stall() { x.conn.line.stalled.Store(true) }
+
+func commandOf(payload []byte) string {
+	var exec struct{ Command string }
+	if ssh.Unmarshal(payload, &exec) != nil {
+		return ""
+	}
+	return exec.Command
+}
+
+// session serves one session channel.
+func (c *conn) session(stream ssh.Channel, requests <-chan *ssh.Request, ended <-chan struct{}) {
+	started := false
+	for r := range requests {
+		c.server.record(Request{c.number, "session", r.Type, r.Payload})
+		if r.Type != "exec" || started {
+			r.Reply(false, nil)
+			continue
+		}
+		switch c.hit(Command) {
+		case Hang, Drop:
+			continue
+		case Refuse:
+			r.Reply(false, nil)
+			continue
+		}
+		started = true
+		r.Reply(true, nil)
+		c.server.wg.Go(func() { c.run(stream, commandOf(r.Payload), ended) })
+	}
+}
+
+func (c *conn) run(stream ssh.Channel, command string, ended <-chan struct{}) {
+	ctx, cancel := context.WithCancel(c.server.ctx)
+	defer cancel()
+	c.server.wg.Go(func() {
+		select {
+		case <-ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	client, _ := netip.ParseAddrPort(c.raw.RemoteAddr().String())
+	exit := c.server.config.Handler(&Exec{
+		Conn: c.number, Host: c.local.Addr(), Client: client, User: c.ssh.User(),
+		Key: c.ssh.Permissions.Extensions[keyExtension], Command: command,
+		Stdin: stream, Stdout: stream, Stderr: stream.Stderr(), ctx: ctx, conn: c,
+	})
+	if c.hit(Ending) == Hang {
+		<-ctx.Done()
+		return
+	}
+	stream.CloseWrite()
+	switch {
+	case exit.Mute:
+	case exit.Signal != "":
+		stream.SendRequest("exit-signal", false, ssh.Marshal(struct {
+			Signal     string
+			CoreDumped bool
+			Message    string
+			Language   string
+		}{exit.Signal, false, "", ""}))
+	default:
+		stream.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit.Status)}))
+	}
+	stream.Close()
+}
