@@ -1,0 +1,70 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// connectError says why no TCP connection came about.
+func (l *login) connectError(parent context.Context, err error) error {
+	if cancelled(parent) {
+		return fmt.Errorf("%s: %s: %w", l.peer, stageConnect, context.Cause(parent))
+	}
+	e := &DialError{Peer: l.peer, Kind: DialFailed, Stage: stageConnect, Limit: l.limit, Err: err}
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns):
+		e.Kind = DialDNS
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Kind = DialRefused
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN):
+		e.Kind = DialNoRoute
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		e.Kind = DialTimeout
+	case errors.Is(err, syscall.ECONNRESET):
+		e.Kind = DialClosed
+	}
+	return e
+}
+
+// loginError says why a TCP connection did not become a login.
+func (l *login) loginError(parent context.Context, w *wire, expired bool, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stage := stageHandshake
+	if l.hostKey != nil {
+		stage = stageLogin
+	}
+	broken := w.readError()
+	e := &DialError{Peer: l.peer, Kind: DialProtocol, Stage: stage, Limit: l.limit, Err: err}
+	var negotiation *ssh.AlgorithmNegotiationError
+	switch {
+	case l.refused != nil:
+		return l.refused
+	case cancelled(parent):
+		return fmt.Errorf("%s: %s: %w", l.peer, stage, context.Cause(parent))
+	case expired, errors.Is(broken, os.ErrDeadlineExceeded):
+		e.Kind = DialTimeout
+	case errors.As(err, &negotiation):
+		// The text names what each side offered.
+	case l.finished:
+		return &AuthError{Peer: l.peer, User: l.user, Tried: l.tried, Notes: l.notes, Methods: l.methods, Err: l.signErr}
+	case broken != nil:
+		e.Kind, e.Err = DialClosed, broken
+	case stage == stageLogin: // err is the server's last word
+		return &AuthError{Peer: l.peer, User: l.user, Tried: l.tried, Notes: l.notes, Methods: l.methods, Err: err}
+	}
+	return e
+}
+
+// cancelled tells giving up on purpose from running out of time.
+func cancelled(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
+}

@@ -1,0 +1,167 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"fwpush/inventory"
+	"fwpush/transport/trust"
+)
+
+// Stages of a DialError, in the order they are gone through.
+const (
+	stageConnect   = "connect"
+	stageHandshake = "handshake"
+	stageLogin     = "login"
+	stageSession   = "session"
+	stageExec      = "exec"
+)
+
+// hostKeys decides which host keys are asked for and which are accepted.
+type hostKeys interface {
+	Algorithms() []string
+	Check(remote net.Addr, key ssh.PublicKey) *trust.Refusal
+}
+
+// login is one attempt to log in. The SSH library calls back from goroutines of
+// its own, so what they find out is guarded by mu.
+type login struct {
+	ep       inventory.Endpoint
+	peer     Peer
+	addr     string
+	hostKeys hostKeys
+	prefer   trust.Identity // to offer first
+	user     string
+	limit    time.Duration // for all of it
+	notes    []string
+
+	mu       sync.Mutex
+	refused  *HostKeyError
+	hostKey  ssh.PublicKey // accepted
+	tried    []string
+	methods  []string
+	used     trust.Identity // made the last signature
+	signErr  error
+	finished bool // no key is left to offer
+}
+
+func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(parent, timeoutOf(l.ep))
+	defer cancel()
+	until, _ := ctx.Deadline()
+	l.limit = until.Sub(started).Round(time.Millisecond)
+
+	var err error
+	if l.user, err = userOf(l.ep); err != nil {
+		return nil, fmt.Errorf("%s: %w", l.peer, err)
+	}
+	keys, err := d.store.Identities(ctx, l.ep.Identity)
+	defer keys.Close()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.peer, err)
+	}
+	keys.Trim(l.prefer)
+	if len(keys.List) == 0 {
+		return nil, &AuthError{Peer: l.peer, User: l.user, Notes: keys.Notes}
+	}
+
+	// One address after the other, each with its share of the time.
+	tcp, err := (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, "tcp", l.addr)
+	if err != nil {
+		return nil, l.connectError(parent, err)
+	}
+	l.peer.Addr = tcp.RemoteAddr().String()
+	w := newWire(tcp, d.quickAck)
+	w.SetDeadline(until)
+	stop := context.AfterFunc(ctx, func() { w.Close() })
+	conn, channels, requests, err := ssh.NewClientConn(w, l.addr, l.config(w, keys.List))
+	if !stop() && err == nil {
+		conn.Close()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		l.notes = keys.Notes
+		return nil, l.loginError(parent, w, ctx.Err() != nil, err)
+	}
+	w.SetDeadline(time.Time{})
+
+	c := &Conn{
+		peer: l.peer, timeout: timeoutOf(l.ep), wire: w, opts: d.opts, done: make(chan struct{}),
+		client: ssh.NewClient(conn, channels, requests),
+	}
+	algorithm := conn.(ssh.AlgorithmsConnMetadata).Algorithms().HostKey
+	l.mu.Lock()
+	c.target = Target{l.ep, addrPort(tcp.RemoteAddr()), trust.PinTo(l.hostKey, algorithm), l.used}
+	d.opts.Log.Debug("logged in", "host", l.ep.Name, "address", l.peer.Addr, "user", l.user, "took", time.Since(started))
+	l.mu.Unlock()
+	go c.watch()
+	go c.keepAlive()
+	return c, nil
+}
+
+func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {
+	supported := ssh.SupportedAlgorithms() // without SHA-1 signatures and DSA
+	return &ssh.ClientConfig{
+		Config:            ssh.Config{KeyExchanges: supported.KeyExchanges, Ciphers: supported.Ciphers, MACs: supported.MACs},
+		User:              l.user,
+		ClientVersion:     "SSH-2.0-fwpush",
+		HostKeyAlgorithms: l.hostKeys.Algorithms(),
+		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
+			refusal := l.hostKeys.Check(remote, key)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if refusal != nil {
+				l.refused = &HostKeyError{l.peer, refusal}
+				return l.refused
+			}
+			l.hostKey = key
+			return nil
+		},
+		// Key by key: a signature that fails, as with an agent that says no,
+		// would otherwise end the attempt with the other keys untried.
+		AuthCallback: func(auth *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if err := w.readError(); err != nil {
+				return nil, err
+			}
+			l.methods = auth.AllowedMethods
+			if len(keys) == 0 || !slices.Contains(auth.AllowedMethods, "publickey") {
+				l.finished = true
+				return nil, errors.New("no key left to offer")
+			}
+			next := keys[0]
+			keys = keys[1:]
+			l.tried = append(l.tried, next.String())
+			return ssh.PublicKeys(next.Signer(l.signed)), nil
+		},
+	}
+}
+
+func (l *login) signed(id trust.Identity, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.signErr = fmt.Errorf("%s: %w", id, err)
+		return
+	}
+	l.used = id
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := tcp.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}

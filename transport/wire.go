@@ -1,0 +1,64 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// wire is the TCP connection below SSH. It notes when the host was last heard
+// and how reading ended, which the SSH library does not tell.
+type wire struct {
+	net.Conn
+	raw   syscall.RawConn // nil: acknowledgements are left to the kernel
+	born  time.Time
+	heard atomic.Int64 // nanoseconds after born
+	ended atomic.Pointer[error]
+}
+
+func newWire(conn net.Conn, quickAck bool) *wire {
+	w := &wire{Conn: conn, born: time.Now()}
+	if tcp, ok := conn.(*net.TCPConn); ok && quickAck {
+		// Without it only the speed suffers, so an error is no reason to stop.
+		w.raw, _ = tcp.SyscallConn()
+	}
+	w.acknowledge()
+	return w
+}
+
+// Read reads, and keeps the kernel from delaying the acknowledgement: sshd
+// before OpenSSH 10 leaves Nagle's algorithm on for sessions without a terminal
+// and then waits up to 40 ms for it, once per command.
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.heard.Store(int64(time.Since(w.born)))
+		w.acknowledge()
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		w.ended.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (w *wire) acknowledge() {
+	if w.raw != nil {
+		w.raw.Control(quickAck)
+	}
+}
+
+// silence is how long the host has not been heard.
+func (w *wire) silence() time.Duration {
+	return time.Since(w.born) - time.Duration(w.heard.Load())
+}
+
+// readError is why nothing more comes from the host, or nil; that we closed the
+// connection does not count.
+func (w *wire) readError() error {
+	if err := w.ended.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
