@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,6 +28,7 @@ type Conn struct {
 	opts    Options
 	wire    *wire
 	client  *ssh.Client
+	execs   atomic.Int64
 
 	once  sync.Once
 	done  chan struct{}
@@ -53,6 +55,9 @@ func (c *Conn) LocalAddr() netip.AddrPort { return addrPort(c.wire.LocalAddr()) 
 
 // RemoteAddr is the host's end of the connection, as this machine sees it.
 func (c *Conn) RemoteAddr() netip.AddrPort { return addrPort(c.wire.RemoteAddr()) }
+
+// Execs is how many commands were started on this connection.
+func (c *Conn) Execs() int { return int(c.execs.Load()) }
 
 // Close ends the connection at once, without a word to the host, which a stuck
 // one could hold up. It always returns nil.

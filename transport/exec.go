@@ -72,6 +72,7 @@ func (c *Conn) Start(ctx context.Context, command string) (*Exec, error) {
 		x.Close()
 		return nil, &DialError{Peer: c.peer, Kind: DialRefused, Stage: stageExec, Err: errors.New("request denied")}
 	}
+	c.execs.Add(1)
 	return x, nil
 }
 
