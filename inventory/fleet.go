@@ -2,7 +2,10 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 	"time"
+
+	"fwpush/inventory/internal/source"
 )
 
 // Fleet is a fleet file as written: defaults are merged into Hosts, names are
@@ -17,6 +20,25 @@ type Fleet struct {
 	Roles      map[string]Role
 	Hosts      []Host // natural order of names (web2 before web10)
 	Rollout    Rollout
+
+	source *source.Doc // for Annotate
+}
+
+// Annotate returns findings with the line of the fleet file and the width of
+// what is written at their place, for those that lack them. Findings at a place
+// in another file stay as they are.
+func (f *Fleet) Annotate(ps Problems) Problems {
+	out := slices.Clone(ps)
+	for i, p := range out {
+		if f.source == nil || p.Place.File != f.Path || p.Place.Line == 0 || p.Source != "" {
+			continue
+		}
+		if line := f.source.Line(p.Place.Line); len(line) <= maxEcho {
+			out[i].Source = line
+		}
+		out[i].Width = f.source.SpanAt(p.Place.Line, p.Place.Col).Width
+	}
+	return out
 }
 
 // Verdict is what a chain's default or a rule does with a packet.

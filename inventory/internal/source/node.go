@@ -41,10 +41,21 @@ type Node struct {
 }
 
 // Kid returns the member of a table by name, nil if there is none.
-func (n *Node) Kid(name string) *Node { return n.byName[name] }
+func (n *Node) Kid(name string) *Node {
+	if n == nil {
+		return nil
+	}
+	return n.byName[name]
+}
 
-// Text returns the value of a String, "" for other kinds.
-func (n *Node) Text() string { s, _ := n.Value.(string); return s }
+// Text returns the value of a String, "" for other kinds and for no node.
+func (n *Node) Text() string {
+	if n == nil {
+		return ""
+	}
+	s, _ := n.Value.(string)
+	return s
+}
 
 func (n *Node) add(kid *Node) {
 	if n.byName == nil {

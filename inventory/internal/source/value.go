@@ -224,3 +224,26 @@ func (d *Doc) Char(n *Node, i int) Span {
 	}
 	return n.Val
 }
+
+// SpanAt returns the key or value that begins at a place, one character if
+// none does.
+func (d *Doc) SpanAt(line, col int) Span {
+	raw := d.raw(line)
+	s := newScanner(raw)
+	for range col - 1 {
+		_, n := utf8.DecodeRuneInString(raw[s.pos:])
+		s.pos += n
+	}
+	sp := Span{Line: line, Col: col, off: s.pos}
+	switch {
+	case s.pos == len(raw):
+	case strings.IndexByte(`"'[{`, raw[s.pos]) < 0:
+		for bare(s.peek()) {
+			s.pos++
+		}
+	case !s.value(new(Node), 0):
+		s.pos = len(raw) // it goes on in the next line
+	}
+	s.stretch(&sp, s.pos)
+	return sp
+}

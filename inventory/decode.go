@@ -1,0 +1,277 @@
+package inventory
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"fwpush/inventory/internal/source"
+	"fwpush/inventory/internal/syntax"
+)
+
+const (
+	// maxProblems bounds what is reported; a file with more mistakes is no
+	// fleet file.
+	maxProblems = 1000
+	// maxEcho bounds the line repeated with a problem, in bytes.
+	maxEcho = 16 << 10
+)
+
+// decoder turns located values into the types of this package and collects what
+// is wrong with them.
+type decoder struct {
+	file  string // as the user named it
+	dir   string // where relative paths in it start
+	doc   *source.Doc
+	found Problems
+}
+
+func (d *decoder) place(sp source.Span) Place { return Place{File: d.file, Line: sp.Line, Col: sp.Col} }
+
+func (d *decoder) report(s Severity, sp source.Span, msg, hint string) {
+	if len(d.found) > maxProblems {
+		return
+	}
+	p := Problem{Severity: s, Place: d.place(sp), Width: sp.Width, Source: d.echo(sp.Line), Msg: msg, Hint: hint}
+	if len(d.found) == maxProblems {
+		p = Problem{Place: Place{File: d.file}, Msg: fmt.Sprintf("more than %d mistakes, the rest is not shown", maxProblems)}
+	}
+	d.found = append(d.found, p)
+}
+
+func (d *decoder) echo(line int) string {
+	if s := d.doc.Line(line); len(s) <= maxEcho {
+		return s
+	}
+	return ""
+}
+
+func (d *decoder) fail(sp source.Span, msg, hint string) { d.report(Error, sp, msg, hint) }
+
+// wrong reports what is wrong with a string; a nil error is fine.
+func (d *decoder) wrong(n *source.Node, e *syntax.Error) bool {
+	if e == nil {
+		return false
+	}
+	sp, msg := n.Val, e.Msg
+	if e.Char >= 0 {
+		sp = d.doc.Char(n, e.Char)
+		msg += fmt.Sprintf(" in %s at column %d", n.Name, sp.Col)
+	}
+	d.fail(sp, msg, e.Hint)
+	return true
+}
+
+// rate is what a later version takes for ping.
+var rate = regexp.MustCompile(`^[0-9]+/[a-z]+`)
+
+// fields are the values of one table by key, those the schema takes.
+type fields map[string]*source.Node
+
+// table checks the keys of a table against the schema. Where names the table in
+// messages. A nil node is an empty table.
+func (d *decoder) table(n *source.Node, t Table, where string) fields {
+	f := fields{}
+	if n == nil {
+		return f
+	}
+	for _, kid := range n.Kids {
+		k, known := t.key(kid.Name)
+		switch {
+		case known && k.Later:
+			d.fail(kid.Key, syntax.Quote(k.Name)+" is not supported yet", "")
+		case known && k.refused != "":
+			d.fail(kid.Key, fmt.Sprintf("%q has no meaning in %s", k.Name, where), k.refused)
+		case known:
+			if d.fits(k, kid) {
+				f[k.Name] = kid
+			}
+		case source.SecretKey(kid.Name):
+			d.fail(kid.Key, "secrets are not read from inventory", "use a key file or an agent")
+		default:
+			d.unknown(kid, t, where)
+		}
+	}
+	for _, k := range t.Keys {
+		if k.Required && n.Kid(k.Name) == nil {
+			d.missing(n, t, k, where)
+		}
+	}
+	return f
+}
+
+func (d *decoder) unknown(n *source.Node, t Table, where string) {
+	msg, hint := "unknown key "+syntax.Quote(n.Name), ""
+	if where != "" {
+		msg += " in " + where
+	}
+	if near := t.nearest(n.Name); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "?"
+	}
+	d.fail(n.Key, msg, hint)
+}
+
+func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
+	sp, name := n.Key, k.Name+" is missing in "+where
+	if where == "" {
+		sp = source.Span{Line: 1, Col: 1, Width: 1}
+		if name = k.Name + " is missing"; k.Type == typeSub {
+			name = "[" + k.Name + "] is missing"
+		}
+	}
+	d.fail(sp, name, k.Doc)
+}
+
+// fits reports whether a value is what the key takes, and says so if not.
+func (d *decoder) fits(k Key, n *source.Node) bool {
+	switch k.Type {
+	case typeString:
+		return d.fitsString(k, n)
+	case typeDuration:
+		v, err := time.ParseDuration(n.Text())
+		if n.Kind == source.String && err == nil && v >= time.Duration(k.Min)*time.Second && v <= time.Duration(k.Max)*time.Second {
+			return true
+		}
+		if n.Kind == source.Integer {
+			return d.mismatch(k, n, fmt.Sprintf(`write the unit in a string, as in "%ds"`, n.Value))
+		}
+		return d.mismatch(k, n, "")
+	case typeInteger:
+		return d.fitsInteger(k, k.Name, n)
+	case typeBool:
+		if n.Kind == source.String && rate.MatchString(n.Text()) {
+			d.fail(n.Val, fmt.Sprintf("%s %s is not supported yet", k.Name, syntax.Quote(n.Text())), "write true or false")
+			return false
+		}
+		return n.Kind == source.Bool || d.mismatch(k, n, "")
+	case typeLog:
+		return n.Kind == source.Bool || n.Kind == source.String || d.mismatch(k, n, "")
+	case typeStrings, typeIntegers, typePorts:
+		return d.fitsList(k, n)
+	case typeNets:
+		return n.Kind == source.Table || d.fitsList(k, n)
+	case typeList:
+		return n.Kind == source.Array || d.mismatch(k, n, "")
+	}
+	return n.Kind == source.Table || d.mismatch(k, n, "") // typeSub, typeNamed
+}
+
+func (d *decoder) fitsString(k Key, n *source.Node) bool {
+	if n.Kind != source.String {
+		return d.mismatch(k, n, "")
+	}
+	if len(k.Values) == 0 {
+		return true
+	}
+	for _, v := range k.Values {
+		if v == n.Text() {
+			return true
+		}
+	}
+	for _, v := range k.later {
+		if v == n.Text() {
+			d.fail(n.Val, fmt.Sprintf("%s %q is not supported yet", k.Name, v), "write "+k.allowed())
+			return false
+		}
+	}
+	hint := ""
+	if near := syntax.Nearest(n.Text(), k.Values); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "?"
+	}
+	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.allowed(), syntax.Quote(n.Text())), hint)
+	return false
+}
+
+// fitsInteger checks a number under the name it has in messages.
+func (d *decoder) fitsInteger(k Key, name string, n *source.Node) bool {
+	v, ok := n.Value.(int64)
+	switch {
+	case !ok && n.Kind == source.Float:
+		d.fail(n.Val, name+" must be a whole number, not "+written(n), "")
+	case !ok:
+		d.fail(n.Val, name+" must be a number, not "+written(n), "")
+	case k.Max != 0 && (v < k.Min || v > k.Max):
+		d.fail(n.Val, fmt.Sprintf("%s must be %d..%d, not %d", name, k.Min, k.Max, v), "")
+	default:
+		return true
+	}
+	return false
+}
+
+// fitsList checks a list and the kind of every item; a single value is a list
+// of one. Items of another kind are reported and left for the reader to skip.
+func (d *decoder) fitsList(k Key, n *source.Node) bool {
+	want := source.String
+	if k.Type == typeIntegers {
+		want = source.Integer
+	}
+	if n.Kind != source.Array && n.Kind != want && !(k.Type == typePorts && n.Kind == source.Integer) {
+		return d.mismatch(k, n, "")
+	}
+	if n.Kind == source.Array && len(n.Elems) == 0 && k.NotEmpty {
+		d.fail(n.Val, fmt.Sprintf("list %q is empty", k.Name), "leave the key out, or give it an item")
+		return false
+	}
+	for _, item := range items(n) {
+		switch {
+		case k.Type == typeIntegers, k.Type == typePorts && item.Kind != source.String:
+			d.fitsInteger(k, "port", item)
+		case item.Kind != source.String:
+			d.fail(item.Val, fmt.Sprintf("%s holds strings, not %s", k.Name, written(item)), "")
+		}
+	}
+	return true
+}
+
+func (d *decoder) mismatch(k Key, n *source.Node, hint string) bool {
+	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.allowed(), written(n)), hint)
+	return false
+}
+
+// items returns the values of a list, or the one value written instead.
+func items(n *source.Node) []*source.Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind == source.Array:
+		return n.Elems
+	}
+	return []*source.Node{n}
+}
+
+// written says what stands in the file, for "not ...".
+func written(n *source.Node) string {
+	switch v := n.Value.(type) {
+	case string:
+		return "the string " + syntax.Quote(v)
+	case int64:
+		return "the number " + strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case time.Time:
+		return "a date"
+	}
+	if n.Kind == source.Array {
+		return "a list"
+	}
+	return "a table"
+}
+
+// header writes a table's name as its header does.
+func header(parts ...string) string {
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		if p == "" || strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+			p = syntax.Quote(p)
+		}
+		b.WriteString(p)
+	}
+	return "[" + b.String() + "]"
+}

@@ -1,0 +1,183 @@
+package inventory
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"fwpush/inventory/internal/source"
+	"fwpush/inventory/internal/syntax"
+)
+
+// hosts decodes [hosts.NAME] in the order of the file, with the defaults in.
+func (d *decoder) hosts(n *source.Node, roles []At[string], ssh fields) []Host {
+	var hosts []Host
+	d.named(n, kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
+		where := header("hosts", n.Name)
+		h := Host{
+			Name:      n.Name,
+			Place:     d.place(n.Key),
+			Roles:     appendOnce(roles[:len(roles):len(roles)], d.roleNames(f["roles"])...),
+			Addresses: d.nets(f["addresses"]),
+			SSHDPorts: d.ports(f["sshd_ports"]),
+			Settings:  d.settings(f),
+			In:        d.rules(f["in"], kind("rule in in"), where),
+			Out:       d.rules(f["out"], kind("rule in out"), where),
+		}
+		h.SSH = d.endpoint(h, d.ssh(f["ssh"], "hosts", n.Name), ssh)
+		if f["ssh"] != nil {
+			h.SSH.Place = d.place(f["ssh"].Key)
+		}
+		if len(h.SSHDPorts) == 0 {
+			h.SSHDPorts = []At[uint16]{{V: h.SSH.Port, Place: h.SSH.Place}}
+		}
+		hosts = append(hosts, h)
+	})
+	return hosts
+}
+
+// nets decodes the addresses of a host: a list, or lists by net.
+func (d *decoder) nets(n *source.Node) []Net {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind != source.Table:
+		return []Net{{Place: d.place(n.Key), Addresses: d.machines(n)}}
+	}
+	var nets []Net
+	for _, kid := range n.Kids {
+		if e := syntax.Name("net", kid.Name); e != nil {
+			d.fail(kid.Key, e.Msg, e.Hint)
+		}
+		k := Key{Name: kid.Name, Type: typeStrings, NotEmpty: true}
+		if d.fits(k, kid) {
+			nets = append(nets, Net{Name: kid.Name, Place: d.place(kid.Key), Addresses: d.machines(kid)})
+		}
+	}
+	return nets
+}
+
+// ssh checks the SSH settings of a host, or those of [defaults], and returns
+// those that are usable.
+func (d *decoder) ssh(n *source.Node, parent ...string) fields {
+	t := kind("defaults.ssh")
+	if len(parent) > 1 {
+		t = kind("hosts.NAME.ssh")
+	}
+	f := d.table(n, t, header(append(parent, "ssh")...))
+	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User} {
+		if n := f[key]; n != nil && d.wrong(n, check(n.Text())) {
+			delete(f, key)
+		}
+	}
+	d.checkPaths(f["identity"])
+	d.checkPaths(f["known_hosts"])
+	return f
+}
+
+// endpoint says how a host is reached: by its own settings, else the defaults.
+func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
+	pick := func(key string) *source.Node {
+		if n := own[key]; n != nil {
+			return n
+		}
+		return defaults[key]
+	}
+	e := Endpoint{
+		Name:           h.Name,
+		Place:          h.Place,
+		Address:        plain(pick("address").Text()),
+		Port:           defaultPort,
+		User:           pick("user").Text(),
+		Identity:       d.paths(pick("identity")),
+		KnownHosts:     d.paths(pick("known_hosts")),
+		Become:         pick("become").Text(),
+		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
+	}
+	if e.Address == "" {
+		e.Address = firstAddress(h)
+	}
+	if n := pick("port"); n != nil {
+		e.Port = uint16(n.Value.(int64))
+	}
+	if e.Become == "" {
+		e.Become = "sudo"
+		if e.User == "root" {
+			e.Become = "none"
+		}
+	}
+	return e
+}
+
+// plain is the one way to write an address or a DNS name.
+func plain(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.String()
+	}
+	return strings.ToLower(s)
+}
+
+func firstAddress(h Host) string {
+	for _, n := range h.Addresses {
+		for _, a := range n.Addresses {
+			return a.V.String()
+		}
+	}
+	return h.Name
+}
+
+// distinctHosts reports hosts that are one machine: a rule for one of them
+// would be enforced by the other.
+func (d *decoder) distinctHosts(hosts []Host) {
+	type owner struct {
+		host  string
+		place Place
+	}
+	addrs, endpoints := map[netip.Addr]owner{}, map[string]owner{}
+	for _, h := range hosts {
+		told := map[string]bool{} // what another host was found to have
+		for _, n := range h.Addresses {
+			for _, a := range n.Addresses {
+				first, taken := addrs[a.V]
+				if !taken {
+					addrs[a.V] = owner{h.Name, a.Place}
+				} else if first.host != h.Name {
+					told[first.host+" "+a.V.String()] = true
+					d.fail(d.doc.SpanAt(a.Place.Line, a.Place.Col), sameAddress(first.host, h.Name, a.V.String(), first.place, a.Place), "")
+				}
+			}
+		}
+		key := fmt.Sprintf("%s %d", h.SSH.Address, h.SSH.Port)
+		first, taken := endpoints[key]
+		if !taken {
+			endpoints[key] = owner{h.Name, h.SSH.Place}
+		} else if !told[first.host+" "+h.SSH.Address] {
+			d.fail(d.doc.SpanAt(h.SSH.Place.Line, h.SSH.Place.Col), sameAddress(first.host, h.Name, fmt.Sprintf("%s port %d", h.SSH.Address, h.SSH.Port), first.place, h.SSH.Place), "")
+		}
+	}
+}
+
+func sameAddress(a, b, addr string, first, second Place) string {
+	return fmt.Sprintf("%s and %s are the same address, %s (line %d, %d)", a, b, addr, first.Line, second.Line)
+}
+
+// checkWindow reports hosts whose connection may take longer than they are
+// given to prove they are reachable: both families are tried, one by one.
+func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host) {
+	for _, h := range hosts {
+		families := 2
+		if _, err := netip.ParseAddr(h.SSH.Address); err == nil {
+			families = 1
+		}
+		if need := time.Duration(families) * h.SSH.ConnectTimeout; window <= need {
+			sp := d.doc.SpanAt(h.SSH.Place.Line, h.SSH.Place.Col)
+			if n != nil {
+				sp = n.Val
+			}
+			d.fail(sp, fmt.Sprintf("window %s leaves no time for a connection to %s, which may take %s", short(int64(window/time.Second)), h.Name, short(int64(need/time.Second))),
+				"make rollout.window longer or ssh.connect_timeout shorter")
+			return
+		}
+	}
+}

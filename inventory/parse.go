@@ -1,0 +1,158 @@
+package inventory
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fwpush/inventory/internal/hostlist"
+	"fwpush/inventory/internal/source"
+	"fwpush/inventory/internal/syntax"
+)
+
+// Values where the file has none.
+const (
+	defaultFleet          = "default"
+	defaultPort           = 22
+	defaultConnectTimeout = 10 * time.Second
+	defaultWindow         = 2 * time.Minute
+	defaultParallel       = 50
+)
+
+// Parse reads a fleet file. Name is how the user named it; relative paths in the
+// file start in its directory. Src must be valid UTF-8, as Load makes sure.
+//
+// All mistakes are returned at once, sorted by place. The Fleet is complete if
+// none of them is an Error; else it holds what could be understood, so that the
+// references in it can be checked too: rules with a mistake are left out, and
+// management.from is empty only after an Error. What names refer to, empty sets,
+// a management open to all and names that a ruleset cannot tell apart are the
+// business of package roles.
+func Parse(name string, src []byte) (*Fleet, Problems) {
+	d := newDecoder(name, src)
+	fleet := d.fleet()
+	d.found.Sort()
+	return fleet, d.found
+}
+
+// ParseRoles reads a file that has nothing but [roles.NAME] tables.
+func ParseRoles(name string, src []byte) (map[string]Role, Problems) {
+	d := newDecoder(name, src)
+	top := kind("")
+	top.Keys = slices.DeleteFunc(slices.Clone(top.Keys), func(k Key) bool { return k.Name != "roles" })
+	roles := d.roles(d.table(d.doc.Root, top, "")["roles"])
+	d.found.Sort()
+	return roles, d.found
+}
+
+func newDecoder(name string, src []byte) *decoder {
+	doc, faults := source.Read(string(src))
+	d := &decoder{file: name, dir: filepath.Dir(name), doc: doc}
+	for _, f := range faults {
+		if f.Path == nil {
+			hint := ""
+			if strings.HasPrefix(f.Msg, "expected value but found") {
+				hint = "strings stand in quotes"
+			}
+			d.fail(f.Span, f.Msg, hint)
+			continue
+		}
+		d.fail(f.Span, fmt.Sprintf("%s defined twice (line %d, %d)", defined(f.Path), f.First.Line, f.Line), "")
+	}
+	return d
+}
+
+// defined names what stands at a path of keys.
+func defined(path []string) string {
+	last := len(path) - 1
+	if kinds := map[string]string{"hosts": "host", "sets": "set", "services": "service", "roles": "role"}; last == 1 && kinds[path[0]] != "" {
+		return kinds[path[0]] + " " + syntax.Quote(path[1])
+	}
+	if last == 0 {
+		return syntax.Quote(path[0])
+	}
+	return syntax.Quote(path[last]) + " in " + header(path[:last]...)
+}
+
+func (d *decoder) fleet() *Fleet {
+	top := d.table(d.doc.Root, kind(""), "")
+	f := &Fleet{Path: d.file, Name: defaultFleet, source: d.doc}
+	if n := top["version"]; n != nil && n.Value != int64(1) {
+		d.fail(n.Val, fmt.Sprintf("unknown schema version %d", n.Value), "this fwpush knows version 1")
+	}
+	if n := top["fleet"]; n != nil && !d.wrong(n, syntax.Name("fleet", n.Text())) {
+		f.Name = n.Text()
+	}
+	defaults := d.table(top["defaults"], kind("defaults"), header("defaults"))
+	ssh := d.ssh(defaults["ssh"], "defaults")
+	f.Defaults = d.settings(defaults)
+	f.Management = d.management(top["management"])
+	f.Sets = d.sets(top["sets"])
+	f.Services = d.services(top["services"])
+	f.Roles = d.roles(top["roles"])
+	f.Hosts = d.hosts(top["hosts"], d.roleNames(defaults["roles"]), ssh)
+	f.Rollout = d.rollout(top["rollout"], f.Hosts)
+	d.distinctHosts(f.Hosts)
+	slices.SortStableFunc(f.Hosts, func(a, b Host) int { return hostlist.Compare(a.Name, b.Name) })
+	return f
+}
+
+// named decodes every table below [sets], [services], [roles] or [hosts] and
+// checks their names.
+func (d *decoder) named(n *source.Node, t Table, what string, check func(string) *syntax.Error, decode func(n *source.Node, f fields)) {
+	if n == nil {
+		return
+	}
+	for _, kid := range n.Kids {
+		if e := check(kid.Name); e != nil {
+			d.fail(kid.Key, e.Msg, e.Hint)
+		}
+		if kid.Kind != source.Table {
+			d.fail(kid.Val, fmt.Sprintf("%s %s must be a table, not %s", what, syntax.Quote(kid.Name), written(kid)), "")
+			continue
+		}
+		decode(kid, d.table(kid, t, header(n.Name, kid.Name)))
+	}
+}
+
+func (d *decoder) settings(f fields) Settings {
+	verdict := func(s string) Verdict { return Verdict(s) }
+	s := Settings{
+		Inbound:    setting(d, f["inbound"], verdict),
+		Outbound:   setting(d, f["outbound"], verdict),
+		Ping:       setting(d, f["ping"], same[bool]),
+		DHCPClient: setting(d, f["dhcp_client"], same[bool]),
+		Antispoof:  setting(d, f["antispoof"], same[bool]),
+		Log:        setting(d, f["log"], func(on bool) Log { return Log{On: on} }),
+	}
+	if n := f["log"]; n != nil && n.Kind == source.String && !d.wrong(n, syntax.LogPrefix(n.Text())) {
+		s.Log = setting(d, n, func(prefix string) Log { return Log{On: true, Prefix: prefix} })
+	}
+	return s
+}
+
+func (d *decoder) management(n *source.Node) Management {
+	if n == nil {
+		return Management{}
+	}
+	f := d.table(n, kind("management"), header("management"))
+	return Management{
+		Place:         d.place(n.Val),
+		From:          d.peers(f["from"]),
+		AllowAny:      flag(f["allow_any"]),
+		Controller:    d.machines(f["controller"]),
+		FailsafePorts: d.ports(f["failsafe_ports"]),
+	}
+}
+
+func (d *decoder) rollout(n *source.Node, hosts []Host) Rollout {
+	f := d.table(n, kind("rollout"), header("rollout"))
+	r := Rollout{Window: seconds(f["window"], defaultWindow), Parallel: defaultParallel}
+	if p := f["parallel"]; p != nil {
+		r.Parallel = int(p.Value.(int64))
+	}
+	d.checkWindow(f["window"], r.Window, hosts)
+	return r
+}

@@ -1,0 +1,101 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+
+	"fwpush/inventory/internal/source"
+	"fwpush/inventory/internal/syntax"
+)
+
+func (d *decoder) roles(n *source.Node) map[string]Role {
+	roles := map[string]Role{}
+	d.named(n, kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
+		where := header("roles", n.Name)
+		roles[n.Name] = Role{
+			Name:     n.Name,
+			Place:    d.place(n.Key),
+			Extends:  d.roleNames(f["extends"]),
+			Settings: d.settings(f),
+			In:       d.rules(f["in"], kind("rule in in"), where),
+			Out:      d.rules(f["out"], kind("rule in out"), where),
+		}
+	})
+	return roles
+}
+
+func checkName(what string) func(string) *syntax.Error {
+	return func(s string) *syntax.Error { return syntax.Name(what, s) }
+}
+
+func (d *decoder) roleNames(n *source.Node) []At[string] { return d.strings(n, checkName("role")) }
+
+// rules decodes in or out. A rule with a mistake is left out: without the part
+// that is wrong it would match more than was meant.
+func (d *decoder) rules(n *source.Node, t Table, where string) []Rule {
+	var rules []Rule
+	for _, item := range items(n) {
+		if item.Kind != source.Table {
+			d.fail(item.Val, fmt.Sprintf("%s holds rules, not %s", n.Name, written(item)), `write { allow = "http" }`)
+			continue
+		}
+		before := len(d.found)
+		r := d.rule(item, t, where)
+		if len(d.found) == before {
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
+	f := d.table(n, t, "a rule of "+where)
+	d.oneVerb(n)
+	services := f["allow"]
+	if services == nil {
+		services = f["deny"]
+	}
+	return Rule{
+		Place:      d.place(n.Val),
+		Deny:       f["deny"] != nil,
+		Services:   d.strings(services, syntax.Service),
+		From:       d.peers(f["from"]),
+		To:         d.peers(f["to"]),
+		AllowEmpty: flag(f["allow_empty"]),
+		Comment:    d.note(f, "comment"),
+		Owner:      d.note(f, "owner"),
+		Ticket:     d.note(f, "ticket"),
+	}
+}
+
+func (d *decoder) oneVerb(n *source.Node) {
+	var verbs []*source.Node
+	for _, k := range n.Kids {
+		if slices.Contains([]string{"allow", "deny", "drop", "reject"}, k.Name) {
+			verbs = append(verbs, k)
+		}
+	}
+	switch {
+	case len(verbs) == 0:
+		d.fail(n.Val, "a rule needs a verb", `write allow = "SERVICE" or deny = "SERVICE"`)
+	case len(verbs) > 1:
+		d.fail(verbs[1].Key, fmt.Sprintf("a rule has one verb, not %s and %s", verbs[0].Name, verbs[1].Name), "make two rules of it")
+	}
+}
+
+// peers decodes from or to.
+func (d *decoder) peers(n *source.Node) []At[string] {
+	return d.strings(n, func(s string) *syntax.Error {
+		e := syntax.Peer(n.Name, s)
+		if e == nil {
+			return nil
+		}
+		for _, k := range []struct{ table, prefix string }{{"hosts", "host:"}, {"roles", "role:"}, {"sets", "set:"}} {
+			if known := d.doc.Root.Kid(k.table); known != nil && known.Kid(s) != nil {
+				e.Hint += fmt.Sprintf("; write %q", k.prefix+s)
+				return e
+			}
+		}
+		return e
+	})
+}

@@ -1,0 +1,155 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/inventory/internal/hostlist"
+	"fwpush/inventory/internal/syntax"
+)
+
+// Selection says which hosts a command is about. An empty one means all.
+type Selection struct {
+	Roles   []string // --role: hosts with any of these roles
+	Limit   []string // --limit: patterns; each narrows
+	Exclude []string // --exclude: patterns; each takes hosts away
+}
+
+// Select returns the selected hosts in the order of the fleet. A role or a
+// pattern that names no host of the fleet is an error, and so is a selection
+// without a host: what was mistyped must not look like success.
+func Select(fleet *Fleet, s Selection) ([]Host, error) {
+	if len(fleet.Hosts) == 0 {
+		return nil, fmt.Errorf("no hosts in %s", fleet.Path)
+	}
+	keep := make([]bool, len(fleet.Hosts))
+	for i := range keep {
+		keep[i] = len(s.Roles) == 0
+	}
+	for _, role := range s.Roles {
+		hits, err := matches(fleet, "--role", hostlist.Term{Text: role, Role: role})
+		if err != nil {
+			return nil, err
+		}
+		for i := range keep {
+			keep[i] = keep[i] || hits[i]
+		}
+	}
+	for _, narrow := range []struct {
+		flag     string
+		patterns []string
+		want     bool
+	}{{"--limit", s.Limit, true}, {"--exclude", s.Exclude, false}} {
+		for _, pattern := range narrow.patterns {
+			hits, err := union(fleet, narrow.flag, pattern)
+			if err != nil {
+				return nil, err
+			}
+			for i := range keep {
+				keep[i] = keep[i] && hits[i] == narrow.want
+			}
+		}
+	}
+	var hosts []Host
+	for i, h := range fleet.Hosts {
+		if keep[i] {
+			hosts = append(hosts, h)
+		}
+	}
+	if len(hosts) == 0 {
+		return nil, fmt.Errorf("no host is left by %s; %s", s, known(fleet))
+	}
+	return hosts, nil
+}
+
+// union tells for each host whether a pattern names it.
+func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
+	terms, err := hostlist.Parse(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	all := make([]bool, len(fleet.Hosts))
+	for _, t := range terms {
+		hits, err := matches(fleet, flag, t)
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			all[i] = all[i] || hits[i]
+		}
+	}
+	return all, nil
+}
+
+// matches tells for each host whether a term names it; one must be named.
+func matches(fleet *Fleet, flag string, t hostlist.Term) ([]bool, error) {
+	hits := make([]bool, len(fleet.Hosts))
+	for i, h := range fleet.Hosts {
+		if t.Role == "" {
+			hits[i] = t.Match(h.Name)
+		} else {
+			hits[i] = slices.ContainsFunc(h.Roles, func(r At[string]) bool { return r.V == t.Role })
+		}
+	}
+	if slices.Contains(hits, true) {
+		return hits, nil
+	}
+	meant := ""
+	if n := suggest(fleet, t); n != "" {
+		meant = fmt.Sprintf("; did you mean %q?", n)
+	}
+	return nil, fmt.Errorf("no host matches %s %s; %s%s", flag, syntax.Quote(t.Text), known(fleet), meant)
+}
+
+func known(fleet *Fleet) string {
+	if len(fleet.Hosts) == 1 {
+		return "1 host known"
+	}
+	return fmt.Sprintf("%d hosts known", len(fleet.Hosts))
+}
+
+// suggest returns what a term that names no host was probably meant to be.
+func suggest(fleet *Fleet, t hostlist.Term) string {
+	var hosts, stems, roles []string
+	for _, h := range fleet.Hosts {
+		hosts = append(hosts, h.Name)
+		stems = append(stems, strings.TrimRight(h.Name, "0123456789"))
+		for _, r := range h.Roles {
+			roles = append(roles, r.V)
+		}
+	}
+	if t.Role != "" {
+		n := syntax.Nearest(t.Role, roles)
+		return strings.Replace(t.Text, t.Role, n, min(1, len(n)))
+	}
+	if slices.Contains(roles, t.Text) {
+		return "role:" + t.Text
+	}
+	i := strings.IndexAny(t.Text, "*[")
+	if i < 0 {
+		return syntax.Nearest(t.Text, hosts)
+	}
+	if n := syntax.Nearest(t.Text[:i], stems); n != "" && n != t.Text[:i] {
+		return n + t.Text[i:]
+	}
+	return ""
+}
+
+// String writes a selection as flags.
+func (s Selection) String() string {
+	var words []string
+	for _, f := range []struct {
+		flag   string
+		values []string
+	}{{"--role", s.Roles}, {"--limit", s.Limit}, {"--exclude", s.Exclude}} {
+		for _, v := range f.values {
+			words = append(words, f.flag+" "+syntax.Quote(v))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// Fold writes host names as few patterns that Select takes back:
+// web[01-11,13-20],db1.
+func Fold(names []string) string { return hostlist.Fold(names) }
