@@ -20,6 +20,9 @@ import (
 // next to nothing, and a host is not told when its sshd is ready.
 const sshPoll = 20 * time.Millisecond
 
+// bootTime is how long a host may take to come up. It takes well under a second on an idle machine.
+const bootTime = time.Minute
+
 // boot is one life of a host, from power on to power off.
 type boot struct {
 	pid  int // of its first process, as seen in the world
@@ -116,6 +119,19 @@ func (h *Host) current() (*boot, error) {
 		return nil, fmt.Errorf("lab: host %s is stopped", h.name)
 	}
 	return h.boot, nil
+}
+
+// awaitUp returns when the host's sshd answers and, with systemd, when all that belongs to the boot
+// has been started: before that, plain users are turned away (pam_nologin(8)).
+func (h *Host) awaitUp(ctx context.Context, b *boot) error {
+	ctx, cancel := context.WithTimeout(ctx, bootTime)
+	defer cancel()
+	if err := h.awaitSSH(ctx, b); err != nil || !h.opts.Systemd {
+		return err
+	}
+	// It fails when a unit has failed, which may be just what somebody wants to look at.
+	_, _, _ = h.Exec(ctx, "", "systemctl", "is-system-running", "--wait")
+	return ctx.Err()
 }
 
 // awaitSSH returns when the host's sshd sends its banner, or with the reason why it never will.

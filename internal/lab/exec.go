@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -49,15 +48,5 @@ func (h *Host) ReadFile(ctx context.Context, path string) (string, error) {
 // WriteFile writes a file of the host. A new one gets mode 0644.
 func (h *Host) WriteFile(ctx context.Context, path, text string) error {
 	_, _, err := h.Exec(ctx, text, "sh", "-c", `umask 022; exec cat >"$1"`, "sh", path)
-	return err
-}
-
-// Kill sends a signal to a daemon that the host started: "atd" or "sshd".
-func (h *Host) Kill(ctx context.Context, sig syscall.Signal, name string) error {
-	pid, err := h.ReadFile(ctx, "/run/"+name+".pid")
-	if err != nil {
-		return err
-	}
-	_, _, err = h.Exec(ctx, "", "kill", "-"+strconv.Itoa(int(sig)), strings.TrimSpace(pid))
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -97,17 +99,30 @@ func (h *Host) writeSSH(root *os.Root) error {
 	if err := h.w.trust(public, h.opts.Port, h.Addr4(), h.Addr6()); err != nil {
 		return err
 	}
+	config := strings.Join(h.sshdConfig(), "\n") + "\n"
+	return errors.Join(
+		writeFiles(root,
+			file{"etc/ssh/ssh_host_ed25519_key", 0o600, string(private)},
+			file{"etc/ssh/ssh_host_ed25519_key.pub", 0o644, string(public)},
+			file{"etc/ssh/sshd_config", 0o644, config},
+		),
+		h.authorize(root, "root", 0),
+	)
+}
+
+// sshdConfig are the caller's lines, and the lab's own for the keywords that those do not name.
+func (h *Host) sshdConfig() []string {
 	// PAM opens a session with logind on a systemd host, as on a real one; elsewhere it only
-	// costs time. The first value of a keyword is the one in force (sshd_config(5)).
+	// costs time.
 	pam := "no"
 	if h.opts.Systemd {
 		pam = "yes"
 	}
-	config := append(append([]string{}, h.opts.SSHD...),
-		fmt.Sprintf("Port %d", h.opts.Port),
+	own := []string{
+		"Port " + strconv.Itoa(h.opts.Port),
 		"HostKey /etc/ssh/ssh_host_ed25519_key",
 		"PidFile /run/sshd.pid",
-		"UsePAM "+pam,
+		"UsePAM " + pam,
 		"UseDNS no",
 		"MaxStartups 200",
 		"PasswordAuthentication no",
@@ -116,15 +131,20 @@ func (h *Host) writeSSH(root *os.Root) error {
 		"PrintLastLog no",
 		"LogLevel VERBOSE",
 		"Subsystem sftp internal-sftp",
-	)
-	return errors.Join(
-		writeFiles(root,
-			file{"etc/ssh/ssh_host_ed25519_key", 0o600, string(private)},
-			file{"etc/ssh/ssh_host_ed25519_key.pub", 0o644, string(public)},
-			file{"etc/ssh/sshd_config", 0o644, strings.Join(config, "\n") + "\n"},
-		),
-		h.authorize(root, "root", 0),
-	)
+	}
+	// With most keywords the first value is the one in force, but not with all (MaxStartups).
+	lines := slices.Clone(h.opts.SSHD)
+	for _, line := range own {
+		keyword, _, _ := strings.Cut(line, " ")
+		named := func(l string) bool {
+			k, _, _ := strings.Cut(strings.TrimSpace(l), " ")
+			return strings.EqualFold(k, keyword)
+		}
+		if !slices.ContainsFunc(h.opts.SSHD, named) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // authorize admits the lab's key for the owner of a home directory. sshd refuses keys in

@@ -24,10 +24,13 @@ type HostOptions struct {
 	// DiskMB is the size of the host's disk in MiB: what it can write in addition to Root. 0 means 64.
 	DiskMB int
 	Port   int      // sshd's port; 0 means 22
-	SSHD   []string // lines for the head of sshd_config, where the first value of a keyword wins
+	SSHD   []string // lines of sshd_config, in place of the lab's own for the same keywords
 	Users  []User   // beside root
 	// Without are paths, relative to the root, that are removed from the host's view of the tree.
 	Without []string
+	// PathMTU, if not 0, puts the host behind two routers whose link in the middle has this MTU
+	// in bytes (1280 to 1500), while the host's and the controller's own links have 1500.
+	PathMTU int
 }
 
 // User is a plain user who logs in with the lab's key.
@@ -82,6 +85,11 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 		}
 	}()
 	h.net = newHostNet(h.number)
+	if o.PathMTU != 0 {
+		if err := h.net.moveBehind(ctx, w, o.PathMTU); err != nil {
+			return h, err
+		}
+	}
 	if err := h.mountDisk(); err != nil {
 		return h, err
 	}
@@ -92,7 +100,7 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 	if err != nil {
 		return h, err
 	}
-	return h, h.awaitSSH(ctx, b)
+	return h, h.awaitUp(ctx, b)
 }
 
 // Name is the host's name.
@@ -126,8 +134,7 @@ func (h *Host) Stop() error {
 	for ; b != nil; b = b.next {
 		b.cutPower()
 	}
-	h.net.unplug(context.Background())
-	err := h.removeCgroup()
+	err := errors.Join(h.net.remove(context.Background()), h.removeCgroup())
 	for _, m := range []string{h.rootPath(), h.diskPath()} {
 		if e := unix.Unmount(m, unix.MNT_DETACH); e != nil && e != unix.EINVAL && e != unix.ENOENT {
 			err = errors.Join(err, fmt.Errorf("lab: unmount %s: %w", m, e))

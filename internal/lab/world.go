@@ -29,7 +29,7 @@ const (
 	bridge      = "fwlab0"
 	controller4 = "10.99.0.1"
 	controller6 = "fd99::1"
-	// hostsMax keeps the third byte of an address free for routers (252 to 254).
+	// hostsMax keeps the third byte of an address free for routers (254).
 	hostsMax = 250 * 250
 )
 
@@ -45,7 +45,8 @@ type World struct {
 	pubkey []byte // authorized_keys line of the lab's key
 
 	mu    sync.Mutex // guards the following and the known_hosts file
-	next  int
+	next  int        // number of the next host
+	paths byte       // number of the latest path
 	hosts map[string]*Host
 }
 
@@ -124,6 +125,17 @@ func (w *World) enroll(h *Host) error {
 	w.next++
 	w.hosts[h.name] = h
 	return nil
+}
+
+// enrollPath gives a path its number.
+func (w *World) enrollPath() (byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.paths == pathsMax {
+		return 0, errors.New("no addresses left for another path")
+	}
+	w.paths++
+	return w.paths, nil
 }
 
 func (w *World) forget(h *Host) {

@@ -4,7 +4,8 @@
 #   host.sh light     sshd and atd under this shell
 #   host.sh systemd   /sbin/init, in a cgroup namespace of its own
 #   host.sh router    nothing but a network namespace that forwards packets
-# The caller writes one line to stdin when the network is set up; an end of file means it is gone.
+# A host waits for one line on stdin, which says that its network is set up; an end of file means
+# that the caller is gone. A router writes a line when it forwards.
 set -eu
 
 await_network() {
@@ -74,6 +75,10 @@ light)
 		env -i PATH="$PATH" atd -f &
 		echo $! >/run/atd.pid
 	fi
+	[ -x /usr/sbin/sshd ] || {
+		echo "host.sh: the root tree has no /usr/sbin/sshd" >&2
+		exit 1
+	}
 	env -i PATH="$PATH" /usr/sbin/sshd -D -e &
 	# This shell stays to reap what daemons leave. The sleep keeps `wait` waiting when a test has
 	# ended the daemons.
@@ -90,7 +95,7 @@ systemd)
 router)
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-	await_network
+	echo ready
 	exec sleep 2147483647
 	;;
 *)
