@@ -87,10 +87,13 @@ func (x *Exec) Write(p []byte) (int, error) {
 	}
 	select {
 	case <-x.over:
-		return n, fmt.Errorf("%s: the remote command has ended: %w", x.conn.peer, io.ErrClosedPipe)
+		var lost *LostError
+		if !errors.As(x.result, &lost) {
+			return n, fmt.Errorf("%s: the remote command has ended: %w", x.conn.peer, io.ErrClosedPipe)
+		}
 	default:
-		return n, x.conn.lost("sending to a command")
 	}
+	return n, x.conn.lost("sending to a command")
 }
 
 // CloseWrite ends the command's stdin.

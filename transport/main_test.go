@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,7 +18,10 @@ import (
 	"fwpush/inventory"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // the library's agent server reports its refusals there
+	goleak.VerifyTestMain(m)
+}
 
 // fixture is a fake host and all that is needed to log in to it.
 type fixture struct {

@@ -1,7 +1,7 @@
 package trust
 
 import (
-	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +60,7 @@ func readKeyFile(path string) ([]byte, os.FileMode, error) {
 
 func parseKeyFile(path string, text []byte, mode os.FileMode) (*keyFile, error) {
 	k := &keyFile{path: path}
-	if pub, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil && !bytes.Contains(text, []byte("PRIVATE KEY")) {
+	if pub, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil && !isPEM(text) {
 		private := strings.TrimSuffix(path, ".pub")
 		k.pub = plainKey(pub)
 		k.blocked = "is a public key"
@@ -89,7 +89,7 @@ func parseKeyFile(path string, text []byte, mode os.FileMode) (*keyFile, error) 
 	case errors.As(err, &locked):
 		k.pub = locked.PublicKey
 		k.blocked = "is encrypted"
-	case bytes.Contains(text, []byte("PRIVATE KEY")):
+	case isPEM(text):
 		// Keys on hardware tokens and types the library does not know.
 		k.blocked = "cannot be used without ssh-agent (" + err.Error() + ")"
 	default:
@@ -104,6 +104,11 @@ func parseKeyFile(path string, text []byte, mode os.FileMode) (*keyFile, error) 
 		k.next = fmt.Sprintf("type: ssh-keygen -y -f %[1]s > %[1]s.pub && ssh-add %[1]s", shellWord(path))
 	}
 	return k, nil
+}
+
+func isPEM(text []byte) bool {
+	block, _ := pem.Decode(text)
+	return block != nil
 }
 
 func parsePrivate(text []byte) (ssh.AlgorithmSigner, error) {

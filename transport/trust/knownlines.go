@@ -84,7 +84,7 @@ func (l *knownLine) read(raw []byte) error {
 	if key.Type() != words[1] {
 		return fmt.Errorf("says %.40q, but the key is %s", words[1], key.Type())
 	}
-	l.text = strings.TrimSpace(marker + " " + names + " " + words[1] + " " + words[2])
+	l.text = strings.TrimLeft(marker+" ", " ") + names + " " + words[1] + " " + words[2]
 	return nil
 }
 
