@@ -1,0 +1,95 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fwpush/internal/commit"
+)
+
+// Apply takes every target through its confirmed commit: two connections and
+// two executions on a host that changes, one and one on a host that runs its
+// candidate already. Each host decides for itself. Results are in the order of
+// targets.
+//
+// When ctx is done no further host is started; those in flight finish. Facts
+// are handed to Event and left out of the results, so that the memory a run
+// needs depends on Forks and not on the fleet.
+func Apply(ctx context.Context, targets []Target, o Options) []Result {
+	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		return h.commit(context.WithoutCancel(ctx))
+	})
+}
+
+// Observation is what a host told: Facts, with an empty Outcome. Without Facts
+// the Outcome is unreachable, failed or skipped and Err says why.
+type Observation struct{ Result }
+
+// Inspect asks every target for its facts: one connection and one execution of
+// a program that can change nothing. When ctx is done the hosts in flight are
+// given up, since nothing depends on them.
+func Inspect(ctx context.Context, targets []Target, o Options) []Observation {
+	observations := make([]Observation, len(targets))
+	walk(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		_, _, r := h.inspect(ctx)
+		if r.Err != nil && ctx.Err() != nil {
+			return skipped(ErrInterrupted, "")
+		}
+		return r
+	}, func(i int, r Result) { observations[i] = Observation{r} })
+	return observations
+}
+
+// ConfirmRun finishes a run that was left pending: on every target where it is,
+// it repeats the proof of a fresh connection and confirms. A host where that
+// run is confirmed already says so again; one that it does not concern is
+// skipped, with a nil Err.
+func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []Result {
+	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		ctx = context.WithoutCancel(ctx)
+		conn, f, r := h.inspect(ctx)
+		switch {
+		case r.Err != nil:
+			return r
+		case f.Pending != nil && f.Pending.Run == run:
+		case f.Meta["run"] == run:
+			return commit.Result{Outcome: commit.OutcomeConfirmed, Facts: &f}
+		default:
+			return unconcerned(run, f)
+		}
+		h.going.Store(true)
+		pending, r := commit.Resume(ctx, conn, h.target.Host.SSH.Become, f)
+		if pending == nil {
+			return r
+		}
+		return h.confirm(ctx, pending)
+	})
+}
+
+// RevertRun fires the reverts of a run that was left pending, on every target
+// where it is. A host where the run is confirmed stays confirmed, with an Err.
+func RevertRun(ctx context.Context, targets []Target, run string, o Options) []Result {
+	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		ctx = context.WithoutCancel(ctx)
+		conn, f, r := h.inspect(ctx)
+		switch {
+		case r.Err != nil:
+			return r
+		case f.Pending != nil && f.Pending.Run == run:
+			h.going.Store(true)
+			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
+		case f.Meta["run"] == run:
+			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
+				Err:  errors.New("the run is confirmed here, a revert comes too late"),
+				Hint: "apply the fleet file as it was before"}
+		}
+		return unconcerned(run, f)
+	})
+}
+
+func unconcerned(run string, f commit.Facts) commit.Result {
+	r := skipped(nil, fmt.Sprintf("not concerned: run %s is not pending here", run))
+	r.Facts = &f
+	return r
+}

@@ -1,0 +1,137 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/internal/commit"
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// Exit codes of a run. Code 2 for mistakes in the fleet file or the command
+// line, found before any host is contacted, is the caller's.
+const (
+	exitOK          = 0
+	exitDiffers     = 1
+	exitRefused     = 2
+	exitFailed      = 3
+	exitUnreachable = 4
+	exitUnknown     = 5
+	exitStopped     = 6
+	exitLocked      = 7
+	exitInterrupted = 130
+)
+
+// worst lists the codes from the worst on. The first one that a host has is
+// that of the run.
+func worst() []int {
+	return []int{exitUnknown, exitStopped, exitFailed, exitUnreachable, exitLocked, exitInterrupted, exitDiffers}
+}
+
+// ExitCode is the exit code of a run whose hosts ended so.
+func ExitCode(results []Result) int {
+	if refused(results) {
+		return exitRefused
+	}
+	for _, code := range worst() {
+		if slices.ContainsFunc(results, func(r Result) bool { return r.exit() == code }) {
+			return code
+		}
+	}
+	return exitOK
+}
+
+// ExitLine is what to say last: the code and the hosts it comes from, or ""
+// for 0.
+func ExitLine(results []Result) string {
+	code := ExitCode(results)
+	if code == exitOK {
+		return ""
+	}
+	hosts := make(map[string][]string) // by label
+	var labels []string                // in the order of their first hosts
+	for _, r := range results {
+		label := ""
+		switch {
+		case code == exitRefused && r.lockout():
+			label = "refused by the lock-out proof, no host was changed"
+		case code != exitRefused && r.exit() == code:
+			label = r.label()
+		default:
+			continue
+		}
+		if hosts[label] == nil {
+			labels = append(labels, label)
+		}
+		hosts[label] = append(hosts[label], r.Name)
+	}
+	parts := make([]string, len(labels))
+	for i, label := range labels {
+		noun := "hosts"
+		if len(hosts[label]) == 1 {
+			noun = "host"
+		}
+		parts[i] = fmt.Sprintf("%d %s %s: %s", len(hosts[label]), noun, label, inventory.Fold(hosts[label]))
+	}
+	return fmt.Sprintf("exit %d: %s", code, strings.Join(parts, "; "))
+}
+
+// refused says whether the lock-out proof failed on a host's facts and no host
+// was changed, not even for a moment.
+func refused(results []Result) bool {
+	return slices.ContainsFunc(results, Result.lockout) && !slices.ContainsFunc(results, func(r Result) bool {
+		switch r.Outcome {
+		case commit.OutcomeConfirmed, commit.OutcomeReverted, commit.OutcomePending, commit.OutcomeUnknown:
+			return true
+		}
+		return false
+	})
+}
+
+func (r Result) lockout() bool {
+	var lockout *roles.LockoutError
+	return r.Outcome == commit.OutcomeFailed && r.Stage == commit.StageInspect && errors.As(r.Err, &lockout)
+}
+
+// exit is the code that this host alone would give. An Err says that it did not
+// go as asked, whatever the outcome: reverted is what `revert` asks for, and
+// confirmed is not.
+func (r Result) exit() int {
+	switch {
+	case r.Outcome == commit.OutcomeUnknown:
+		return exitUnknown
+	case r.Outcome == commit.OutcomeUnreachable:
+		return exitUnreachable
+	case r.Outcome == commit.OutcomeLocked:
+		return exitLocked
+	case r.Outcome == OutcomeChanged:
+		return exitDiffers
+	case errors.Is(r.Err, ErrInterrupted):
+		return exitInterrupted
+	case errors.Is(r.Err, ErrStopped):
+		return exitStopped
+	case r.Outcome == commit.OutcomeFailed || r.Err != nil:
+		return exitFailed
+	}
+	return exitOK
+}
+
+// label is what the last line says of a host that gave the code of the run.
+func (r Result) label() string {
+	switch {
+	case r.Outcome == OutcomeChanged:
+		return "with differences"
+	case r.Outcome == commit.OutcomeConfirmed:
+		return "confirmed already"
+	case r.Outcome == commit.OutcomeLocked:
+		return "locked by another run"
+	case errors.Is(r.Err, ErrInterrupted):
+		return string(r.Outcome) + " by the interrupt"
+	case errors.Is(r.Err, ErrStopped):
+		return string(r.Outcome) + " because the rollout was stopped"
+	}
+	return string(r.Outcome)
+}

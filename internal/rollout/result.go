@@ -1,0 +1,116 @@
+package rollout
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// Target is one host and what it shall run. Become, Judge and Gate of the
+// Candidate are set by this package.
+type Target struct {
+	Host      inventory.Host
+	Policy    roles.Policy // not looked at where Candidate.Remove is set
+	Candidate commit.Candidate
+}
+
+// Outcomes that only a run of many hosts has.
+const (
+	// OutcomeSkipped is a host that was left alone. Err says what stopped the
+	// run; nil is a host that the run does not concern.
+	OutcomeSkipped commit.Outcome = "skipped"
+	// OutcomeChanged is a host of a diff that does not run its candidate.
+	OutcomeChanged commit.Outcome = "changed"
+)
+
+// What can be the Err of a host besides its own trouble.
+var (
+	// ErrInterrupted is for hosts that an interrupt kept from being started,
+	// or that were taken back because of it.
+	ErrInterrupted = errors.New("interrupted")
+	// ErrStopped is for hosts that are skipped because of how others ended.
+	ErrStopped = errors.New("the rollout was stopped")
+)
+
+// Result is how one host ended.
+type Result struct {
+	Name string
+	commit.Result
+	Wave        int
+	Digest      string // of the candidate
+	Previous    string // of the stored confirmed rules before, "" if none
+	Drift       bool   // the rules that ran before were not the confirmed ones
+	Notes       []string
+	Connections int // TCP connections that this run opened to the host
+	Execs       int // executions on them
+	Took        time.Duration
+}
+
+// learn fills in what follows from the facts.
+func (r *Result) learn(t Target) {
+	f := r.Facts
+	if f == nil {
+		return
+	}
+	if f.Rules != "" {
+		sum := sha256.Sum256([]byte(f.Rules))
+		r.Previous = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	if f.Pending == nil { // else the candidate of that one runs, as it should
+		r.Drift, _ = f.Drifted()
+	}
+	r.Notes = notes(t, *f)
+}
+
+// maxSkew is how far a host's clock may be off before it is worth a note. The
+// timers count on clocks that do not jump; the at job is queued by wall time.
+const maxSkew = 30 * time.Second
+
+func notes(t Target, f commit.Facts) []string {
+	var out []string
+	if off := f.Skew.Abs(); off > maxSkew {
+		way := "ahead of"
+		if f.Skew < 0 {
+			way = "behind"
+		}
+		out = append(out, fmt.Sprintf("the host's clock is %s %s this machine's", off, way))
+	}
+	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
+		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
+	}
+	return out
+}
+
+// unreachable is the outcome of a login that failed. The hint is taken out of
+// the message, so that each is said once.
+func unreachable(err error) commit.Result {
+	r := commit.Result{Outcome: commit.OutcomeUnreachable, Stage: commit.StageConnect, Err: err}
+	var hinting interface {
+		error
+		Hint() string
+	}
+	if errors.As(err, &hinting) && hinting.Hint() != "" {
+		r.Hint = hinting.Hint()
+		r.Err = plainError{err, strings.TrimSuffix(err.Error(), "; "+r.Hint)}
+	}
+	return r
+}
+
+type plainError struct {
+	error
+	text string
+}
+
+func (e plainError) Error() string { return e.text }
+func (e plainError) Unwrap() error { return e.error }
+
+func skipped(why error, hint string) commit.Result {
+	return commit.Result{Outcome: OutcomeSkipped, Err: why, Hint: hint}
+}
