@@ -1,0 +1,73 @@
+package roles
+
+import (
+	"cmp"
+	"fmt"
+
+	"fwpush/inventory"
+)
+
+// findings collects problems, one for each mistake: what many hosts stumble
+// over is told once.
+type findings struct {
+	list inventory.Problems
+	seen map[string]bool
+}
+
+// first reports whether nothing was found under the key before.
+func (f *findings) first(key string) bool {
+	if f.seen[key] {
+		return false
+	}
+	if f.seen == nil {
+		f.seen = map[string]bool{}
+	}
+	f.seen[key] = true
+	return true
+}
+
+func (f *findings) add(p inventory.Problem) {
+	if f.first(p.Place.String() + "\x00" + p.Msg) {
+		f.list = append(f.list, p)
+	}
+}
+
+// errorAt and warnAt leave the width and the line to Fleet.Annotate, which has
+// the text.
+func (f *findings) errorAt(place inventory.Place, msg, hint string) {
+	f.add(inventory.Problem{Severity: inventory.Error, Place: place, Width: 1, Msg: msg, Hint: hint})
+}
+
+func (f *findings) warnAt(place inventory.Place, msg, hint string) {
+	f.add(inventory.Problem{Severity: inventory.Warning, Place: place, Width: 1, Msg: msg, Hint: hint})
+}
+
+// unknown reports a name that nothing in the file defines.
+func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
+	msg := fmt.Sprintf("%s %q not defined", kind, name)
+	hint := ""
+	if n := inventory.Nearest(name, known); n != "" {
+		msg += fmt.Sprintf("; did you mean %q", n)
+	} else if len(known) == 0 {
+		hint = fmt.Sprintf("the file defines no %s", kind)
+	}
+	f.errorAt(place, msg, hint)
+}
+
+// sorted returns what was found in the order of the file.
+func (f *findings) sorted() inventory.Problems {
+	f.list.Sort()
+	return f.list
+}
+
+func comparePlaces(a, b inventory.Place) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+}
+
+// theHosts names hosts in a message: "host web1", "hosts web[01-20]".
+func theHosts(names []string) string {
+	if len(names) == 1 {
+		return "host " + names[0]
+	}
+	return "hosts " + inventory.Fold(names)
+}

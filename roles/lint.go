@@ -1,0 +1,223 @@
+package roles
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fwpush/inventory"
+)
+
+// lint warns about what compiles and is likely not meant. It runs on a fleet
+// without errors. Findings are about places in the file, so a rule of a role is
+// told of once and not for each of its hosts.
+func (c *compiler) lint(policies []Policy) {
+	c.lintRoles()
+	c.lintManagement(policies)
+	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
+	silent := map[silence][]string{}
+	quiet := map[inventory.Place][]string{}
+	for i, p := range policies {
+		h := c.fleet.Hosts[i]
+		if len(h.Roles) == 0 {
+			c.warnAt(h.Place, fmt.Sprintf("host %q has no role", h.Name), "only management and what [defaults] says applies to it")
+		}
+		for _, rules := range [][]Rule{p.In, p.Out} {
+			c.lintShadowed(rules)
+			c.lintFamilies(rules, h)
+		}
+		c.lintSSH(p)
+		for _, r := range p.Out {
+			if !r.Deny {
+				useless, known := idle[r.Place]
+				idle[r.Place] = p.Outbound == inventory.Accept && (useless || !known)
+			}
+		}
+		if s := silenceOf(p); s.missing != "" {
+			silent[s] = append(silent[s], h.Name)
+		}
+		if !p.Ping {
+			place := p.Decided["ping"].Place
+			quiet[place] = append(quiet[place], h.Name)
+		}
+	}
+	for place, useless := range idle {
+		if useless {
+			c.warnAt(place, "this allow does nothing, outbound accepts everything", `set outbound = "reject" or take the rule out`)
+		}
+	}
+	for s, names := range silent {
+		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "add an allow to out that says where these go")
+	}
+	for place, names := range quiet {
+		c.warnAt(place, fmt.Sprintf("%s will not answer ping", theHosts(names)), "path and host failures look the same from outside then")
+	}
+}
+
+// lintRoles warns about roles that no host has, and about the standard ones
+// that open nothing before the file names a port.
+func (c *compiler) lintRoles() {
+	used := map[*lineage]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.byRole)) {
+		for _, l := range c.lineage(name).all() {
+			used[l] = true
+		}
+		c.lintOpensNothing(name)
+	}
+	for name, role := range c.fleet.Roles {
+		if !used[c.lineage(name)] {
+			c.warnAt(role.Place, fmt.Sprintf("no host has role %q, its rules apply nowhere", name), "")
+		}
+	}
+}
+
+func (c *compiler) lintOpensNothing(name string) {
+	if s, ok := c.standard[name]; !ok || len(s.In) > 0 || s.Settings != (inventory.Settings{}) {
+		return
+	}
+	isAllow := func(r inventory.Rule) bool { return !r.Deny }
+	for _, l := range c.lineage(name).all() {
+		if slices.ContainsFunc(l.role.In, isAllow) {
+			return
+		}
+	}
+	var hosts []string
+	var at inventory.At[string]
+	for _, i := range c.byRole[name] {
+		h := c.fleet.Hosts[i]
+		if slices.ContainsFunc(h.In, isAllow) {
+			continue
+		}
+		hosts = append(hosts, h.Name)
+		if len(hosts) == 1 {
+			at = h.Roles[slices.IndexFunc(h.Roles, func(r inventory.At[string]) bool { return r.V == name })]
+		}
+	}
+	if len(hosts) > 0 {
+		c.warnAt(at.Place, fmt.Sprintf("role %q opens nothing on %s", name, theHosts(hosts)),
+			fmt.Sprintf("name the port and who may reach it: [roles.%s] extends = [%q], in = [ { allow = ..., from = ... } ]", name, name))
+	}
+}
+
+// lintShadowed warns about an allow of which a deny takes a service whole.
+func (c *compiler) lintShadowed(rules []Rule) {
+	for _, allow := range rules {
+		if allow.Deny {
+			continue
+		}
+		for _, deny := range rules {
+			if !deny.Deny || !c.first("shadow\x00"+allow.Place.String()+"\x00"+deny.Place.String()) {
+				continue
+			}
+			if deny.takes(allow) && deny.spans(allow) {
+				c.warnAt(allow.Place, fmt.Sprintf("the allow is shadowed, the deny at %s wins", deny.Place), "narrow one of the two")
+			}
+		}
+	}
+}
+
+// takes reports whether the rule has a service in common with another.
+func (r Rule) takes(o Rule) bool {
+	if r.All || o.All {
+		return r.All
+	}
+	return r.Ping && o.Ping || slices.ContainsFunc(r.Ports, func(a inventory.PortRange) bool {
+		return slices.ContainsFunc(o.Ports, func(b inventory.PortRange) bool {
+			return a.Proto == b.Proto && a.From <= b.To && b.From <= a.To
+		})
+	})
+}
+
+// spans reports whether every pair of addresses that o matches is one of r's.
+func (r Rule) spans(o Rule) bool {
+	from4, from6 := reach(r.From)
+	to4, to6 := reach(r.To)
+	oFrom4, oFrom6 := reach(o.From)
+	oTo4, oTo6 := reach(o.To)
+	v4, v6 := o.families()
+	return (!v4 || covers(from4, oFrom4) && covers(to4, oTo4)) && (!v6 || covers(from6, oFrom6) && covers(to6, oTo6))
+}
+
+// lintFamilies warns about a rule that leaves out a family the host has because
+// the hosts it refers to lack it.
+func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
+	own := families(h)
+	for _, r := range rules {
+		v4, v6 := r.families()
+		missing, other := "IPv6", "IPv4"
+		if !v4 {
+			missing, other = other, missing
+		}
+		if v4 && v6 || !slices.Contains(own, missing) {
+			continue
+		}
+		for _, ref := range slices.Concat(r.From, r.To) {
+			if (ref.Kind == RolePeer || ref.Kind == HostPeer) && !ref.speaks(missing) {
+				c.warnAt(r.Place, fmt.Sprintf("%s has %s addresses only, over %s the rule does nothing", ref, other, missing),
+					fmt.Sprintf("add the %s addresses of the hosts meant", missing))
+				break
+			}
+		}
+	}
+}
+
+// String is the peer as a fleet file writes it.
+func (p Peer) String() string {
+	s := string(p.Kind)
+	if p.Name != "" {
+		s += ":" + p.Name
+	}
+	if p.Net != "" {
+		s += "@" + p.Net
+	}
+	return s
+}
+
+// lintSSH warns about rules of the file that open sshd's port to everybody. The
+// standard roles are not asked: that is what bastion is for.
+func (c *compiler) lintSSH(p Policy) {
+	for _, r := range p.In {
+		if r.Deny || isStandard(r.Place) {
+			continue
+		}
+		v4, v6 := reach(r.From)
+		if !covers(v4, all4()) && !covers(v6, all6()) {
+			continue
+		}
+		for _, port := range p.Management.Ports {
+			if r.takes(onePort("tcp", port)) {
+				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to every address", port), "name who may reach it with from; management has its own way in")
+				break
+			}
+		}
+	}
+}
+
+// silence is what one line of the file does to hosts that it closes outbound
+// for: no rule lets them resolve names, or keep time.
+type silence struct {
+	place    inventory.Place
+	outbound inventory.Verdict
+	missing  string
+}
+
+func silenceOf(p Policy) silence {
+	var missing []string
+	for _, need := range []struct {
+		service string
+		port    uint16
+	}{{"dns", 53}, {"ntp", 123}} {
+		if !slices.ContainsFunc(p.Out, func(r Rule) bool { return !r.Deny && r.takes(onePort("udp", need.port)) }) {
+			missing = append(missing, need.service)
+		}
+	}
+	if p.Outbound == inventory.Accept || len(missing) == 0 {
+		return silence{}
+	}
+	return silence{p.Decided["outbound"].Place, p.Outbound, strings.Join(missing, " and ")}
+}
+
+func onePort(proto string, port uint16) Rule {
+	return Rule{Ports: []inventory.PortRange{{Proto: proto, From: port, To: port}}}
+}

@@ -1,0 +1,132 @@
+package roles
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"fwpush/inventory"
+)
+
+// compileModel compiles every host of a model, which has no errors.
+func compileModel(t *rapid.T, text string) []Policy {
+	fleet, problems := inventory.Parse("fleet.toml", []byte(text))
+	if found(problems, inventory.Error) != "" {
+		t.Fatalf("%s\nin:\n%s", found(problems, inventory.Error), text)
+	}
+	policies, problems := CompileAll(fleet)
+	if found(problems, inventory.Error) != "" {
+		t.Fatalf("%s\nin:\n%s", found(problems, inventory.Error), text)
+	}
+	return policies
+}
+
+// A compiled policy decides as the file says, whatever is in it: no rule is
+// widened because a set or a role is empty or has one family, none is lost.
+func TestCompileAgreesWithTheModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		policies := compileModel(t, m.text(asWritten))
+		for range 20 {
+			h, k := rapid.IntRange(0, len(policies)-1).Draw(t, "host"), drawPacket(t)
+			if got, rule := policies[h].Verdict(k); got != m.verdict(h, k) {
+				t.Fatalf("h%d, %+v: got %s by %+v, the model says %s\n%s", h, k, got, rule, m.verdict(h, k), m.text(asWritten))
+			}
+		}
+	})
+}
+
+// Neither the order of tables, roles, rules, services nor addresses shows in a
+// policy.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		shuffle := func(s []string) []string {
+			if len(s) == 0 {
+				return s
+			}
+			return rapid.Permutation(s).Draw(t, "order")
+		}
+		one, other := compileModel(t, m.text(asWritten)), compileModel(t, m.text(shuffle))
+		if diff := cmp.Diff(withoutPlaces(one), withoutPlaces(other), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Fatalf("policies differ:\n%s", diff)
+		}
+	})
+}
+
+func withoutPlaces(policies []Policy) []Policy {
+	for i := range policies {
+		p := &policies[i]
+		for key, d := range p.Decided {
+			p.Decided[key] = Decision{By: d.By}
+		}
+		for _, rules := range [][]Rule{p.In, p.Out} {
+			for j := range rules {
+				rules[j].Place = inventory.Place{}
+			}
+		}
+	}
+	return policies
+}
+
+// One more allow closes nothing, one more deny opens nothing, on no host.
+func TestRulesAreMonotone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		before := compileModel(t, m.text(asWritten))
+		deny, in := rapid.Bool().Draw(t, "add a deny"), rapid.Bool().Draw(t, "to in")
+		role := &m.roles[rapid.IntRange(0, len(m.roles)-1).Draw(t, "role")]
+		if added := drawRule(t, in, deny); in {
+			role.in = append(slices.Clone(role.in), added)
+		} else {
+			role.out = append(slices.Clone(role.out), added)
+		}
+		after := compileModel(t, m.text(asWritten))
+		for range 20 {
+			h, k := rapid.IntRange(0, len(before)-1).Draw(t, "host"), drawPacket(t)
+			old, _ := before[h].Verdict(k)
+			now, _ := after[h].Verdict(k)
+			if deny && old != inventory.Accept && now == inventory.Accept {
+				t.Fatalf("h%d: the deny opened %+v", h, k)
+			}
+			if !deny && old == inventory.Accept && now != inventory.Accept {
+				t.Fatalf("h%d: the allow closed %+v", h, k)
+			}
+		}
+	})
+}
+
+// A host that leaves a role leaves the policies of all others with it.
+func TestLeavingARoleLeavesEveryPolicy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		host, role := rapid.IntRange(0, 3).Draw(t, "host"), rapid.IntRange(0, 3).Draw(t, "role")
+		for _, member := range []bool{true, false} {
+			m.hosts[host].roles = slices.DeleteFunc(slices.Clone(m.hosts[host].roles), func(r int) bool { return r == role })
+			if member {
+				m.hosts[host].roles = append(m.hosts[host].roles, role)
+			}
+			for _, p := range compileModel(t, m.text(asWritten)) {
+				for _, r := range slices.Concat(p.In, p.Out) {
+					for _, peer := range slices.Concat(r.From, r.To) {
+						if peer.Kind != RolePeer || peer.Name != "r"+string(rune('0'+role)) {
+							continue
+						}
+						for n, addresses := range m.hosts[host].nets {
+							for _, a := range addresses {
+								named := member && (peer.Net == "" || peer.Net == "n"+string(rune('0'+n)))
+								if peer.has(netip.MustParseAddr(a)) != named {
+									t.Fatalf("%s: %s has %s: %t", p.Host, peer, a, !named)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,115 @@
+package roles
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"fwpush/inventory"
+)
+
+// settle sets the scalars of a policy: each is the host's own word, else the
+// strictest of its roles', else the file's defaults, else what stands without
+// any. A refusal outranks a grant; dhcp_client is a need and outranks its
+// absence.
+func (c *compiler) settle(p *Policy, h inventory.Host, roles []*lineage) {
+	p.Decided = map[string]Decision{}
+	p.Inbound = decide(c, p, h, roles, setting[inventory.Verdict]{"inbound", inventory.Drop, strictest,
+		func(s inventory.Settings) *inventory.At[inventory.Verdict] { return s.Inbound }})
+	p.Outbound = decide(c, p, h, roles, setting[inventory.Verdict]{"outbound", inventory.Accept, strictest,
+		func(s inventory.Settings) *inventory.At[inventory.Verdict] { return s.Outbound }})
+	p.Log = decide(c, p, h, roles, setting[inventory.Log]{"log", inventory.Log{On: true}, mostLogged,
+		func(s inventory.Settings) *inventory.At[inventory.Log] { return s.Log }})
+	p.Ping = decide(c, p, h, roles, setting[bool]{"ping", true, func(b bool) int { return rank(!b) },
+		func(s inventory.Settings) *inventory.At[bool] { return s.Ping }})
+	p.DHCPClient = decide(c, p, h, roles, setting[bool]{"dhcp_client", false, rank,
+		func(s inventory.Settings) *inventory.At[bool] { return s.DHCPClient }})
+	p.Antispoof = decide(c, p, h, roles, setting[bool]{"antispoof", true, rank,
+		func(s inventory.Settings) *inventory.At[bool] { return s.Antispoof }})
+}
+
+// setting is one scalar that defaults, roles and hosts share.
+type setting[T comparable] struct {
+	key      string
+	standing T           // what holds where nobody says anything
+	rank     func(T) int // of what several roles ask for the highest wins
+	get      func(inventory.Settings) *inventory.At[T]
+}
+
+func strictest(v inventory.Verdict) int {
+	return slices.Index([]inventory.Verdict{inventory.Accept, inventory.Reject, inventory.Drop}, v)
+}
+
+// mostLogged prefers logging under a name that somebody looks for.
+func mostLogged(l inventory.Log) int { return rank(l.On) + rank(l.On && l.Prefix != "") }
+
+func rank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// vote is what one level of the file says about a setting.
+type vote[T any] struct {
+	value T
+	by    string
+	place inventory.Place
+	from  *lineage // nil for hosts and defaults
+}
+
+func decide[T comparable](c *compiler, p *Policy, h inventory.Host, roles []*lineage, s setting[T]) T {
+	v := vote[T]{value: s.standing, by: "default"}
+	if d := s.get(c.fleet.Defaults); d != nil {
+		v = vote[T]{value: d.V, by: "defaults", place: d.Place}
+	}
+	var votes []vote[T]
+	for _, l := range roles {
+		if r, ok := inherited(c, l, s); ok {
+			votes = append(votes, r)
+		}
+	}
+	if len(votes) > 0 {
+		// Equal votes are told apart by name, so that the order in the file
+		// does not show.
+		v = slices.MinFunc(votes, func(a, b vote[T]) int {
+			return cmp.Or(cmp.Compare(s.rank(b.value), s.rank(a.value)), cmp.Compare(a.by, b.by))
+		})
+	}
+	if own := s.get(h.Settings); own != nil {
+		v = vote[T]{value: own.V, by: "host " + h.Name, place: own.Place}
+	}
+	p.Decided[s.key] = Decision{By: v.by, Place: v.place}
+	return v.value
+}
+
+// inherited is what a role says about a setting: its own word, else that of the
+// nearest role it extends. Among parents one that extends the other is nearer;
+// parents that are not related must agree.
+func inherited[T comparable](c *compiler, l *lineage, s setting[T]) (vote[T], bool) {
+	if v := s.get(l.role.Settings); v != nil {
+		return vote[T]{value: v.V, by: "role " + l.role.Name, place: v.Place, from: l}, true
+	}
+	var votes []vote[T]
+	for _, p := range l.parents {
+		if v, ok := inherited(c, p, s); ok {
+			votes = append(votes, v)
+		}
+	}
+	nearest := slices.DeleteFunc(slices.Clone(votes), func(v vote[T]) bool {
+		return slices.ContainsFunc(votes, func(o vote[T]) bool {
+			return o.from != v.from && slices.Contains(o.from.all(), v.from)
+		})
+	})
+	if len(nearest) == 0 {
+		return vote[T]{}, false
+	}
+	for _, v := range nearest[1:] {
+		if v.value != nearest[0].value {
+			c.errorAt(l.role.Place,
+				fmt.Sprintf("role %q extends %q and %q, which disagree on %s", l.role.Name, nearest[0].from.role.Name, v.from.role.Name, s.key),
+				fmt.Sprintf("set %s in [roles.%s]", s.key, l.role.Name))
+		}
+	}
+	return nearest[0], true
+}

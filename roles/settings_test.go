@@ -1,0 +1,63 @@
+package roles
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Who decides a scalar, and what: the host, else the strictest role, else
+// [defaults], else what stands.
+func TestDecide(t *testing.T) {
+	for _, tt := range []struct {
+		name, fleet string
+		key         string
+		want, by    string
+	}{
+		{"nobody says", "[hosts.h]", "inbound", "drop", "default"},
+		{"nobody says", "[hosts.h]", "outbound", "accept", "default"},
+		{"nobody says", "[hosts.h]", "log", "{true }", "default"},
+		{"nobody says", "[hosts.h]", "ping", "true", "default"},
+		{"nobody says", "[hosts.h]", "dhcp_client", "false", "default"},
+		{"nobody says", "[hosts.h]", "antispoof", "true", "default"},
+		{"defaults", "[defaults]\ninbound = \"reject\"\n[hosts.h]", "inbound", "reject", "defaults"},
+		{"a role beats defaults", "[defaults]\noutbound = \"drop\"\n[hosts.h]\nroles = [\"a\"]\n[roles.a]\noutbound = \"accept\"", "outbound", "accept", "role a"},
+		{"a role without the key does not vote", "[defaults]\noutbound = \"drop\"\n[hosts.h]\nroles = [\"a\"]\n[roles.a]\nping = false", "outbound", "drop", "defaults"},
+		{"the host beats all", "[hosts.h]\nroles = [\"a\"]\ninbound = \"reject\"\n[roles.a]\ninbound = \"drop\"", "inbound", "reject", "host h"},
+
+		{"drop over reject", two("inbound", `"drop"`, `"reject"`), "inbound", "drop", "role a"},
+		{"drop over accept", two("outbound", `"accept"`, `"drop"`), "outbound", "drop", "role b"},
+		{"reject over accept", two("outbound", `"accept"`, `"reject"`), "outbound", "reject", "role b"},
+		{"no ping wins", two("ping", "true", "false"), "ping", "false", "role b"},
+		{"antispoof wins", two("antispoof", "false", "true"), "antispoof", "true", "role b"},
+		{"dhcp_client wins", two("dhcp_client", "false", "true"), "dhcp_client", "true", "role b"},
+		{"logging wins", two("log", "false", "true"), "log", "{true }", "role b"},
+		{"a named log wins", two("log", "true", `"web"`), "log", "{true web}", "role b"},
+		{"equal votes go by name", two("log", `"x"`, `"w"`), "log", "{true x}", "role a"},
+
+		{"the child beats its parent", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = \"b\"\nping = true\n[roles.b]\nping = false", "ping", "true", "role a"},
+		{"the parent is heard", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = \"b\"\n[roles.b]\nping = false", "ping", "false", "role b"},
+		{"of related parents the nearer one", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = [\"b\", \"c\"]\n[roles.b]\nping = false\n[roles.c]\nextends = \"b\"\nping = true", "ping", "true", "role c"},
+		{"unrelated parents that agree", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = [\"c\", \"b\"]\n[roles.b]\nping = false\n[roles.c]\nping = false", "ping", "false", "role b"},
+		{"the standard base", "[defaults]\nping = false\nroles = [\"base\"]\n[hosts.h]", "ping", "true", "role base"},
+	} {
+		t.Run(tt.name+" "+tt.key, func(t *testing.T) {
+			p := compile(t, prelude+tt.fleet+"\n", "h")
+			values := map[string]any{"inbound": p.Inbound, "outbound": p.Outbound, "log": p.Log, "ping": p.Ping, "dhcp_client": p.DHCPClient, "antispoof": p.Antispoof}
+			got, by := fmt.Sprint(values[tt.key]), p.Decided[tt.key]
+			if got != tt.want || by.By != tt.by {
+				t.Errorf("got %s by %s, want %s by %s", got, by.By, tt.want, tt.by)
+			}
+			if (by.By == "default") != (by.Place.Line == 0) {
+				t.Errorf("decided by %s at %v", by.By, by.Place)
+			}
+			if len(p.Decided) != len(values) {
+				t.Errorf("decisions for %d of %d settings", len(p.Decided), len(values))
+			}
+		})
+	}
+}
+
+// two is a host with role a and role b, which disagree.
+func two(key, a, b string) string {
+	return fmt.Sprintf("[hosts.h]\nroles = [\"b\", \"a\"]\n[roles.a]\n%s = %s\n[roles.b]\n%s = %s", key, a, key, b)
+}
