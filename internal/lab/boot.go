@@ -111,14 +111,21 @@ func (h *Host) watch(b *boot, cmd *exec.Cmd) {
 	b.next = next
 }
 
-// current is the running boot.
+// current is the running boot. A process number is used again, so one that is gone must not be.
 func (h *Host) current() (*boot, error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stopped || h.boot == nil {
+	b := h.boot
+	stopped := h.stopped || b == nil
+	h.mu.Unlock()
+	if stopped {
 		return nil, fmt.Errorf("lab: host %s is stopped", h.name)
 	}
-	return h.boot, nil
+	select {
+	case <-b.gone:
+		return nil, fmt.Errorf("lab: host %s is down: %v", h.name, b.reason)
+	default:
+		return b, nil
+	}
 }
 
 // awaitUp returns when the host's sshd answers and, with systemd, when all that belongs to the boot

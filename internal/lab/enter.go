@@ -103,12 +103,14 @@ func runInit() (code int, err error) {
 	if err := privateMounts(); err != nil {
 		return 1, err
 	}
-	// No namespace covers the wall clock, so the world may read it only. What this thread gives up,
-	// its children never get back (capabilities(7)).
+	// No namespace covers the wall clock and the kernel's modules. What this thread gives up, its
+	// children never get back (capabilities(7)).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_TIME, 0, 0, 0); err != nil {
-		return 1, fmt.Errorf("lab: drop CAP_SYS_TIME: %w", err)
+	for _, c := range []uintptr{unix.CAP_SYS_TIME, unix.CAP_SYS_MODULE} {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
+			return 1, fmt.Errorf("lab: drop capability %d: %w", c, err)
+		}
 	}
 	cmd := again(stageWorld, os.Getenv(envCgroup))
 	cmd.ExtraFiles = []*os.File{os.NewFile(fdNetNS, "netns")}

@@ -86,10 +86,10 @@ func (h *Host) Lose(ctx context.Context, percent int) error {
 		return err
 	}
 	return nft(ctx, fmt.Sprintf(`table bridge %[1]s {
-	chain from { type filter hook prerouting priority 0; iifname %[1]q numgen random mod 100 < %[2]d drop; }
-	chain to { type filter hook postrouting priority 0; oifname %[1]q numgen random mod 100 < %[2]d drop; }
+	chain from { type filter hook prerouting priority 0; iifname %[1]q numgen random mod 100 <= %[2]d drop; }
+	chain to { type filter hook postrouting priority 0; oifname %[1]q numgen random mod 100 <= %[2]d drop; }
 }
-`, h.net.port, percent))
+`, h.net.port, percent-1))
 }
 
 // loseNothing removes the rules of Lose. Adding the table first makes that right when there are none.

@@ -29,6 +29,7 @@ func (h *Host) furnish() error {
 		h.writeSSH(root),
 		h.writeUsers(root),
 		emptySpool(root),
+		h.maskUnits(root),
 		h.removePaths(root),
 	)
 }
@@ -217,6 +218,23 @@ func emptySpool(root *os.Root) error {
 			if err := root.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// maskUnits keeps a systemd host from upkeep that wants a network and time.
+func (h *Host) maskUnits(root *os.Root) error {
+	if !h.opts.Systemd {
+		return nil
+	}
+	for _, unit := range []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"} {
+		path := "etc/systemd/system/" + unit
+		if err := root.RemoveAll(path); err != nil {
+			return err
+		}
+		if err := root.Symlink("/dev/null", path); err != nil {
+			return err
 		}
 	}
 	return nil

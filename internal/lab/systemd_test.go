@@ -1,0 +1,79 @@
+package lab_test
+
+import (
+	"strings"
+	"testing"
+
+	"fwpush/internal/lab"
+)
+
+// Each release has other versions of systemd, nft, at and OpenSSH, all of which fwpush meets.
+func TestSystemdHostReboots(t *testing.T) {
+	for _, suite := range []string{"bullseye", "bookworm", "trixie"} {
+		t.Run(suite, func(t *testing.T) {
+			h := start(t, lab.HostOptions{Name: "sys-" + suite, Systemd: true, Root: root(t, suite)})
+			boots := map[string]bool{}
+			for range 3 {
+				if got := run(t, h, "systemctl", "is-system-running", "--wait"); got != "running" {
+					t.Errorf("the system is %s: %s", got, run(t, h, "systemctl", "--failed", "--no-legend"))
+				}
+				if got := run(t, h, "systemctl", "is-active", "ssh", "atd"); got != "active\nactive" {
+					t.Errorf("ssh and atd are %q", got)
+				}
+				if got := run(t, h, "nft", "list", "tables"); got != "" {
+					t.Errorf("rules after boot: %q", got)
+				}
+				boots[run(t, h, "cat", "/proc/sys/kernel/random/boot_id")] = true
+				run(t, h, "nft", "add", "table", "inet", "mine")
+				run(t, h, "sh", "-c", "touch /run/gone; echo x >>/root/kept; echo true | at -M now + 1 hour")
+				if err := h.Reboot(within(t, bootLimit)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(boots) != 3 {
+				t.Errorf("%d boot ids in 3 boots", len(boots))
+			}
+			if got := run(t, h, "sh", "-c", "cat /root/kept; ls /run/gone 2>/dev/null; atq | wc -l"); got != "x\nx\nx\n3" {
+				t.Errorf("kept over 3 reboots: %q, want the disk and the spool", got)
+			}
+			for _, addr := range []string{h.Addr4().String(), h.Addr6().String()} {
+				if got, err := login(t, h, "root", addr, "hostname"); err != nil || got != h.Name() {
+					t.Errorf("login after the reboots: %q %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestSystemdTimerFires(t *testing.T) {
+	h := start(t, lab.HostOptions{Name: "timer", Systemd: true, Root: root(t, "bookworm")})
+	run(t, h, "systemd-run", "--on-active=1", "--timer-property=AccuracySec=100ms", "touch", "/root/fired")
+	eventually(t, "the timer", func() bool {
+		_, err := h.ReadFile(t.Context(), "/root/fired")
+		return err == nil
+	})
+}
+
+func TestShutdownIsNoReboot(t *testing.T) {
+	h := start(t, lab.HostOptions{Name: "halt", Systemd: true, Root: root(t, "bookworm")})
+	_, _, _ = h.Exec(within(t, bootLimit), "", "systemctl", "poweroff") // may end with the host
+	eventually(t, "the end of the host", func() bool {
+		_, _, err := h.Exec(t.Context(), "", "true")
+		return err != nil && strings.Contains(err.Error(), "is down")
+	})
+	if answers(t, h) {
+		t.Error("a host that was shut down answers")
+	}
+}
+
+func TestReleasesHaveTheirOwnTools(t *testing.T) {
+	for suite, want := range map[string]string{"bullseye": "nftables v0.9.8 ", "bookworm": "nftables v1.0.6 ", "trixie": "nftables v1.1.3 "} {
+		h := start(t, lab.HostOptions{Name: suite, Root: root(t, suite), Users: []lab.User{{Name: "ops", Sudo: true}}})
+		if got := run(t, h, "nft", "--version"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s has %s, want %s", suite, got, want)
+		}
+		if got, err := login(t, h, "ops", h.Addr4().String(), "sudo -n id -u"); err != nil || got != "0" {
+			t.Errorf("%s: sudo: %q %v", suite, got, err)
+		}
+	}
+}
