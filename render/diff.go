@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,9 +18,8 @@ type Diff struct {
 	Changed        bool
 	Added, Removed int // lines
 	// Text is a unified diff, old to new, whose hunks are headed by the chain
-	// or set they are in; empty if nothing changed. Header lines of a script
-	// and marker chains are left out. What came from a host is in it as it is:
-	// a terminal must be guarded from it.
+	// or set they are in; empty if nothing changed. What came from a host is
+	// in it as it is: a terminal must be guarded from it.
 	Text string
 
 	places map[int][]inventory.Place // by 1-based line of Text
@@ -33,15 +33,23 @@ func (d Diff) Annotated() string {
 
 // Compare is the change a candidate brings: running is the text a host last
 // confirmed, in fwpush's own rendering, or "" if it has none. Never pass a
-// listing: no nft prints what it was given.
+// listing: no nft prints what it was given. The marker, which changes with
+// anything, is left out.
 func Compare(running string, candidate Ruleset) Diff {
-	return compare(running, candidate.Text, candidate.Places)
+	return compare(unmarked(split(running)), unmarked(split(candidate.Text)), candidate.Places)
 }
 
 // Drift is what was changed by hand: stored is the listing of a host when it
 // confirmed, live the one of now, both by the same nft on that host.
 func Drift(stored, live string) Diff {
-	return compare(Canonical(stored), Canonical(live), nil)
+	return compare(split(Canonical(stored)), split(Canonical(live)), nil)
+}
+
+func unmarked(parts []*part) []*part {
+	return slices.DeleteFunc(parts, func(p *part) bool {
+		chain, ok := strings.CutPrefix(p.head, "chain ")
+		return ok && isMarker(chain) && len(p.lines) == 0
+	})
 }
 
 // part is a chain or set of a text, or (head "table inet fwpush") whatever is
@@ -56,8 +64,8 @@ type source struct {
 	n    int // 1-based number in the text it is from
 }
 
-// split takes a text apart at the blocks of the table, leaving out the frame of
-// the table, blank lines and the marker.
+// split takes a text apart at the blocks of the table, leaving out the header of
+// a script, the frame of the table and blank lines.
 func split(text string) []*part {
 	loose := &part{head: "table " + tableName}
 	var parts []*part
@@ -70,17 +78,13 @@ func split(text string) []*part {
 			}
 			continue
 		}
-		body := c.body()
-		if chain, ok := strings.CutPrefix(c.head, "chain "); ok && isMarker(chain) && len(body) == 0 {
-			continue
-		}
 		p := byHead[c.head]
 		if p == nil {
 			p = &part{head: c.head}
 			byHead[c.head] = p
 			parts = append(parts, p)
 		}
-		for i, l := range body {
+		for i, l := range c.body() {
 			p.lines = append(p.lines, source{l, c.first + 1 + i})
 		}
 	}
@@ -94,8 +98,7 @@ func isFrame(l string) bool {
 	return l == "table "+tableName+" {" || l == "}" || strings.Contains(header, l+"\n")
 }
 
-func compare(before, after string, places map[int][]inventory.Place) Diff {
-	was, is := split(before), split(after)
+func compare(was, is []*part, places map[int][]inventory.Place) Diff {
 	d := differ{places: places, out: Diff{places: map[int][]inventory.Place{}}}
 	old := map[string]*part{}
 	for _, p := range was {

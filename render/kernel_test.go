@@ -207,3 +207,30 @@ func ruleComments(text string) map[string][]string {
 	}
 	return out
 }
+
+// TestHostileTextsLoad lets the real nft read what the generators make: names
+// that collide, and comments that try to be something else.
+func TestHostileTextsLoad(t *testing.T) {
+	const samples = 40
+	onEach(t, func(t *testing.T, suite string, _ render.Version) {
+		files := map[string]string{}
+		rulesets := map[string]render.Ruleset{}
+		for seed := range samples {
+			rs := mustRender(t, genPolicy.Example(seed))
+			name := fmt.Sprintf("sample%d", seed)
+			rulesets[name] = rs
+			files[name+".nft"] = rs.Text
+		}
+		out := inKernel(t, suite, `for f in *.nft; do
+	n=${f%.nft}
+	{ nft -f $f && nft -s list table inet fwpush >$n.listing; } >$n.errors 2>&1
+done`, files)
+		for name, rs := range rulesets {
+			if out[name+".errors"] != "" {
+				t.Errorf("%s: nft says:\n%s\nof\n%s", name, out[name+".errors"], rs.Text)
+				continue
+			}
+			checkListing(t, name, rs, out[name+".listing"])
+		}
+	})
+}

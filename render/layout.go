@@ -121,6 +121,8 @@ func (l *Layout) readSet(s *scanner, name string) error {
 			"type": &set.Type, "flags": &set.Flags, "size": &set.Size, "timeout": &set.Timeout,
 		}[word]
 		switch {
+		case word == "flags" && !knownFlags.MatchString(value):
+			return s.odd(st)
 		case known && *field == "" && plainValue.MatchString(value):
 			*field = value
 		case strings.HasPrefix(st, "elements = {"):
@@ -129,6 +131,9 @@ func (l *Layout) readSet(s *scanner, name string) error {
 		}
 	}
 }
+
+// knownFlags leaves out constant: the kernel refuses to flush such a set.
+var knownFlags = regexp.MustCompile(`^(interval|dynamic|timeout)(,(interval|dynamic|timeout))*$`)
 
 var plainValue = regexp.MustCompile(`^[a-z0-9_,. ]{1,200}$`)
 

@@ -8,6 +8,10 @@ import (
 // maxListing bounds the listing of a host: 100,000 prefixes are 2 MiB.
 const maxListing = 32 << 20
 
+// blanks are what nft indents with. A carriage return is not among them: nft
+// writes none and reads none.
+const blanks = " \t"
+
 // scanner walks through the lines of a listing. A host wrote it, so nothing is
 // taken for granted: each step either moves on or fails.
 type scanner struct {
@@ -34,11 +38,11 @@ func (s *scanner) statement() (string, bool, error) {
 		if !ok {
 			return "", false, nil
 		}
-		if strings.TrimSpace(l) == "" {
+		if strings.Trim(l, blanks) == "" {
 			continue
 		}
-		if isOpening(l) || strings.TrimSpace(l) == "}" {
-			return strings.TrimSpace(l), true, nil
+		if isOpening(l) || strings.Trim(l, blanks) == "}" {
+			return strings.Trim(l, blanks), true, nil
 		}
 		return s.complete(l)
 	}
@@ -54,7 +58,7 @@ func (s *scanner) complete(l string) (string, bool, error) {
 			return "", false, s.odd(l)
 		}
 		if depth == 0 && !quoted {
-			return strings.TrimSpace(b.String()), true, nil
+			return strings.Trim(b.String(), blanks), true, nil
 		}
 		more, ok := s.next()
 		if !ok {
@@ -84,10 +88,10 @@ func balance(l string, depth int, quoted bool) (int, bool) {
 // isOpening reports whether a line opens a block: a word or more, then "{" at
 // the end. "elements = {" does not, it is one statement over several lines.
 func isOpening(l string) bool {
-	head, ok := strings.CutSuffix(strings.TrimSpace(l), " {")
+	head, ok := strings.CutSuffix(strings.Trim(l, blanks), " {")
 	return ok && !strings.ContainsAny(head, `{}"=@`)
 }
 
 func (s *scanner) odd(l string) error {
-	return fmt.Errorf("line %d: %.80q is not understood", s.n, strings.TrimSpace(l))
+	return fmt.Errorf("line %d: %.80q is not understood", s.n, strings.Trim(l, blanks))
 }
