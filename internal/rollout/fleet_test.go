@@ -69,6 +69,10 @@ func TestFleetWithADeadHost(t *testing.T) {
 		}
 	}
 
+	await(t, "no connection is left open", 5*time.Second, func() bool {
+		return sh(t, hosts[0], "ps ax -o args | grep '^sshd.*[n]otty' || true") == ""
+	})
+
 	before := sh(t, hosts[0], "ls -lR /run/fwpush /var/lib/fwpush; atq")
 	for _, seen := range Inspect(t.Context(), targets, o) {
 		switch {
@@ -233,11 +237,7 @@ func TestPanicBetweenApplyAndConfirmLeavesTheHostToItsTimers(t *testing.T) {
 	if err := results[0].Err; err == nil || !strings.Contains(err.Error(), "fleet_test.go:") {
 		t.Errorf("error %v", err)
 	}
-	for end := time.Now().Add(20 * time.Second); table(t, hosts[0]) != ""; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the host did not heal itself")
-		}
-	}
+	await(t, "the host heals itself", 20*time.Second, func() bool { return table(t, hosts[0]) == "" })
 	expect(t, Apply(t.Context(), targets, Options{Forks: 2, Dialer: d}), "web01 confirmed, web02 confirmed")
 }
 

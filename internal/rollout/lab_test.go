@@ -94,6 +94,16 @@ func table(t *testing.T, h *lab.Host) string {
 	return sh(t, h, "nft -s list table inet fwpush 2>/dev/null || true")
 }
 
+// await looks ten times a second until it has happened.
+func await(t *testing.T, what string, limit time.Duration, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !happened(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s", limit, what)
+		}
+	}
+}
+
 // begin applies a target's candidate and loses the controller.
 func begin(t *testing.T, target Target) {
 	t.Helper()
