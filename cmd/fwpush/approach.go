@@ -1,0 +1,133 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// proof is the offline half of the lock-out proof for one host.
+type proof struct {
+	roles.Proof
+	host     inventory.Host
+	approach roles.Approach
+}
+
+// lookupTime bounds the wait for a name server, lookups how many names are
+// asked for at a time.
+const (
+	lookupTime = 5 * time.Second
+	lookups    = 32
+)
+
+// proveOffline proves for each host, before the first connection, that its new
+// rules admit this machine.
+func proveOffline(ctx context.Context, hosts []member) []proof {
+	proofs := make([]proof, len(hosts))
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for i, m := range hosts {
+		group.Go(func() error {
+			proofs[i] = proveHost(ctx, m)
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in the proofs
+	return proofs
+}
+
+func proveHost(ctx context.Context, m member) proof {
+	ep := m.host.SSH
+	targets := resolve(ctx, ep.Address)
+	if len(targets) == 0 {
+		targets = []netip.Addr{{}}
+	}
+	var first proof
+	for i, target := range targets {
+		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port)}
+		p := proof{Proof: m.policy.ProveManagement(a), host: m.host, approach: a}
+		switch {
+		case i == 0:
+			first = p
+		case p.State != first.State:
+			// Which address will answer is not known before it does.
+			first.Proof = roles.Proof{State: roles.Undecided, Reason: fmt.Sprintf("%s resolves to several addresses, and not all would be admitted", ep.Address)}
+			return first
+		}
+	}
+	return first
+}
+
+// resolve turns an endpoint's address into those it can be dialled at; none if
+// the name does not resolve here.
+func resolve(ctx context.Context, address string) []netip.Addr {
+	if a, err := netip.ParseAddr(address); err == nil {
+		return []netip.Addr{a}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", address)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+// localAddress is the address this machine would use towards a target. To
+// connect a UDP socket asks the kernel for a route and sends nothing (udp(7)).
+func localAddress(target netip.Addr, port uint16) netip.Addr {
+	if !target.IsValid() {
+		return netip.Addr{}
+	}
+	conn, err := net.Dial("udp", net.JoinHostPort(target.String(), strconv.Itoa(int(port))))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	local, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return local.AddrPort().Addr().Unmap()
+}
+
+// findings are the proofs as problems of the fleet file: what would lock this
+// machine out is an error, or a warning where that risk was accepted. What is
+// undecided is a note. Hosts with the same finding share one.
+func findings(fleet *inventory.Fleet, proofs []proof, accepted bool) inventory.Problems {
+	hosts := map[inventory.Problem][]string{}
+	for _, p := range proofs {
+		f := inventory.Problem{Place: fleet.Management.Place, Width: 1}
+		switch p.State {
+		case roles.Refused:
+			f.Msg, f.Hint = p.Err.Error(), p.Err.Hint()+", or try it under the timers with --accept-risk "+riskLoseSSH
+			if accepted {
+				f.Severity, f.Hint = inventory.Warning, "accepted with --accept-risk "+riskLoseSSH
+			}
+		case roles.Undecided:
+			f.Severity, f.Msg = inventory.Note, "whether this machine would be locked out is decided on the host: "+p.Reason
+		default:
+			continue
+		}
+		hosts[f] = append(hosts[f], p.host.Name)
+	}
+	list := slices.SortedFunc(maps.Keys(hosts), func(a, b inventory.Problem) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Msg, b.Msg))
+	})
+	for i, f := range list {
+		list[i].Msg = fmt.Sprintf("%s (%s): %s", inventory.Fold(hosts[f]), ui.Count(len(hosts[f]), "host"), f.Msg)
+	}
+	return list
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+	"fwpush/render"
+)
+
+// change is what an apply would do to one host.
+type change struct {
+	rollout.Result             // with the outcome of a diff
+	rules          render.Diff // from the confirmed rules to the candidate
+	undo           render.Diff // what was edited by hand, as it would be taken back
+}
+
+// changeOf compares what a host told with what it shall run.
+func changeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) change {
+	c := change{Result: seen.Result}
+	if seen.Facts == nil || seen.Err != nil {
+		return c
+	}
+	f := *seen.Facts
+	verdict := t.Judge(f, accept)
+	switch {
+	case f.Pending != nil:
+		c.Outcome, c.Stage = commit.OutcomeLocked, commit.StageInspect
+		c.Err = fmt.Errorf("run %s of %s is not finished here (%s)", f.Pending.Run, f.Pending.Who, f.Pending.State)
+		c.Hint = "wait, or look at it with fwpush status"
+		return c
+	case verdict.Act == commit.Unchanged:
+		c.Outcome = commit.OutcomeUnchanged
+		return c
+	case verdict.Act == commit.Refuse:
+		c.Outcome, c.Stage, c.Err, c.Hint = commit.OutcomeFailed, commit.StageInspect, verdict.Err, verdict.Hint
+		return c
+	}
+	c.Outcome = rollout.OutcomeChanged
+	c.rules = render.Compare(f.Rules, t.Candidate.Rules)
+	if c.Drift {
+		c.undo = render.Drift(f.Running, f.Canon)
+	}
+	switch drifted, known := f.Drifted(); {
+	case f.Generation == 0:
+		c.Notes = append(c.Notes, "first push")
+	case !known:
+		c.Notes = append(c.Notes, "whether the rules were edited by hand cannot be told")
+	case !drifted && !c.rules.Changed:
+		c.Notes = append(c.Notes, "the same rules; the boot path would be repaired")
+	}
+	return c
+}
+
+// group is hosts that an apply would do the same to.
+type group struct {
+	change
+	names    []string
+	previous string // their digests before and after; "" where they differ
+	digest   string
+}
+
+// fold puts hosts with the same change into one group, in the order of the
+// hosts.
+func fold(changes []change) []group {
+	var groups []group
+	index := map[string]int{}
+	for _, c := range changes {
+		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), c.Hint}, "\x00")
+		if c.Err != nil {
+			key += "\x00" + cause(c.Result)
+		}
+		i, known := index[key]
+		if !known {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, group{change: c, previous: c.Previous, digest: c.Digest})
+		}
+		g := &groups[i]
+		g.names = append(g.names, c.Name)
+		if g.previous != c.Previous || g.digest != c.Digest {
+			g.previous, g.digest = "", ""
+		}
+	}
+	return groups
+}
+
+// writeChanges prints the changes of a fleet, each change once. Rules and
+// errors may come from hosts: all of it is made safe.
+func writeChanges(w io.Writer, colour ui.Colour, changes []change) error {
+	var out strings.Builder
+	seen := map[string]bool{} // changes of rules already shown
+	for _, g := range fold(changes) {
+		hosts := fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names))
+		switch g.Outcome {
+		case rollout.OutcomeChanged:
+			fmt.Fprintf(&out, "%s %s   %s\n", colour.Yellow("●"), colour.Bold(hosts), ui.Safe(g.headline(seen)))
+			if text := g.rules.Annotated(); text != "" && !(g.Drift && seen[text]) {
+				seen[text] = true
+				writeDiff(&out, colour, text, "")
+			}
+			writeDiff(&out, colour, g.undo.Text, "# in no role")
+		case commit.OutcomeUnchanged:
+			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
+		default:
+			r := g.Result
+			r.Name = hosts
+			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(trouble(r)))
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// headline is what stands beside the hosts of a change.
+func (g group) headline(seen map[string]bool) string {
+	parts := []string{fmt.Sprintf("+%d -%d", g.rules.Added+g.undo.Added, g.rules.Removed+g.undo.Removed)}
+	if g.digest != "" && g.previous != "" {
+		parts = append(parts, short(g.previous)+" → "+strings.TrimPrefix(short(g.digest), "sha256:"))
+	} else if g.digest != "" {
+		parts = append(parts, "→ "+short(g.digest))
+	}
+	parts = append(parts, g.Notes...)
+	if g.Drift {
+		what := "its running ruleset was edited by hand (drift):"
+		if len(g.names) > 1 {
+			what = "the running rulesets were edited by hand (drift):"
+		}
+		switch {
+		case !g.rules.Changed:
+			what = "no change in the file, but " + what
+		case seen[g.rules.Annotated()]:
+			what = "same, and " + what
+		default:
+			what = "and " + what
+		}
+		parts = append(parts, what)
+	}
+	return strings.Join(parts, "   ")
+}
+
+// short is a digest for people.
+func short(digest string) string {
+	const shown = len("sha256:") + 4
+	if len(digest) <= shown {
+		return digest
+	}
+	return digest[:shown] + "…"
+}
+
+// writeDiff indents a diff and colours it. remark stands beside each line that
+// would be taken away.
+func writeDiff(out *strings.Builder, colour ui.Colour, text, remark string) {
+	for line := range strings.Lines(text) {
+		line = ui.Safe(strings.TrimSuffix(line, "\n"))
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = colour.Green(line)
+		case strings.HasPrefix(line, "-") && remark != "":
+			line = colour.Red(fmt.Sprintf("%-44s %s", line, remark))
+		case strings.HasPrefix(line, "-"):
+			line = colour.Red(line)
+		case strings.HasPrefix(line, "@@"):
+			line = colour.Bold(line)
+		}
+		out.WriteString("  " + line + "\n")
+	}
+}
+
+// diffText is the change of a host for programs: what the file changes, then
+// what would be taken back of what was edited by hand.
+func (c change) diffText() string { return c.rules.Text + c.undo.Text }
+
+// changesAsJSON are the hosts of a diff for programs.
+func changesAsJSON(changes []change) []hostJSON {
+	hosts := make([]hostJSON, len(changes))
+	for i, c := range changes {
+		hosts[i] = hostAsJSON(c.Result, c.diffText())
+	}
+	return hosts
+}
+
+// outcomes are the results of changes, for the exit code.
+func outcomes(changes []change) []rollout.Result {
+	results := make([]rollout.Result, len(changes))
+	for i, c := range changes {
+		results[i] = c.Result
+	}
+	return results
+}
+
+// inspect asks all targets for their facts and compares.
+func (c *console) inspect(targets []rollout.Target, o rollout.Options) []change {
+	results := newProgress(c, targets, false).work(observe, targets, o)
+	changes := make([]change, len(results))
+	for i, r := range results {
+		changes[i] = changeOf(targets[i], rollout.Observation{Result: r}, o.Accept)
+	}
+	return changes
+}
+
+// observe is rollout.Inspect as a worker.
+func observe(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
+	seen := rollout.Inspect(ctx, targets, o)
+	results := make([]rollout.Result, len(seen))
+	for i := range seen {
+		results[i] = seen[i].Result
+	}
+	return results
+}

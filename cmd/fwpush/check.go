@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+func newCheck(c *console, g *globals) *cobra.Command {
+	var sel selecting
+	strict := false
+	output := oneOf("text", "json")
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "find every mistake in the fleet file, and prove the way in",
+		Long: paragraph(`
+		Read and compile the fleet file, render every selected host, and prove for each
+		that its new rules admit this machine. Every mistake is reported at once, with its
+		line. No host is contacted; the route to each is looked up here, and its name if
+		it has no address.`) + exitStatus(exitOK, exitConfig),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			k := c.check(cmd.Context(), g, sel.Selection, strict)
+			if output.v == "json" {
+				return c.printJSON(k.json(), k.err)
+			}
+			if k.err == nil {
+				k.err = k.write(c)
+			}
+			return k.err
+		},
+	}
+	sel.register(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings errors")
+	addOutput(cmd, output)
+	return cmd
+}
+
+// checkup is what a check found.
+type checkup struct {
+	*loaded
+	members  []member
+	proofs   []proof
+	problems inventory.Problems
+	err      error
+}
+
+func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict bool) *checkup {
+	k := &checkup{}
+	l, err := readFleet(g)
+	if err != nil {
+		k.err = ended(exitConfig, "%v", err)
+		return k
+	}
+	k.loaded, k.problems = l, l.problems
+	if len(l.problems.Errors()) == 0 {
+		if k.members, k.err = l.choose(s); k.err != nil {
+			return k
+		}
+		if _, k.err = targets(l.fleet, k.members); k.err != nil {
+			return k
+		}
+		c.decisions(k.members)
+		k.proofs = proveOffline(ctx, k.members)
+		k.problems = append(slices.Clone(k.problems), l.fleet.Annotate(findings(l.fleet, k.proofs, false))...)
+		k.problems.Sort()
+	}
+	k.err = c.explain(l.fleet, k.problems)
+	if warned := k.count(inventory.Warning); k.err == nil && strict && warned > 0 {
+		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), l.fleet.Path)
+	}
+	return k
+}
+
+func (k *checkup) count(s inventory.Severity) int {
+	n := 0
+	for _, p := range k.problems {
+		if p.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// write prints a summary, hosts with the same roles, rules and way in together.
+func (k *checkup) write(c *console) error {
+	type row struct{ roles, in, out, way string }
+	var order []row
+	hosts := map[row][]string{}
+	in, out := 0, 0
+	for i, m := range k.members {
+		r := row{roles: roleNames(m.host), in: fmt.Sprintf("%d, else %s", len(m.policy.In), m.policy.Inbound),
+			out: fmt.Sprintf("%d, else %s", len(m.policy.Out), m.policy.Outbound), way: k.proofs[i].way()}
+		if hosts[r] == nil {
+			order = append(order, r)
+		}
+		hosts[r] = append(hosts[r], m.host.Name)
+		in, out = in+len(m.policy.In), out+len(m.policy.Out)
+	}
+	var table ui.Table
+	table.Painted(c.outColour.Dim, "HOSTS", "ROLES", "RULES IN", "RULES OUT", "WAY IN")
+	for _, r := range order {
+		table.Row(fmt.Sprintf("%s (%d)", inventory.Fold(hosts[r]), len(hosts[r])), r.roles, r.in, r.out, r.way)
+	}
+	if err := table.Write(c.out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s\n", ui.Safe(k.fleet.Path), ui.Count(len(k.members), "host"),
+		ui.Count(in, "rule"), out, ui.Count(k.count(inventory.Warning), "warning"))
+	return err
+}
+
+func roleNames(h inventory.Host) string {
+	names := make([]string, len(h.Roles))
+	for i, r := range h.Roles {
+		names[i] = r.V
+	}
+	if len(names) == 0 {
+		return "-"
+	}
+	return strings.Join(names, ", ")
+}
+
+// way says what is known of the way in.
+func (p proof) way() string {
+	if p.State == roles.Admitted && p.approach.Local.IsValid() {
+		return "admitted from " + p.approach.Local.String()
+	}
+	return string(p.State)
+}
+
+// checkJSON is what check prints with -o json.
+type checkJSON struct {
+	Schema   int             `json:"schema"`
+	Command  string          `json:"command"`
+	Exit     int             `json:"exit"`
+	Error    string          `json:"error,omitempty"`
+	Problems []problemJSON   `json:"problems"`
+	Hosts    []checkHostJSON `json:"hosts"`
+}
+
+type problemJSON struct {
+	Severity string `json:"severity"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint"`
+}
+
+type checkHostJSON struct {
+	Name     string   `json:"name"`
+	Roles    []string `json:"roles"`
+	RulesIn  int      `json:"rules_in"`
+	RulesOut int      `json:"rules_out"`
+	WayIn    string   `json:"way_in"` // admitted, refused, undecided
+	From     string   `json:"from"`   // this machine's address on the route, "" if unknown
+}
+
+func (k *checkup) json() checkJSON {
+	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Problems: []problemJSON{}, Hosts: []checkHostJSON{}}
+	if k.err != nil {
+		out.Error = k.err.Error()
+	}
+	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
+	for _, p := range k.problems {
+		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
+			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Message: p.Msg, Hint: p.Hint})
+	}
+	for i, p := range k.proofs {
+		m := k.members[i]
+		h := checkHostJSON{Name: m.host.Name, Roles: []string{}, RulesIn: len(m.policy.In), RulesOut: len(m.policy.Out), WayIn: string(p.State)}
+		for _, r := range m.host.Roles {
+			h.Roles = append(h.Roles, r.V)
+		}
+		if p.approach.Local.IsValid() {
+			h.From = p.approach.Local.String()
+		}
+		out.Hosts = append(out.Hosts, h)
+	}
+	return out
+}

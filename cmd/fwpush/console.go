@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"fwpush/internal/ui"
+)
+
+// console is where a command reads and writes. Results go to out, everything
+// else to err: notes, progress, questions and the line that names the exit.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+
+	quiet, verbose bool
+	outColour      ui.Colour
+	errColour      ui.Colour
+}
+
+// tell writes one line to stderr, made safe for a terminal.
+func (c *console) tell(format string, args ...any) {
+	fmt.Fprintln(c.err, ui.Safe(fmt.Sprintf(format, args...)))
+}
+
+// note is tell for what -q leaves out.
+func (c *console) note(format string, args ...any) {
+	if !c.quiet {
+		c.tell(format, args...)
+	}
+}
+
+// detail is tell for what only -v asks for.
+func (c *console) detail(format string, args ...any) {
+	if c.verbose {
+		c.tell(format, args...)
+	}
+}
+
+// logger is where package transport tells what it skips, such as a malformed
+// line of known_hosts; with -v also how each login went.
+func (c *console) logger() *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case c.verbose:
+		level = slog.LevelDebug
+	case c.quiet:
+		level = slog.LevelError
+	}
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+// isInteractive says whether a person can be asked: prompts go to stderr, so
+// stdout may be anything.
+func (c *console) isInteractive() bool {
+	return ui.IsTerminal(c.in) && ui.IsTerminal(c.err)
+}
+
+// paragraph joins the lines of a literal for help texts, without the tabs that
+// indent it in the source.
+func paragraph(s string) string {
+	lines := strings.Split(strings.Trim(s, "\n\t"), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimPrefix(strings.TrimPrefix(l, "\t"), "\t")
+	}
+	return strings.Join(lines, "\n")
+}

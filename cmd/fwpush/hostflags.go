@@ -1,0 +1,63 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fwpush/internal/rollout"
+)
+
+// hostFlags are the flags of verbs that contact hosts.
+type hostFlags struct {
+	selecting
+	output *checked[string]
+	forks  *checked[int]
+}
+
+func newHostFlags() *hostFlags {
+	return &hostFlags{output: oneOf("text", "json"), forks: forksFlag()}
+}
+
+func (f *hostFlags) json() bool { return f.output.v == "json" }
+
+// register adds the flags to a verb; one that names its hosts as arguments has
+// no flags to select them.
+func (f *hostFlags) register(cmd *cobra.Command, selects bool) {
+	if selects {
+		f.selecting.register(cmd)
+	}
+	cmd.Flags().Var(f.forks, "forks", "work on `N` hosts at a time; default rollout.parallel of the fleet file")
+	addOutput(cmd, f.output)
+}
+
+// changeFlags are the flags of verbs that change hosts.
+type changeFlags struct {
+	*hostFlags
+	window *checked[time.Duration]
+	accept risks
+	yes    bool
+}
+
+func newChangeFlags() *changeFlags {
+	return &changeFlags{hostFlags: newHostFlags(), window: windowFlag()}
+}
+
+func (f *changeFlags) register(cmd *cobra.Command, selects bool) {
+	f.hostFlags.register(cmd, selects)
+	flags := cmd.Flags()
+	flags.Var(f.window, "window", "revert what is not confirmed after `DURATION`, 15s to 60m; default rollout.window of the fleet file")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask; never overrides a lock or a lock-out proof")
+	flags.Var(&f.accept, "accept-risk", "name a `RISK` to take it: lose-ssh tries rules that a lock-out proof refuses, take-over changes hosts of another fleet, stuck-revert takes the running rules as they are where an earlier revert cannot be finished")
+	_ = cmd.RegisterFlagCompletionFunc("accept-risk", cobra.FixedCompletions(
+		[]string{riskLoseSSH, "take-over", "stuck-revert"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// options are the settings of a run; a flag stands above the fleet file.
+func (p *prepared) options(forks *checked[int], accept rollout.Risks) rollout.Options {
+	o := rollout.Options{Dialer: p.dialer, Forks: p.fleet.Rollout.Parallel, Accept: accept}
+	if forks.given {
+		o.Forks = forks.v
+	}
+	return o
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/render"
+)
+
+// hostStatus is one host of status -o json. Fields are only ever added.
+type hostStatus struct {
+	Name       string         `json:"name"`
+	Outcome    string         `json:"outcome"`
+	Error      string         `json:"error"`
+	Hint       string         `json:"hint"`
+	Generation int            `json:"generation"` // 0: nothing is confirmed
+	Since      string         `json:"since"`      // when it was confirmed, RFC 3339
+	Run        string         `json:"run"`        // the run that confirmed it
+	Digest     string         `json:"digest"`     // of the confirmed rules
+	Running    string         `json:"running"`    // of the host's listing, in canonical form
+	Boot       string         `json:"boot"`       // ok, differs, disabled, none
+	Timers     []string       `json:"timers"`     // kinds on offer
+	Backend    string         `json:"backend"`
+	Fleet      string         `json:"fleet"`
+	Pending    *pendingStatus `json:"pending"`
+	LastRevert string         `json:"last_revert"` // when a revert last fired, RFC 3339
+	Notes      []string       `json:"notes,omitempty"`
+
+	deadline time.Time
+}
+
+type pendingStatus struct {
+	Run      string `json:"run"`
+	TX       string `json:"tx"`
+	State    string `json:"state"`
+	By       string `json:"by"`
+	From     string `json:"from"`
+	Deadline string `json:"deadline"` // on this machine's clock, RFC 3339
+}
+
+// statusOf judges what a host told. All of it is the host's word.
+func statusOf(r rollout.Result, now time.Time) hostStatus {
+	h := hostStatus{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
+	if r.Err != nil {
+		h.Error = cause(r)
+	}
+	if r.Facts == nil {
+		return h
+	}
+	f := *r.Facts
+	h.Generation, h.Boot, h.Backend = f.Generation, bootState(f), backend(f)
+	h.Run, h.Since = f.Meta["run"], instant(f.Meta["when"])
+	h.Timers = append(h.Timers, timersOf(f)...)
+	when, _, _ := strings.Cut(f.LastRevert, " ")
+	h.LastRevert = instant(when)
+	if f.Owner != nil {
+		h.Fleet = f.Owner.Fleet
+	}
+	if f.Running != "" {
+		sum := sha256.Sum256([]byte(render.Canonical(f.Running)))
+		h.Running = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	if p := f.Pending; p != nil {
+		h.deadline = now.Add(p.Left)
+		h.Pending = &pendingStatus{Run: p.Run, TX: p.TX, State: p.State, By: p.Who, Deadline: h.deadline.UTC().Format(time.RFC3339)}
+	}
+	if h.Outcome == "" {
+		h.Outcome = stateOf(f)
+	}
+	return h
+}
+
+func stateOf(f commit.Facts) string {
+	drifted, known := f.Drifted()
+	switch {
+	case f.Pending != nil && f.Pending.Open:
+		return "open"
+	case f.Pending != nil && f.Pending.State == "reverting":
+		return "stuck"
+	case f.Pending != nil:
+		return "pending"
+	case f.Generation == 0 && f.Running == "":
+		return "absent"
+	case f.Generation == 0, drifted: // a table that no fleet confirmed is somebody's edit too
+		return "drift"
+	case !known && f.Running == "":
+		return "drift"
+	}
+	return "ok"
+}
+
+func bootState(f commit.Facts) string {
+	switch {
+	case f.Unit == "none" || f.Generation == 0:
+		return "none"
+	case f.Unit != "ok":
+		return strings.Replace(f.Unit, "absent", "disabled", 1)
+	case f.Boot != f.Rules:
+		return "differs"
+	}
+	return "ok"
+}
+
+func backend(f commit.Facts) string {
+	v, err := render.ParseVersion(f.NFT)
+	if err != nil {
+		return ""
+	}
+	return "nftables " + v.String()
+}
+
+// timersOf are the kinds of timers that a host has the tools for. Whether they
+// work is proved in each apply.
+func timersOf(f commit.Facts) []string {
+	var kinds []string
+	if slices.Contains(f.Tools, "at") {
+		kinds = append(kinds, "at")
+	}
+	if f.Systemd && slices.Contains(f.Tools, "systemd-run") {
+		kinds = append(kinds, "systemd")
+	}
+	if slices.Contains(f.Tools, "setsid") {
+		kinds = append(kinds, "watchdog")
+	}
+	return kinds
+}
+
+// instant turns seconds since 1970, as a host tells them, into RFC 3339.
+func instant(epoch string) string {
+	n, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || n <= 0 || n >= 1<<33 {
+		return ""
+	}
+	return time.Unix(n, 0).UTC().Format(time.RFC3339)
+}

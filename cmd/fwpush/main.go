@@ -1,0 +1,12 @@
+// Command fwpush renders firewall rulesets from a fleet file and pushes them to
+// many hosts over SSH, each with a revert armed that only a fresh connection
+// cancels.
+package main
+
+import (
+	"os"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+}

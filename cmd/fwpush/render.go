@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+	"fwpush/render"
+)
+
+func newRender(c *console, g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "render HOST",
+		Short: "print the ruleset a host would get",
+		Long: paragraph(`
+		Print the ruleset of one host. No host is contacted.
+
+		Into a file or a pipe it is, to the byte, what would be loaded: a script for
+		"nft -f" that replaces table inet fwpush and touches nothing else. On a terminal,
+		or with -v, each line has the place in the fleet file it comes from beside it.`) +
+			exitStatus(exitOK, exitConfig),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeHosts,
+		RunE: func(_ *cobra.Command, args []string) error {
+			l, err := c.load(g)
+			if err != nil {
+				return err
+			}
+			members, err := l.choose(inventory.Selection{Limit: args})
+			switch {
+			case err != nil:
+				return err
+			case len(members) > 1:
+				return ended(exitConfig, "%s names %d hosts, render takes one", ui.Safe(args[0]), len(members))
+			}
+			c.decisions(members)
+			rules, err := render.Nftables(members[0].policy)
+			if err != nil {
+				return ended(exitConfig, "%v", err)
+			}
+			text := rules.Text
+			if c.verbose || ui.IsTerminal(c.out) {
+				text = ui.SafeText(rules.Annotated())
+			}
+			_, err = io.WriteString(c.out, text)
+			return err
+		},
+	}
+}

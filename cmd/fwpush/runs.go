@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+)
+
+// worker does something with many hosts, such as rollout.Apply.
+type worker func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result
+
+// work runs a worker with progress on stderr and interrupts obeyed, and returns
+// a result for every target.
+func (p *progress) work(do worker, targets []rollout.Target, o rollout.Options) []rollout.Result {
+	in, stop := watchInterrupts(p.interrupted)
+	defer stop()
+	o.Event, o.Unwind = p.event, in.unwind
+	beating := make(chan struct{})
+	defer close(beating)
+	go p.beat(beating)
+
+	done := make(chan []rollout.Result, 1)
+	go func() { done <- do(in.ctx, targets, o) }()
+	select {
+	case results := <-done:
+		return results
+	case <-in.leave:
+		return p.leftBehind(targets)
+	}
+}
+
+// leftBehind is how every host stands when a run is left at once. A host that
+// was let go on takes the new rules back by itself.
+func (p *progress) leftBehind(targets []rollout.Target) []rollout.Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	results := make([]rollout.Result, len(targets))
+	for i, t := range targets {
+		r, ended := p.ended[t.Host.Name]
+		deadline, flying := p.flying[t.Host.Name]
+		switch {
+		case ended:
+		case flying:
+			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: commit.Result{
+				Outcome: commit.OutcomePending, Err: rollout.ErrInterrupted, Deadline: deadline, Hint: leftHint(t, deadline)}}
+		default:
+			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: commit.Result{
+				Outcome: rollout.OutcomeSkipped, Err: rollout.ErrInterrupted}}
+		}
+		results[i] = r
+	}
+	return results
+}
+
+func leftHint(t rollout.Target, deadline time.Time) string {
+	if deadline.IsZero() {
+		return "if the new rules came into force, the host takes them back by itself: fwpush status"
+	}
+	return "reverts by itself by " + clock(deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
+}
+
+// isInterrupted says whether a host ended because of an interrupt.
+func isInterrupted(r rollout.Result) bool { return errors.Is(r.Err, rollout.ErrInterrupted) }
