@@ -206,6 +206,29 @@ func hasInput(rs render.Ruleset) bool {
 	return strings.Contains(rs.Text, "chain input {\n\t\ttype filter hook input priority filter - 10; policy")
 }
 
+// TestABootIsNoDrift: a table that grew over a load is listed in another order
+// than the same table loaded from its boot file. Compared as they are, every
+// host would have drifted after its first reboot.
+func TestABootIsNoDrift(t *testing.T) {
+	all := layouts(t)
+	live, err := layoutOf(all["defaults"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, kept := render.LoadForm(all["closed"], live, nft106)
+	if !kept {
+		t.Fatal("nothing kept, nothing to test")
+	}
+	out := inKernel(t, "bookworm", `nft -f running && nft -f form && nft -s list table inet fwpush >confirmed
+nft -f boot && nft -s list table inet fwpush >booted`, map[string]string{"running": all["defaults"].Text, "form": form, "boot": all["closed"].Text})
+	if out["confirmed"] == out["booted"] {
+		t.Error("listed in the same order: the canonical form need not sort any more")
+	}
+	if d := render.Drift(out["confirmed"], out["booted"]); d.Changed {
+		t.Errorf("drift after a boot:\n%s", d.Text)
+	}
+}
+
 // TestKeptFormOnAnotherTableChangesNothing: the facts a form was made from may
 // be old; then the transaction fails as a whole.
 func TestKeptFormOnAnotherTableChangesNothing(t *testing.T) {
