@@ -122,7 +122,10 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 	case err != nil:
 		return nil, nil, err
 	case word == "over":
-		r := p.over(rest, StageConfirm, errors.New("the host was faster than the confirm"))
+		r, known := p.ended(ctx, conn, rest, StageConfirm, errors.New("the host was faster than the confirm"))
+		if !known {
+			return nil, nil, errors.New("the host does not know the transaction")
+		}
 		return nil, &r, nil
 	case word == "refused" && strings.HasPrefix(rest, "fresh this connection"):
 		return nil, nil, errTryAgain
@@ -164,8 +167,9 @@ func (p *Pending) learn(ctx context.Context, conn *transport.Conn) *Result {
 			}
 		}
 	case "over":
-		r := p.over(rest, StageApply, errors.New("the host took the new rules back"))
-		return &r
+		if r, known := p.ended(ctx, conn, rest, StageApply, errors.New("the host took the new rules back")); known {
+			return &r
+		}
 	}
 	return nil
 }
@@ -323,10 +327,15 @@ func (p *Pending) look(ctx context.Context, conn *transport.Conn, stage Stage, c
 	if err != nil || word != "over" {
 		return Result{}, false // still pending, or not to be understood: look again
 	}
-	if rest != "none" {
-		return p.over(rest, stage, cause), true
+	return p.ended(ctx, conn, rest, stage, cause)
+}
+
+// ended is over for a word that may be "none": a reboot empties /run, and then
+// the outcome stands in what the host stores and runs. false: not to be told.
+func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, stage Stage, cause error) (Result, bool) {
+	if word != "none" {
+		return p.over(word, stage, cause), true
 	}
-	// The host does not know it any more: a reboot empties /run.
 	f, r := Inspect(ctx, conn, p.become)
 	if r.Err != nil || p.result.Facts == nil {
 		return Result{}, false
@@ -343,7 +352,7 @@ func (p *Pending) look(ctx context.Context, conn *transport.Conn, stage Stage, c
 		}
 		return r, true
 	}
-	return p.over("none", stage, cause), true
+	return p.over(word, stage, cause), true
 }
 
 // hangUp ends the first connection: by closing it, since a host that nobody can

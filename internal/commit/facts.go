@@ -23,10 +23,10 @@ type Facts struct {
 	Skew       time.Duration // host's wall clock minus the controller's
 	Tools      []string      // of nft, at, systemd-run, setsid, unshare: those found
 	Systemd    bool
-	NFT        string // "nftables v1.0.6 (Lester Gooch #5)", or "none"
-	Unit       string // ok, differs, disabled, absent, none
-	Owner      *Owner // nil if no fleet ever confirmed anything here
-	LastRevert string // "EPOCH TX" of the last revert that fired
+	NFT        string    // "nftables v1.0.6 (Lester Gooch #5)", or "none"
+	Unit       string    // ok, differs, disabled, absent, none
+	Owner      *Owner    // nil if no fleet ever confirmed anything here
+	LastRevert *Reverted // the last revert that fired, nil if none ever did
 	Pending    *Holder
 	Generation int               // newest confirmed one, 0 if none
 	Meta       map[string]string // of that generation: tx, run, when, by
@@ -45,6 +45,13 @@ type Owner struct {
 	Fleet    string
 	Host     string
 	ID       string
+}
+
+// Reverted is a transaction that was taken back after its rules had run.
+type Reverted struct {
+	When time.Time // the host's clock
+	TX   string
+	Run  string
 }
 
 // Holder is a transaction that is not finished.
@@ -212,7 +219,7 @@ func (f *Facts) learn(key, value string) error {
 	case "owner":
 		f.Owner, err = parseOwner(value)
 	case "lastrevert":
-		f.LastRevert = value
+		f.LastRevert, err = parseReverted(value)
 	case "generation":
 		f.Generation = number()
 	case "pending":
@@ -262,6 +269,17 @@ func parseOwner(s string) (*Owner, error) {
 		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
 	}
 	return &Owner{Protocol: n, Fleet: words[1], Host: words[2], ID: words[3]}, nil
+}
+
+// parseReverted reads "EPOCH TX RUN".
+func parseReverted(s string) (*Reverted, error) {
+	words := strings.Fields(s)
+	if len(words) == 3 && isHex(words[1], 32) {
+		if epoch, err := strconv.ParseInt(words[0], 10, 64); err == nil {
+			return &Reverted{When: time.Unix(epoch, 0), TX: words[1], Run: words[2]}, nil
+		}
+	}
+	return nil, fmt.Errorf("the host told of a revert that makes no sense: %q", clip(s))
 }
 
 // parseHolder reads "TX STATE LEFT RUN OPEN WHO...".

@@ -107,11 +107,12 @@ fence() {
 }
 
 # guard SECONDS SIGNAL PID START: sends the signal when the time is over.
-# G is its process; calm ends it, and its sleep with it.
+# G is its process; calm ends it, and its sleep with it: with KILL, since a
+# process between fork and exec would lose a TERM to the handler of its parent.
 guard() {
 	(
 		inherited=${!-}
-		trap '[ "${!-}" = "$inherited" ] || kill "$!"; exit 0' TERM
+		trap '[ "${!-}" = "$inherited" ] || kill -9 "$!"; exit 0' TERM
 		sleep "$1" &
 		wait "$!"
 		! alive "$3" "$4" || kill "-$2" "$3"

@@ -144,8 +144,8 @@ finish_revert() {
 	rm -f "$D/open"
 	unstage
 	turn reverted 0
-	[ ! -d "$B" ] || printf '%s %s\n' "$(date +%s)" "$T" >"$B/last_revert"
 	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
+	[ ! -d "$B" ] || printf '%s %s %s\n' "$(date +%s)" "$T" "${run:--}" >"$B/last_revert"
 	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
 	disarm
 }
@@ -210,9 +210,6 @@ forget() {
 # watch: what every timer does: sleep until the deadline that stands in the
 # state's name, look again, and revert if it is still so.
 watch() {
-	# A process of another state of things ends this one with TERM; its sleep
-	# must not outlive it, whenever the signal comes.
-	trap 'kill "${nap:-${!-}}" 2>/dev/null; exit 0' TERM
 	{ echo -900 >/proc/self/oom_score_adj; } 2>/dev/null
 	while look && [ "$TX" = "$T" ]; do
 		case $ST in
@@ -234,11 +231,18 @@ watch() {
 			*) left=1 ;;
 			esac
 		fi
-		nap=''
-		sleep "$left" &
-		nap=$!
-		wait "$nap"
+		doze "$left"
 	done
+}
+
+# doze SECONDS: a sleep that a TERM ends together with this process, whenever
+# it comes.
+doze() {
+	inherited=${!-}
+	trap '[ "${!-}" = "$inherited" ] || kill -9 "$!"; exit 0' TERM
+	sleep "$1" &
+	wait "$!"
+	trap - TERM
 }
 
 # again: a revert that failed queues a successor that needs no process.

@@ -1,0 +1,197 @@
+package commit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fwpush/internal/lab"
+	"fwpush/inventory"
+	"fwpush/render"
+	"fwpush/transport"
+)
+
+var world *lab.World
+
+// The tests of this package run on real hosts: a world of namespaces with sshd,
+// atd and nft of their own.
+func TestMain(m *testing.M) {
+	code, err := lab.Enter(func(w *lab.World) int {
+		world = w
+		return m.Run()
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// host is one lab host and the way to it.
+type host struct {
+	*lab.Host
+	t      *testing.T
+	dialer *transport.Dialer
+	become string
+	user   string
+}
+
+func newHost(t *testing.T, o lab.HostOptions) *host {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if o.Name == "" {
+		o.Name = hostName(t)
+	}
+	h, err := world.Host(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &host{Host: h, t: t, dialer: transport.New(transport.Options{}), become: "none", user: "root"}
+}
+
+func hostName(t *testing.T) string {
+	sum := sha256.Sum256([]byte(t.Name()))
+	return "h" + hex.EncodeToString(sum[:5])
+}
+
+func (h *host) endpoint() inventory.Endpoint {
+	return inventory.Endpoint{
+		Name: h.Name(), Address: h.Addr4().String(), Port: uint16(h.Port()), User: h.user, Become: h.become,
+		Identity: []string{world.KeyFile()}, KnownHosts: []string{world.KnownHosts()}, ConnectTimeout: 10 * time.Second,
+	}
+}
+
+func (h *host) dial() *transport.Conn {
+	h.t.Helper()
+	conn, err := h.dialer.Dial(h.t.Context(), h.endpoint())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// sh runs a shell command at the host's console and returns its output.
+func (h *host) sh(script string) string {
+	h.t.Helper()
+	// By stdin, so that the script does not find itself in the process list.
+	out, _, err := h.Exec(h.t.Context(), script, "sh", "-s")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return strings.TrimRight(out, "\n")
+}
+
+func (h *host) table() string { return h.sh("nft -s list table inet fwpush 2>/dev/null || true") }
+
+// state is the state of the transaction that stands in the state file, or "none".
+func (h *host) state() string {
+	words := strings.Split(h.sh("cd /run/fwpush 2>/dev/null && echo S.* || echo none"), ".")
+	if len(words) != 6 {
+		return "none"
+	}
+	return words[2]
+}
+
+// until waits for an event on the host, looking ten times a second.
+func (h *host) until(what string, limit time.Duration, happened func() bool) {
+	h.t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+		if happened() {
+			return
+		}
+		if time.Now().After(end) {
+			h.t.Fatalf("not within %s: %s\nstate %s\n%s", limit, what, h.state(), h.sh("cat /run/fwpush/tx/*/log 2>/dev/null; atq; ps ax -o pid,ppid,sid,etimes,args"))
+		}
+	}
+}
+
+// rules is a small candidate: SSH from the controller unless locked, and the
+// ports. It has what every rendered ruleset has: management first, an explicit
+// drop last.
+func rules(locked bool, ports ...int) render.Ruleset {
+	var b strings.Builder
+	b.WriteString("add table inet fwpush\ndelete table inet fwpush\ntable inet fwpush {\n\tchain input {\n")
+	b.WriteString("\t\ttype filter hook input priority -10; policy drop;\n")
+	if !locked {
+		fmt.Fprintf(&b, "\t\tip saddr %s tcp dport { 22, 2222 } accept\n", world.Addr4())
+	}
+	b.WriteString("\t\tiifname \"lo\" accept\n\t\tct state established,related accept\n")
+	for _, p := range ports {
+		fmt.Fprintf(&b, "\t\ttcp dport %d accept\n", p)
+	}
+	b.WriteString("\t\tcounter drop\n\t}\n}\n")
+	return ruleset(b.String())
+}
+
+func ruleset(text string) render.Ruleset {
+	sum := sha256.Sum256([]byte(text))
+	return render.Ruleset{Text: text, Digest: "sha256:" + hex.EncodeToString(sum[:])}
+}
+
+// candidate commits rules on any host that does not run them.
+func (h *host) candidate(rs render.Ruleset, window time.Duration) Candidate {
+	return Candidate{
+		Rules: rs, Window: window, Become: h.become,
+		Stamp: Stamp{Run: "20260102T030405Z-00000001", Fleet: "lab", Host: h.Name(), Actor: "tester"},
+		Judge: func(f Facts) Verdict {
+			if f.Runs(rs.Text) {
+				return Verdict{Act: Unchanged}
+			}
+			return Verdict{Act: Go}
+		},
+	}
+}
+
+// begin applies a candidate and leaves it pending.
+func (h *host) begin(c Candidate) *Pending {
+	h.t.Helper()
+	p, r := Begin(h.t.Context(), h.dial(), c)
+	if p == nil {
+		h.t.Fatalf("not applied: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	return p
+}
+
+// apply takes a candidate all the way.
+func (h *host) apply(c Candidate) Result {
+	h.t.Helper()
+	p, r := Begin(h.t.Context(), h.dial(), c)
+	if p == nil {
+		return r
+	}
+	return p.Confirm(h.t.Context(), h.dialer)
+}
+
+func (h *host) mustApply(c Candidate) Result {
+	h.t.Helper()
+	r := h.apply(c)
+	if r.Outcome != OutcomeConfirmed {
+		h.t.Fatalf("outcome %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	return r
+}
+
+// leftovers are the jobs, timers and units of fwpush on the host.
+func (h *host) leftovers() string {
+	return h.sh(`atq; ps ax -o args | grep -E '[r]evert.sh|sleep [0-9]{1,4}$' || true; ls -d /run/fwpush.* 2>/dev/null || true; ` +
+		`ls -d /var/lib/fwpush/gen/.[0-9a-f]* /var/lib/fwpush/boot.[0-9a-f]* 2>/dev/null || true; ` +
+		`[ ! -d /run/systemd/system ] || systemctl list-units --all --plain --no-legend 'fwpush-*'`)
+}
+
+// clean waits until nothing is left. What guarded a process that was killed
+// ends with its own limit, 20 s at most.
+func (h *host) clean() {
+	h.t.Helper()
+	h.until("no job, timer or staged file is left", 25*time.Second, func() bool { return h.leftovers() == "" })
+}

@@ -1,0 +1,167 @@
+package commit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fwpush/internal/lab"
+)
+
+// raceRounds is how often confirm and revert race for one transaction.
+const raceRounds = 504
+
+// The race is run on the real programs: the confirm through its own dialogue,
+// the revert as a timer runs it, both let go at once.
+func TestConfirmAndRevertHaveExactlyOneWinner(t *testing.T) {
+	tally := race(t, raceRounds, func(s string) string { return s })
+	t.Logf("%d rounds: %d confirmed, %d reverted", raceRounds, tally.confirmed, tally.reverted)
+	if len(tally.wrong) > 0 {
+		t.Errorf("%d of %d rounds without exactly one winner, the first: %s", len(tally.wrong), raceRounds, tally.wrong[0])
+	}
+	if tally.confirmed < raceRounds/20 || tally.reverted < raceRounds/20 {
+		t.Errorf("one side hardly ever wins (%d confirmed, %d reverted): this is no race", tally.confirmed, tally.reverted)
+	}
+}
+
+// The control: the same race with a step that looks first and acts then.
+func TestTheRaceIsSeenWithACheckThenActStep(t *testing.T) {
+	tally := race(t, 100, func(program string) string {
+		const atomic = `mv -f "$R/$NAME" "$R/$next" 2>/dev/null || return 1`
+		if !strings.Contains(program, atomic) {
+			t.Fatal("the step that this test replaces is written in another way now")
+		}
+		return strings.ReplaceAll(program, atomic, `[ -e "$R/$NAME" ] || return 1; : >"$R/$next"; rm -f "$R/$NAME"`)
+	})
+	if len(tally.wrong) == 0 {
+		t.Error("a check-then-act step passed: the race test cannot see what it is for")
+	}
+	t.Logf("check-then-act: %d of 100 rounds wrong", len(tally.wrong))
+}
+
+type tally struct {
+	mu                  sync.Mutex
+	confirmed, reverted int
+	wrong               []string
+}
+
+func race(t *testing.T, rounds int, variant func(string) string) *tally {
+	const hosts = 8
+	result := &tally{}
+	var wg sync.WaitGroup
+	for n := range hosts {
+		h := newHost(t, lab.HostOptions{Name: fmt.Sprintf("%s%d", hostName(t), n)})
+		h.mustApply(h.candidate(rules(false, 80), time.Minute))
+		wg.Go(func() {
+			// Whoever lost gets a head start the next time, so that the two
+			// meet at the decision as often as can be.
+			lead := 10 * time.Millisecond
+			for round := range rounds / hosts {
+				if h.raceOnce(result, variant, round, lead) {
+					lead -= time.Millisecond
+				} else {
+					lead += time.Millisecond
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return result
+}
+
+// raceOnce lets a commit and a revert go at once, the commit with a lead, and
+// looks who won: the state, the answer, the running rules and the boot file
+// must all agree. It returns whether the commit won.
+func (h *host) raceOnce(result *tally, variant func(string) string, round int, lead time.Duration) bool {
+	ctx := context.WithoutCancel(h.t.Context())
+	wrong := func(format string, args ...any) bool {
+		result.mu.Lock()
+		defer result.mu.Unlock()
+		result.wrong = append(result.wrong, fmt.Sprintf("round %d on %s: ", round, h.Name())+fmt.Sprintf(format, args...))
+		return false
+	}
+	marker := fmt.Sprintf("tcp dport %d accept", 8000+round)
+	conn, err := h.dialer.Dial(ctx, h.endpoint())
+	if err != nil {
+		return wrong("%v", err)
+	}
+	defer conn.Close()
+	c := h.candidate(rules(false, 8000+round), time.Minute)
+	c.Judge = func(Facts) Verdict { return Verdict{Act: Go} }
+	p, r := Begin(ctx, conn, c)
+	if p == nil {
+		return wrong("not applied: %v", r.Err)
+	}
+	confirm, err := h.dialer.Dial(ctx, h.endpoint())
+	if err != nil {
+		return wrong("%v", err)
+	}
+	defer confirm.Close()
+	d, err := start(ctx, confirm, "none", variant(finishProgram()), "confirm", p.tx)
+	if err != nil {
+		return wrong("%v", err)
+	}
+	d.hear(ctx, wordTime)
+	d.say(ctx, p.nonce, p.seal)
+	if word, rest, err := d.hear(ctx, wordTime); word != "fresh" {
+		return wrong("%q %q %v", word, rest, err)
+	}
+	// The revert stands ready in a shell of its own; a line of input fires it.
+	revert := h.Command(ctx, "sh", "-c", `echo ready; read -r go; eval "$1"`, "sh",
+		variant(program("", "base", "timer"))+"\nmyself\nT="+p.tx+"\nD=$R/tx/$T\nlook\nrevert now\n")
+	fire, err := revert.StdinPipe()
+	if err != nil {
+		return wrong("%v", err)
+	}
+	ready, err := revert.StdoutPipe()
+	if err != nil || revert.Start() != nil {
+		return wrong("the revert did not start: %v", err)
+	}
+	ready.Read(make([]byte, 6))
+	if lead < 0 {
+		fire.Write([]byte("go\n"))
+		time.Sleep(-lead)
+	}
+	d.say(ctx, "commit")
+	if lead >= 0 {
+		time.Sleep(lead)
+		fire.Write([]byte("go\n"))
+	}
+	word, rest, err := d.hear(ctx, stageTime)
+	revert.Wait()
+	answer := word + " " + rest
+	after := h.sh(`cd /run/fwpush; echo S.*; grep -c '` + marker + `' /var/lib/fwpush/boot.nft; nft list table inet fwpush | grep -c '` + marker + `'; true`)
+	switch after {
+	case fmt.Sprintf("%s\n1\n1", stateFile(after, p.tx, "confirmed")):
+		if answer != "over confirmed" {
+			return wrong("confirmed, but the answer was %q (%v)", answer, err)
+		}
+		result.mu.Lock()
+		defer result.mu.Unlock()
+		result.confirmed++
+		return true
+	case fmt.Sprintf("%s\n0\n0", stateFile(after, p.tx, "reverted")):
+		if answer == "over confirmed" {
+			return wrong("reverted, but the answer was %q", answer)
+		}
+		result.mu.Lock()
+		defer result.mu.Unlock()
+		result.reverted++
+		return false
+	}
+	// Put the host right for the next round.
+	h.sh("cd /run/fwpush && rm -f S.* && : >S." + p.tx + ".reverted.0.1.1")
+	return wrong("answer %q (%v); state files, new boot file, new rules: %q", answer, err, after)
+}
+
+// stateFile is the first line of text if it names that one state file.
+func stateFile(text, tx, state string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if strings.HasPrefix(line, "S."+tx+"."+state+".") && !strings.Contains(line, " ") {
+		return line
+	}
+	return "none"
+}

@@ -1,0 +1,177 @@
+package commit
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fwpush/internal/lab"
+)
+
+// Without two timers that proved themselves nothing is applied. A light host
+// has at and the watchdog that at starts; it has no systemd.
+func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
+	for _, tc := range []struct{ name, harm, remedy string }{
+		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "systemctl start atd"},
+		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "systemctl start atd"},
+		{"at missing", "rm /usr/bin/at", "apt install at"},
+		{"root's account expired", "chage -E 1 root", "chage -l root"},
+		{"spool not writable", "mount -t tmpfs -o ro none /var/spool/cron/atjobs", "at refused"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHost(t, lab.HostOptions{})
+			conn := h.dial() // an expired account cannot log in any more
+			h.sh(tc.harm)
+			before := h.table()
+			p, r := Begin(t.Context(), conn, h.candidate(rules(false, 80), time.Minute))
+			if p != nil || r.Outcome != OutcomeFailed || r.Stage != StageArm {
+				t.Fatalf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			if !strings.Contains(r.Err.Error(), tc.remedy) {
+				t.Errorf("no remedy in %q", r.Err)
+			}
+			if got := h.table(); got != before {
+				t.Errorf("rules were touched:\n%s", got)
+			}
+			h.sh("pkill -CONT atd || true; rm -f /var/spool/cron/atjobs/a* /var/spool/cron/atjobs/=* 2>/dev/null || true")
+			h.clean()
+			if got := h.sh("ls /run/fwpush/tx; ls -A /var/lib/fwpush 2>/dev/null | grep -v history || true"); got != "" {
+				t.Errorf("left behind: %s", got)
+			}
+		})
+	}
+}
+
+func TestSystemdHostArmsWithoutAt(t *testing.T) {
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.sh("systemctl stop atd")
+	r := h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	if got := strings.Join(r.Timers, " "); got != "systemd watchdog" {
+		t.Errorf("timers %q", got)
+	}
+	h.clean()
+
+	// Each of the two reverts when the other is dead, and a daemon-reload
+	// does not move the deadline of either.
+	now := h.table()
+	for name, kill := range map[string]string{
+		"the unit reverts":     "kill -9 $(sed -n 's/^process \\([0-9]*\\) .*/\\1/p' /run/fwpush/tx/*/timers)",
+		"the watchdog reverts": "systemctl stop 'fwpush-*.service'",
+	} {
+		p := h.begin(h.candidate(rules(true), 4*time.Second))
+		h.sh(kill)
+		h.sh("systemctl daemon-reload")
+		p.hangUp()
+		h.until(name, 7*time.Second, func() bool { return h.state() == "reverted" })
+		if got := h.table(); got != now {
+			t.Errorf("%s: rules\n%s", name, got)
+		}
+	}
+	h.clean()
+}
+
+func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	confirmed := h.table()
+	if got := h.sh("systemctl is-enabled fwpush.service; stat -c %a /etc/systemd/system/fwpush.service"); got != "enabled\n644" {
+		t.Errorf("boot unit: %s", got)
+	}
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.table(); got != confirmed {
+		t.Fatalf("after a reboot:\n%s\nwant\n%s", got, confirmed)
+	}
+
+	p := h.begin(h.candidate(rules(false, 443), time.Minute))
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.table(); got != confirmed {
+		t.Fatalf("after a reboot inside the window:\n%s\nwant\n%s", got, confirmed)
+	}
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted || !strings.Contains(r.Err.Error(), "rebooted") {
+		t.Errorf("%s at %s: %v, want reverted by the reboot", r.Outcome, r.Stage, r.Err)
+	}
+	// The job that at kept finds nothing to do when its time comes.
+	h.until("the old job has run", 130*time.Second, func() bool { return h.sh("atq") == "" })
+	if got := h.table(); got != confirmed {
+		t.Errorf("after the old job:\n%s", got)
+	}
+
+	// Debian's nftables.service empties the ruleset when it is reloaded.
+	h.sh("systemctl restart nftables.service")
+	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
+
+	// A boot file that does not load falls back to the one before.
+	h.mustApply(h.candidate(rules(false, 443), time.Minute))
+	h.sh("echo nonsense >/var/lib/fwpush/boot.nft")
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.table(); got != confirmed {
+		t.Errorf("with a broken boot file:\n%s", got)
+	}
+}
+
+func TestFirstPushThatRevertsTakesItsBootUnitAway(t *testing.T) {
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	etc := h.sh("find /etc | sort | md5sum")
+	p := h.begin(h.candidate(rules(true), 3*time.Second))
+	if got := h.sh("systemctl is-enabled fwpush.service"); got != "enabled" {
+		t.Errorf("the unit is %s before the confirm", got)
+	}
+	p.hangUp()
+	h.until("it reverts", 6*time.Second, func() bool { return h.state() == "reverted" })
+	h.clean()
+	if got := h.sh("find /etc | sort | md5sum"); got != etc {
+		t.Error("/etc is not as before the push")
+	}
+}
+
+func TestRemoveLeavesTheHostAsItWas(t *testing.T) {
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	snapshot := func() string {
+		return h.sh(`nft list ruleset; find /etc /run/fwpush /var/lib/fwpush 2>/dev/null | grep -v history | grep -v '^/var/lib/fwpush$' | sort >/tmp/files.$$; md5sum </tmp/files.$$; grep fwpush /tmp/files.$$; rm /tmp/files.$$; ` +
+			`atq; systemctl list-units --all --plain --no-legend | grep fwpush || true`)
+	}
+	before := snapshot()
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.mustApply(h.candidate(rules(false, 443), time.Minute))
+	c := h.candidate(ruleset(""), time.Minute)
+	c.Remove = true
+	c.Judge = func(Facts) Verdict { return Verdict{Act: Go} }
+
+	p := h.begin(c) // a removal that nobody confirms is taken back too
+	p.hangUp()
+	if r := takeBackNow(t, h); r.Outcome != OutcomeReverted {
+		t.Fatalf("%s: %v", r.Outcome, r.Err)
+	}
+	if !strings.Contains(h.table(), "dport 443") {
+		t.Fatalf("the rules are not back:\n%s", h.table())
+	}
+
+	h.mustApply(c)
+	if got := snapshot(); got != before {
+		t.Errorf("after remove:\n%s\nbefore the first push:\n%s", got, before)
+	}
+	if got := h.sh("ls /var/lib/fwpush"); got != "history" {
+		t.Errorf("kept: %s", got)
+	}
+	f, _ := Inspect(t.Context(), h.dial(), "none")
+	if !f.Absent() {
+		t.Errorf("facts: %+v", f)
+	}
+}
+
+// takeBackNow reverts what is pending on the host, as another controller.
+func takeBackNow(t *testing.T, h *host) Result {
+	t.Helper()
+	conn := h.dial()
+	f, r := Inspect(t.Context(), conn, h.become)
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	return TakeBack(t.Context(), conn, h.become, f)
+}
