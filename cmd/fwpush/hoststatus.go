@@ -57,8 +57,9 @@ func statusOf(r rollout.Result, now time.Time) hostStatus {
 	h.Generation, h.Boot, h.Backend = f.Generation, bootState(f), backend(f)
 	h.Run, h.Since = f.Meta["run"], instant(f.Meta["when"])
 	h.Timers = append(h.Timers, timersOf(f)...)
-	when, _, _ := strings.Cut(f.LastRevert, " ")
-	h.LastRevert = instant(when)
+	if f.LastRevert != nil {
+		h.LastRevert = f.LastRevert.When.UTC().Format(time.RFC3339)
+	}
 	if f.Owner != nil {
 		h.Fleet = f.Owner.Fleet
 	}
