@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/services"
 )
 
 // Check finds what is wrong with the references of a whole fleet file, used by
@@ -15,7 +16,7 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 	c := newCompiler(fleet)
 	c.names()
 	for _, name := range slices.Sorted(maps.Keys(fleet.Services)) {
-		if isBuiltin(name) {
+		if slices.Contains(services.Names(), name) {
 			c.errorAt(fleet.Services[name].Place, fmt.Sprintf("service %q is built in", name),
 				"choose another name; redefining one needs override, which is not supported yet")
 		}
@@ -38,12 +39,12 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 
 // names reports names that become one where - is written as _, as rulesets do.
 func (c *compiler) names() {
-	var sets, services, roles []inventory.At[string]
+	var sets, ports, roles []inventory.At[string]
 	for _, s := range c.fleet.Sets {
 		sets = append(sets, inventory.At[string]{V: s.Name, Place: s.Place})
 	}
 	for _, s := range c.fleet.Services {
-		services = append(services, inventory.At[string]{V: s.Name, Place: s.Place})
+		ports = append(ports, inventory.At[string]{V: s.Name, Place: s.Place})
 	}
 	for _, r := range c.fleet.Roles {
 		roles = append(roles, inventory.At[string]{V: r.Name, Place: r.Place})
@@ -56,7 +57,7 @@ func (c *compiler) names() {
 		c.distinct("net", nets)
 	}
 	c.distinct("set", sets)
-	c.distinct("service", services)
+	c.distinct("service", ports)
 	c.distinct("role", roles)
 }
 

@@ -49,6 +49,7 @@ addresses = ["10.20.2.21"]
 		{"cycle", prelude + hosts + "[roles.b]\nextends = [\"a\"]\n[roles.a]\nextends = [\"b\"]\n", `15: cycle: a → b → a`},
 		{"cycle of one", prelude + hosts + "[roles.a]\nextends = [\"a\"]\n", `15: cycle: a → a`},
 		{"cycle of three, told once", prelude + hosts + "[roles.web]\nextends = [\"a\"]\n[roles.a]\nextends = [\"b\"]\n[roles.b]\nextends = [\"c\"]\n[roles.c]\nextends = [\"a\"]\n", `21: cycle: a → b → c → a`},
+		{"cycle met from outside", prelude + hosts + "[roles.a]\nextends = [\"m\"]\n[roles.m]\nextends = [\"n\"]\n[roles.n]\nextends = [\"m\"]\n", `19: cycle: m → n → m`},
 		{"a standard role is no way out of a cycle", prelude + "[roles.web]\nextends = \"front\"\n[roles.front]\nextends = \"web\"\n", `6: cycle: front → web → front`},
 
 		{"parents disagree", prelude + hosts + "[roles.x]\nextends = [\"a\", \"b\"]\n[roles.a]\nping = true\n[roles.b]\nping = false\n", `14: role "x" extends "a" and "b", which disagree on ping`},
@@ -95,14 +96,21 @@ addresses = ["10.20.2.21"]
 	}
 }
 
-// A rule that names a host without addresses is left out, not narrowed to the
+// A rule of which one peer cannot be resolved is left out, not narrowed to the
 // others.
 func TestCompileLeavesOutWhatItCannotResolve(t *testing.T) {
-	fleet := load(t, prelude+"[hosts.a]\nin = [ { allow = \"http\", from = \"role:x\" } ]\n[hosts.b]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\"]\n[hosts.c]\nroles = [\"x\"]\n[roles.x]\n")
-	p, problems := Compile(fleet, fleet.Hosts[0])
-	want := `10: host "c" has no addresses, but role:x refers to it at fleet.toml:6:33`
-	if got := found(problems, inventory.Error); got != want || len(p.In) != 0 {
-		t.Errorf("got %s\nand %s", got, say(p.In))
+	for _, tt := range []struct{ from, want string }{
+		{`"role:x"`, `10: host "c" has no addresses, but role:x refers to it at fleet.toml:6:33`},
+		{`["role:bastion", "10.0.0.9"]`, `6: no host has role "bastion"`},
+		{`["set:none", "10.0.0.9"]`, `12: set "none" is empty`},
+		{`["set:nnoe", "10.0.0.9"]`, `6: set "nnoe" not defined; did you mean "none"`},
+	} {
+		fleet := load(t, prelude+"[hosts.a]\nin = [ { allow = \"http\", from = "+tt.from+" } ]\n"+
+			"[hosts.b]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\"]\n[hosts.c]\nroles = [\"x\"]\n[sets.none]\n[roles.x]\n")
+		p, problems := Compile(fleet, fleet.Hosts[0])
+		if got := found(problems, inventory.Error); got != tt.want || len(p.In) != 0 {
+			t.Errorf("got %s\nand %s", got, say(p.In))
+		}
 	}
 }
 
@@ -148,10 +156,12 @@ func TestLints(t *testing.T) {
 		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", `10: outbound is drop and no rule allows dns and ntp out on hosts a,b`},
 		{"outbound closed, dns open", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\" } ]", `8: outbound is reject and no rule allows ntp out on host a`},
 		{"outbound closed, both open", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = [\"dns\", \"ntp\"], to = \"10.0.0.1\" } ]", ""},
+		{"outbound closed, a deny opens nothing", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"ntp\" }, { deny = \"dns\", to = \"10.0.0.1\" } ]", `8: outbound is reject and no rule allows dns out on host a`},
 		{"an allow that does nothing", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\" }, { deny = \"smtp\" } ]", `8: this allow does nothing, outbound accepts everything`},
 		{"an allow that one host needs", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\noutbound = \"reject\"\n[roles.x]\nout = [ { allow = [\"dns\", \"ntp\"] } ]", ""},
 
 		{"a family left out", "[hosts.a]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\", \"fd00::1\"]\n[hosts.b]\nroles = [\"web\"]\naddresses = [\"10.0.0.2\"]\n[roles.x]\nin = [ { allow = \"http\", from = \"role:web\" } ]", `12: role:web has IPv4 addresses only, over IPv6 the rule does nothing`},
+		{"a family left out by to", "[hosts.a]\nroles = [\"web\"]\naddresses = [\"10.0.0.1\", \"fd00::1\"]\nin = [ { allow = \"http\", from = \"role:web\", to = \"host:b\" } ]\n[hosts.b]\nroles = [\"web\"]\naddresses = [\"10.0.0.2\"]", `8: host:b has IPv4 addresses only, over IPv6 the rule does nothing`},
 		{"a family nobody has", "[hosts.a]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\"]\n[hosts.b]\nroles = [\"web\"]\naddresses = [\"10.0.0.2\"]\n[roles.x]\nin = [ { allow = \"http\", from = \"role:web\" } ]", ""},
 		{"both families by two peers", "[hosts.a]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\", \"fd00::1\"]\n[hosts.b]\nroles = [\"web\"]\naddresses = [\"10.0.0.2\"]\n[roles.x]\nin = [ { allow = \"http\", from = [\"role:web\", \"fd00::/64\"] } ]", ""},
 

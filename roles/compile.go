@@ -2,10 +2,12 @@ package roles
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/services"
 )
 
 // Compile gives a host's part of the fleet file its meaning. The policy is
@@ -149,10 +151,10 @@ func (c *compiler) rule(w inventory.Rule) (Rule, bool) {
 // for.
 func (c *compiler) addService(r *Rule, s inventory.At[string]) bool {
 	switch s.V {
-	case serviceAll:
+	case services.All:
 		r.All = true
 		return true
-	case servicePing:
+	case services.Ping:
 		r.Ping = true
 		return true
 	}
@@ -165,7 +167,7 @@ func (c *compiler) addService(r *Rule, s inventory.At[string]) bool {
 		r.Ports = append(r.Ports, p)
 		return true
 	}
-	if ports, ok := builtinPorts(s.V); ok {
+	if ports, ok := services.Ports(s.V); ok {
 		r.Ports = append(r.Ports, ports...)
 		return true
 	}
@@ -181,13 +183,7 @@ func (c *compiler) addService(r *Rule, s inventory.At[string]) bool {
 }
 
 func (c *compiler) serviceNames() []string {
-	names := []string{serviceAll, servicePing}
-	for _, b := range builtins {
-		names = append(names, b.name)
-	}
-	for name := range c.fleet.Services {
-		names = append(names, name)
-	}
+	names := slices.AppendSeq(services.Names(), maps.Keys(c.fleet.Services))
 	slices.Sort(names)
 	return names
 }
@@ -222,4 +218,25 @@ func compareRules(a, b Rule) int {
 		slices.CompareFunc(a.From, b.From, comparePeers),
 		slices.CompareFunc(a.To, b.To, comparePeers),
 		cmp.Compare(a.Comment, b.Comment), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Ticket, b.Ticket))
+}
+
+// mergePorts sorts ranges by protocol and port and joins those that overlap or
+// touch.
+func mergePorts(list []inventory.PortRange) []inventory.PortRange {
+	list = slices.Clone(list)
+	slices.SortFunc(list, comparePorts)
+	var out []inventory.PortRange
+	for _, r := range list {
+		// In int, because 65535+1 does not fit the type.
+		if n := len(out); n > 0 && out[n-1].Proto == r.Proto && int(r.From) <= int(out[n-1].To)+1 {
+			out[n-1].To = max(out[n-1].To, r.To)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func comparePorts(a, b inventory.PortRange) int {
+	return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 }

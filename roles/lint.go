@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/addrs"
 )
 
 // lint warns about what compiles and is likely not meant. It runs on a fleet
@@ -136,7 +137,7 @@ func (r Rule) spans(o Rule) bool {
 	oFrom4, oFrom6 := reach(o.From)
 	oTo4, oTo6 := reach(o.To)
 	v4, v6 := o.families()
-	return (!v4 || covers(from4, oFrom4) && covers(to4, oTo4)) && (!v6 || covers(from6, oFrom6) && covers(to6, oTo6))
+	return (!v4 || addrs.Covers(from4, oFrom4) && addrs.Covers(to4, oTo4)) && (!v6 || addrs.Covers(from6, oFrom6) && addrs.Covers(to6, oTo6))
 }
 
 // lintFamilies warns about a rule that leaves out a family the host has because
@@ -182,7 +183,7 @@ func (c *compiler) lintSSH(p Policy) {
 			continue
 		}
 		v4, v6 := reach(r.From)
-		if !covers(v4, all4()) && !covers(v6, all6()) {
+		if !addrs.Covers(v4, addrs.All4()) && !addrs.Covers(v6, addrs.All6()) {
 			continue
 		}
 		for _, port := range p.Management.Ports {

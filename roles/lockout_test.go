@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/addrs"
 )
 
 func peer(kind PeerKind, name string, texts ...string) Peer {
@@ -20,7 +21,7 @@ func peer(kind PeerKind, name string, texts ...string) Peer {
 		list = append(list, inventory.AddrRange{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to)})
 	}
 	p := Peer{Kind: kind, Name: name}
-	p.V4, p.V6 = merge(list)
+	p.V4, p.V6 = addrs.Merge(list)
 	return p
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/addrs"
 )
 
 // hostManagement is the management pair of one host.
@@ -40,7 +41,7 @@ func (c *compiler) fleetManagement() Management {
 	c.broken = !ok || len(written.From) == 0
 	m.Peers = peers
 	if everybody && !c.broken {
-		m.Peers = []Peer{{Kind: Any, V4: all4(), V6: all6()}}
+		m.Peers = []Peer{{Kind: Any, V4: addrs.All4(), V6: addrs.All6()}}
 	}
 	if !written.AllowAny {
 		c.refuseAny(m)
@@ -53,13 +54,13 @@ func (c *compiler) fleetManagement() Management {
 // that is written: any, a prefix of length 0, two halves, or a set of them.
 func (c *compiler) refuseAny(m Management) {
 	v4, v6 := reach(m.Peers)
-	if len(m.Peers) == 0 || !covers(v4, all4()) && !covers(v6, all6()) {
+	if len(m.Peers) == 0 || !addrs.Covers(v4, addrs.All4()) && !addrs.Covers(v6, addrs.All6()) {
 		return
 	}
 	at := c.fleet.Management.From[0]
 	for _, ref := range c.fleet.Management.From {
 		one, any, _ := c.peers([]inventory.At[string]{ref}, false)
-		if v4, v6 := reach(one); any || len(one) > 0 && (covers(v4, all4()) || covers(v6, all6())) {
+		if v4, v6 := reach(one); any || len(one) > 0 && (addrs.Covers(v4, addrs.All4()) || addrs.Covers(v6, addrs.All6())) {
 			at = ref
 			break
 		}

@@ -43,6 +43,43 @@ type modelRule struct {
 // is without a family.
 var everywhere = []string{"10.0.0.0-10.0.0.12", "fd00::-fd00::c"}
 
+// small draws addresses of a space so narrow that ranges overlap and touch.
+func small(t *rapid.T, label string) netip.Addr {
+	return smallOf(t, label, rapid.Bool().Draw(t, label+" is IPv6"))
+}
+
+func smallOf(t *rapid.T, label string, six bool) netip.Addr {
+	n := byte(rapid.IntRange(0, 20).Draw(t, label))
+	if six {
+		return netip.AddrFrom16([16]byte{0: 0xfd, 15: n})
+	}
+	return netip.AddrFrom4([4]byte{10, 0, 0, n})
+}
+
+func smallRanges(t *rapid.T, label string) []inventory.AddrRange {
+	var list []inventory.AddrRange
+	for range rapid.IntRange(0, 6).Draw(t, label+" count") {
+		a, b := small(t, label), small(t, label)
+		if a.Is4() != b.Is4() {
+			b = a
+		}
+		if b.Less(a) {
+			a, b = b, a
+		}
+		list = append(list, inventory.AddrRange{From: a, To: b})
+	}
+	return list
+}
+
+func holds(list []inventory.AddrRange, a netip.Addr) bool {
+	for _, r := range list {
+		if r.From.Is4() == a.Is4() && r.From.Compare(a) <= 0 && a.Compare(r.To) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func drawModel(t *rapid.T) model {
 	var m model
 	for i := range m.sets {

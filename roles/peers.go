@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fwpush/inventory"
+	"fwpush/roles/internal/addrs"
 )
 
 // peers resolves a list of references. any is true if the list matches every
@@ -51,7 +52,7 @@ func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []
 	}
 	if len(literals) > 0 {
 		p := Peer{Kind: Literal}
-		p.V4, p.V6 = merge(literals)
+		p.V4, p.V6 = addrs.Merge(literals)
 		peers = append(peers, p)
 	}
 	slices.SortFunc(peers, comparePeers)
@@ -73,7 +74,7 @@ func (c *compiler) setPeer(ref inventory.At[string], name string) (Peer, bool) {
 		ranges[i] = a.V
 	}
 	p := Peer{Kind: SetPeer, Name: name}
-	p.V4, p.V6 = merge(ranges)
+	p.V4, p.V6 = addrs.Merge(ranges)
 	if len(ranges) == 0 && !set.AllowEmpty {
 		c.emptySet(set)
 		return p, false
@@ -148,7 +149,7 @@ func (c *compiler) members(ref inventory.At[string], p Peer, hosts []int, named 
 	if len(without) > 0 {
 		return p, false
 	}
-	p.V4, p.V6 = merge(ranges)
+	p.V4, p.V6 = addrs.Merge(ranges)
 	c.resolved[key] = p
 	return p, true
 }
@@ -188,5 +189,5 @@ func (c *compiler) withoutAddresses(ref inventory.At[string], p Peer, h inventor
 func comparePeers(a, b Peer) int {
 	return cmp.Or(
 		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Net, b.Net),
-		compareRanges(a.V4, b.V4), compareRanges(a.V6, b.V6))
+		addrs.Compare(a.V4, b.V4), addrs.Compare(a.V6, b.V6))
 }

@@ -1,4 +1,4 @@
-package roles
+package addrs
 
 import (
 	"net/netip"
@@ -10,15 +10,15 @@ import (
 	"fwpush/inventory"
 )
 
-// all4 and all6 are the whole of a family as the one range it is.
-func all4() []inventory.AddrRange {
+// All4 and All6 are the whole of a family: the one range it is.
+func All4() []inventory.AddrRange {
 	return []inventory.AddrRange{{
 		From: netip.AddrFrom4([4]byte{}),
 		To:   netip.AddrFrom4([4]byte{255, 255, 255, 255}),
 	}}
 }
 
-func all6() []inventory.AddrRange {
+func All6() []inventory.AddrRange {
 	last := [16]byte{}
 	for i := range last {
 		last[i] = 255
@@ -26,9 +26,9 @@ func all6() []inventory.AddrRange {
 	return []inventory.AddrRange{{From: netip.AddrFrom16([16]byte{}), To: netip.AddrFrom16(last)}}
 }
 
-// merge sorts ranges into families and joins those that overlap or touch, so
+// Merge sorts ranges into families and joins those that overlap or touch, so
 // that two lists of the same addresses become the same value.
-func merge(list []inventory.AddrRange) (v4, v6 []inventory.AddrRange) {
+func Merge(list []inventory.AddrRange) (v4, v6 []inventory.AddrRange) {
 	var b netipx.IPSetBuilder
 	for _, r := range list {
 		b.AddRange(netipx.IPRangeFrom(r.From, r.To))
@@ -47,15 +47,15 @@ func merge(list []inventory.AddrRange) (v4, v6 []inventory.AddrRange) {
 	return v4, v6
 }
 
-// contains reports whether a merged list holds an address.
-func contains(list []inventory.AddrRange, a netip.Addr) bool {
+// Contains reports whether a merged list holds an address.
+func Contains(list []inventory.AddrRange, a netip.Addr) bool {
 	i := sort.Search(len(list), func(i int) bool { return a.Compare(list[i].To) <= 0 })
 	return i < len(list) && list[i].From.Compare(a) <= 0
 }
 
-// covers reports whether every address of inner is in outer; both are merged,
+// Covers reports whether every address of inner is in outer; both are merged,
 // so one range of outer must hold each of inner's.
-func covers(outer, inner []inventory.AddrRange) bool {
+func Covers(outer, inner []inventory.AddrRange) bool {
 	for _, r := range inner {
 		i := sort.Search(len(outer), func(i int) bool { return r.To.Compare(outer[i].To) <= 0 })
 		if i == len(outer) || outer[i].From.Compare(r.From) > 0 {
@@ -65,30 +65,8 @@ func covers(outer, inner []inventory.AddrRange) bool {
 	return true
 }
 
-// has reports whether the peer holds an address.
-func (p Peer) has(a netip.Addr) bool {
-	if a.Is4() {
-		return contains(p.V4, a)
-	}
-	return contains(p.V6, a)
-}
-
-// reach is every address a rule's peer list matches; an empty list matches all.
-func reach(peers []Peer) (v4, v6 []inventory.AddrRange) {
-	switch len(peers) {
-	case 0:
-		return all4(), all6()
-	case 1:
-		return peers[0].V4, peers[0].V6
-	}
-	var both []inventory.AddrRange
-	for _, p := range peers {
-		both = slices.Concat(both, p.V4, p.V6)
-	}
-	return merge(both)
-}
-
-func compareRanges(a, b []inventory.AddrRange) int {
+// Compare orders merged lists; equal ones hold the same addresses.
+func Compare(a, b []inventory.AddrRange) int {
 	return slices.CompareFunc(a, b, func(x, y inventory.AddrRange) int {
 		if c := x.From.Compare(y.From); c != 0 {
 			return c

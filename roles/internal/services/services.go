@@ -1,8 +1,6 @@
-package roles
+package services
 
 import (
-	"cmp"
-	"slices"
 	"sort"
 
 	"fwpush/inventory"
@@ -64,12 +62,12 @@ var builtins = [...]builtin{
 
 // The two built-in services that are not ports.
 const (
-	servicePing = "ping"
-	serviceAll  = "all"
+	Ping = "ping"
+	All  = "all"
 )
 
-// builtinPorts returns the ports of a built-in service.
-func builtinPorts(name string) ([]inventory.PortRange, bool) {
+// Ports returns the ports of a built-in service.
+func Ports(name string) ([]inventory.PortRange, bool) {
 	i := sort.Search(len(builtins), func(i int) bool { return builtins[i].name >= name })
 	if i == len(builtins) || builtins[i].name != name {
 		return nil, false
@@ -84,29 +82,11 @@ func builtinPorts(name string) ([]inventory.PortRange, bool) {
 	return ports, true
 }
 
-// isBuiltin reports whether a fleet file must not define the service.
-func isBuiltin(name string) bool {
-	_, ok := builtinPorts(name)
-	return ok || name == servicePing || name == serviceAll
-}
-
-// mergePorts sorts ranges by protocol and port and joins those that overlap or
-// touch.
-func mergePorts(list []inventory.PortRange) []inventory.PortRange {
-	list = slices.Clone(list)
-	slices.SortFunc(list, comparePorts)
-	var out []inventory.PortRange
-	for _, r := range list {
-		// In int, because 65535+1 does not fit the type.
-		if n := len(out); n > 0 && out[n-1].Proto == r.Proto && int(r.From) <= int(out[n-1].To)+1 {
-			out[n-1].To = max(out[n-1].To, r.To)
-			continue
-		}
-		out = append(out, r)
+// Names are all built-in services.
+func Names() []string {
+	names := []string{All, Ping}
+	for _, b := range builtins {
+		names = append(names, b.name)
 	}
-	return out
-}
-
-func comparePorts(a, b inventory.PortRange) int {
-	return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	return names
 }

@@ -1,0 +1,3 @@
+// Package services holds the services that every fleet file knows without
+// defining them.
+package services
