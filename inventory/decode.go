@@ -7,17 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
 	"fwpush/inventory/internal/syntax"
 )
 
-const (
-	// maxProblems bounds what is reported; a file with more mistakes is no
-	// fleet file.
-	maxProblems = 1000
-	// maxEcho bounds the line repeated with a problem, in bytes.
-	maxEcho = 16 << 10
-)
+// maxProblems bounds what is reported of one severity; a file with more mistakes
+// is no fleet file.
+const maxProblems = 1000
 
 // decoder turns located values into the types of this package and collects what
 // is wrong with them.
@@ -26,26 +23,22 @@ type decoder struct {
 	dir   string // where relative paths in it start
 	doc   *source.Doc
 	found Problems
+	count [Note + 1]int // of found, by severity
 }
 
 func (d *decoder) place(sp source.Span) Place { return Place{File: d.file, Line: sp.Line, Col: sp.Col} }
 
-func (d *decoder) report(s Severity, sp source.Span, msg, hint string) {
-	if len(d.found) > maxProblems {
-		return
-	}
-	p := Problem{Severity: s, Place: d.place(sp), Width: sp.Width, Source: d.echo(sp.Line), Msg: msg, Hint: hint}
-	if len(d.found) == maxProblems {
-		p = Problem{Place: Place{File: d.file}, Msg: fmt.Sprintf("more than %d mistakes, the rest is not shown", maxProblems)}
-	}
-	d.found = append(d.found, p)
-}
+// full reports whether so many mistakes were found that no more are told.
+func (d *decoder) full() bool { return d.count[Error] > maxProblems }
 
-func (d *decoder) echo(line int) string {
-	if s := d.doc.Line(line); len(s) <= maxEcho {
-		return s
+func (d *decoder) report(s Severity, sp source.Span, msg, hint string) {
+	d.count[s]++
+	switch n := d.count[s]; {
+	case n <= maxProblems:
+		d.found = append(d.found, Problem{Severity: s, Place: d.place(sp), Width: sp.Width, Source: d.doc.Line(sp.Line), Msg: msg, Hint: hint})
+	case n == maxProblems+1:
+		d.found = append(d.found, Problem{Severity: s, Place: Place{File: d.file}, Msg: fmt.Sprintf("more than %d findings, the rest is not shown", maxProblems)})
 	}
-	return ""
 }
 
 func (d *decoder) fail(sp source.Span, msg, hint string) { d.report(Error, sp, msg, hint) }
@@ -77,13 +70,14 @@ func (d *decoder) table(n *source.Node, t Table, where string) fields {
 	if n == nil {
 		return f
 	}
+	meant := map[string]bool{} // what unknown keys were probably meant to be
 	for _, kid := range n.Kids {
-		k, known := t.key(kid.Name)
+		k, known := t.Key(kid.Name)
 		switch {
 		case known && k.Later:
 			d.fail(kid.Key, syntax.Quote(k.Name)+" is not supported yet", "")
-		case known && k.refused != "":
-			d.fail(kid.Key, fmt.Sprintf("%q has no meaning in %s", k.Name, where), k.refused)
+		case known && k.Refused != "":
+			d.fail(kid.Key, fmt.Sprintf("%q has no meaning in %s", k.Name, where), k.Refused)
 		case known:
 			if d.fits(k, kid) {
 				f[k.Name] = kid
@@ -91,33 +85,36 @@ func (d *decoder) table(n *source.Node, t Table, where string) fields {
 		case source.SecretKey(kid.Name):
 			d.fail(kid.Key, "secrets are not read from inventory", "use a key file or an agent")
 		default:
-			d.unknown(kid, t, where)
+			meant[d.unknown(kid, t, where)] = true
 		}
 	}
 	for _, k := range t.Keys {
-		if k.Required && n.Kid(k.Name) == nil {
+		if k.Required && n.Kid(k.Name) == nil && !meant[k.Name] {
 			d.missing(n, t, k, where)
 		}
 	}
 	return f
 }
 
-func (d *decoder) unknown(n *source.Node, t Table, where string) {
+// unknown reports an unknown key and returns what it was probably meant to be.
+func (d *decoder) unknown(n *source.Node, t Table, where string) string {
 	msg, hint := "unknown key "+syntax.Quote(n.Name), ""
 	if where != "" {
 		msg += " in " + where
 	}
-	if near := t.nearest(n.Name); near != "" {
+	near := t.Nearest(n.Name)
+	if near != "" {
 		hint = "did you mean " + strconv.Quote(near) + "?"
 	}
 	d.fail(n.Key, msg, hint)
+	return near
 }
 
 func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 	sp, name := n.Key, k.Name+" is missing in "+where
 	if where == "" {
 		sp = source.Span{Line: 1, Col: 1, Width: 1}
-		if name = k.Name + " is missing"; k.Type == typeSub {
+		if name = k.Name + " is missing"; k.Type == schema.Sub {
 			name = "[" + k.Name + "] is missing"
 		}
 	}
@@ -127,9 +124,9 @@ func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 // fits reports whether a value is what the key takes, and says so if not.
 func (d *decoder) fits(k Key, n *source.Node) bool {
 	switch k.Type {
-	case typeString:
+	case schema.String:
 		return d.fitsString(k, n)
-	case typeDuration:
+	case schema.Duration:
 		v, err := time.ParseDuration(n.Text())
 		if n.Kind == source.String && err == nil && v >= time.Duration(k.Min)*time.Second && v <= time.Duration(k.Max)*time.Second {
 			return true
@@ -138,24 +135,24 @@ func (d *decoder) fits(k Key, n *source.Node) bool {
 			return d.mismatch(k, n, fmt.Sprintf(`write the unit in a string, as in "%ds"`, n.Value))
 		}
 		return d.mismatch(k, n, "")
-	case typeInteger:
+	case schema.Integer:
 		return d.fitsInteger(k, k.Name, n)
-	case typeBool:
+	case schema.Bool:
 		if n.Kind == source.String && rate.MatchString(n.Text()) {
 			d.fail(n.Val, fmt.Sprintf("%s %s is not supported yet", k.Name, syntax.Quote(n.Text())), "write true or false")
 			return false
 		}
 		return n.Kind == source.Bool || d.mismatch(k, n, "")
-	case typeLog:
+	case schema.Log:
 		return n.Kind == source.Bool || n.Kind == source.String || d.mismatch(k, n, "")
-	case typeStrings, typeIntegers, typePorts:
+	case schema.Strings, schema.Integers, schema.Ports:
 		return d.fitsList(k, n)
-	case typeNets:
+	case schema.Nets:
 		return n.Kind == source.Table || d.fitsList(k, n)
-	case typeList:
+	case schema.List:
 		return n.Kind == source.Array || d.mismatch(k, n, "")
 	}
-	return n.Kind == source.Table || d.mismatch(k, n, "") // typeSub, typeNamed
+	return n.Kind == source.Table || d.mismatch(k, n, "") // schema.Sub, schema.Named
 }
 
 func (d *decoder) fitsString(k Key, n *source.Node) bool {
@@ -170,9 +167,9 @@ func (d *decoder) fitsString(k Key, n *source.Node) bool {
 			return true
 		}
 	}
-	for _, v := range k.later {
+	for _, v := range k.LaterValues {
 		if v == n.Text() {
-			d.fail(n.Val, fmt.Sprintf("%s %q is not supported yet", k.Name, v), "write "+k.allowed())
+			d.fail(n.Val, fmt.Sprintf("%s %q is not supported yet", k.Name, v), "write "+k.Allowed())
 			return false
 		}
 	}
@@ -180,7 +177,7 @@ func (d *decoder) fitsString(k Key, n *source.Node) bool {
 	if near := syntax.Nearest(n.Text(), k.Values); near != "" {
 		hint = "did you mean " + strconv.Quote(near) + "?"
 	}
-	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.allowed(), syntax.Quote(n.Text())), hint)
+	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.Allowed(), syntax.Quote(n.Text())), hint)
 	return false
 }
 
@@ -204,10 +201,10 @@ func (d *decoder) fitsInteger(k Key, name string, n *source.Node) bool {
 // of one. Items of another kind are reported and left for the reader to skip.
 func (d *decoder) fitsList(k Key, n *source.Node) bool {
 	want := source.String
-	if k.Type == typeIntegers {
+	if k.Type == schema.Integers {
 		want = source.Integer
 	}
-	if n.Kind != source.Array && n.Kind != want && !(k.Type == typePorts && n.Kind == source.Integer) {
+	if n.Kind != source.Array && n.Kind != want && !(k.Type == schema.Ports && n.Kind == source.Integer) {
 		return d.mismatch(k, n, "")
 	}
 	if n.Kind == source.Array && len(n.Elems) == 0 && k.NotEmpty {
@@ -216,7 +213,7 @@ func (d *decoder) fitsList(k Key, n *source.Node) bool {
 	}
 	for _, item := range items(n) {
 		switch {
-		case k.Type == typeIntegers, k.Type == typePorts && item.Kind != source.String:
+		case k.Type == schema.Integers, k.Type == schema.Ports && item.Kind != source.String:
 			d.fitsInteger(k, "port", item)
 		case item.Kind != source.String:
 			d.fail(item.Val, fmt.Sprintf("%s holds strings, not %s", k.Name, written(item)), "")
@@ -226,7 +223,7 @@ func (d *decoder) fitsList(k Key, n *source.Node) bool {
 }
 
 func (d *decoder) mismatch(k Key, n *source.Node, hint string) bool {
-	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.allowed(), written(n)), hint)
+	d.fail(n.Val, fmt.Sprintf("%s must be %s, not %s", k.Name, k.Allowed(), written(n)), hint)
 	return false
 }
 

@@ -33,9 +33,7 @@ func (f *Fleet) Annotate(ps Problems) Problems {
 		if f.source == nil || p.Place.File != f.Path || p.Place.Line == 0 || p.Source != "" {
 			continue
 		}
-		if line := f.source.Line(p.Place.Line); len(line) <= maxEcho {
-			out[i].Source = line
-		}
+		out[i].Source = f.source.Line(p.Place.Line)
 		out[i].Width = f.source.SpanAt(p.Place.Line, p.Place.Col).Width
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
 	"fwpush/inventory/internal/syntax"
 )
@@ -13,17 +14,17 @@ import (
 // hosts decodes [hosts.NAME] in the order of the file, with the defaults in.
 func (d *decoder) hosts(n *source.Node, roles []At[string], ssh fields) []Host {
 	var hosts []Host
-	d.named(n, kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
 		where := header("hosts", n.Name)
 		h := Host{
 			Name:      n.Name,
 			Place:     d.place(n.Key),
-			Roles:     appendOnce(roles[:len(roles):len(roles)], d.roleNames(f["roles"])...),
+			Roles:     once(roles, d.roleNames(f["roles"])),
 			Addresses: d.nets(f["addresses"]),
 			SSHDPorts: d.ports(f["sshd_ports"]),
 			Settings:  d.settings(f),
-			In:        d.rules(f["in"], kind("rule in in"), where),
-			Out:       d.rules(f["out"], kind("rule in out"), where),
+			In:        d.rules(f["in"], schema.Kind("rule in in"), where),
+			Out:       d.rules(f["out"], schema.Kind("rule in out"), where),
 		}
 		h.SSH = d.endpoint(h, d.ssh(f["ssh"], "hosts", n.Name), ssh)
 		if f["ssh"] != nil {
@@ -50,7 +51,7 @@ func (d *decoder) nets(n *source.Node) []Net {
 		if e := syntax.Name("net", kid.Name); e != nil {
 			d.fail(kid.Key, e.Msg, e.Hint)
 		}
-		k := Key{Name: kid.Name, Type: typeStrings, NotEmpty: true}
+		k := Key{Name: kid.Name, Type: schema.Strings, NotEmpty: true}
 		if d.fits(k, kid) {
 			nets = append(nets, Net{Name: kid.Name, Place: d.place(kid.Key), Addresses: d.machines(kid)})
 		}
@@ -61,9 +62,9 @@ func (d *decoder) nets(n *source.Node) []Net {
 // ssh checks the SSH settings of a host, or those of [defaults], and returns
 // those that are usable.
 func (d *decoder) ssh(n *source.Node, parent ...string) fields {
-	t := kind("defaults.ssh")
+	t := schema.Kind("defaults.ssh")
 	if len(parent) > 1 {
-		t = kind("hosts.NAME.ssh")
+		t = schema.Kind("hosts.NAME.ssh")
 	}
 	f := d.table(n, t, header(append(parent, "ssh")...))
 	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User} {
@@ -136,6 +137,9 @@ func (d *decoder) distinctHosts(hosts []Host) {
 	}
 	addrs, endpoints := map[netip.Addr]owner{}, map[string]owner{}
 	for _, h := range hosts {
+		if d.full() {
+			return
+		}
 		told := map[string]bool{} // what another host was found to have
 		for _, n := range h.Addresses {
 			for _, a := range n.Addresses {
@@ -175,7 +179,7 @@ func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host
 			if n != nil {
 				sp = n.Val
 			}
-			d.fail(sp, fmt.Sprintf("window %s leaves no time for a connection to %s, which may take %s", short(int64(window/time.Second)), h.Name, short(int64(need/time.Second))),
+			d.fail(sp, fmt.Sprintf("window %s leaves no time for a connection to %s, which may take %s", schema.Short(int64(window/time.Second)), h.Name, schema.Short(int64(need/time.Second))),
 				"make rollout.window longer or ssh.connect_timeout shorter")
 			return
 		}

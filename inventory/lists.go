@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
 	"fwpush/inventory/internal/syntax"
 )
@@ -15,8 +16,8 @@ const maxAddresses = 100_000
 
 func (d *decoder) sets(n *source.Node) map[string]Set {
 	sets := map[string]Set{}
-	d.named(n, kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields) {
-		before := len(d.found.Errors())
+	d.named(n, schema.Kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields) {
+		before := d.count[Error]
 		s := Set{
 			Name:       n.Name,
 			Place:      d.place(n.Key),
@@ -24,7 +25,7 @@ func (d *decoder) sets(n *source.Node) map[string]Set {
 			AllowEmpty: flag(f["allow_empty"]),
 		}
 		// What is empty because of a mistake is not to be called empty too.
-		s.AllowEmpty = s.AllowEmpty || len(d.found.Errors()) > before
+		s.AllowEmpty = s.AllowEmpty || d.count[Error] > before
 		sets[n.Name] = s
 	})
 	return sets
@@ -75,7 +76,7 @@ func (d *decoder) addresses(n *source.Node) []At[AddrRange] {
 
 func (d *decoder) services(n *source.Node) map[string]Service {
 	services := map[string]Service{}
-	d.named(n, kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields) {
 		s := Service{Name: n.Name, Place: d.place(n.Key)}
 		for _, proto := range []string{"tcp", "udp", "sctp"} {
 			s.Ports = append(s.Ports, d.portRanges(proto, f[proto])...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fwpush/inventory/internal/hostlist"
+	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
 	"fwpush/inventory/internal/syntax"
 )
@@ -40,7 +41,7 @@ func Parse(name string, src []byte) (*Fleet, Problems) {
 // ParseRoles reads a file that has nothing but [roles.NAME] tables.
 func ParseRoles(name string, src []byte) (map[string]Role, Problems) {
 	d := newDecoder(name, src)
-	top := kind("")
+	top := schema.Kind("")
 	top.Keys = slices.DeleteFunc(slices.Clone(top.Keys), func(k Key) bool { return k.Name != "roles" })
 	roles := d.roles(d.table(d.doc.Root, top, "")["roles"])
 	d.found.Sort()
@@ -77,7 +78,7 @@ func defined(path []string) string {
 }
 
 func (d *decoder) fleet() *Fleet {
-	top := d.table(d.doc.Root, kind(""), "")
+	top := d.table(d.doc.Root, schema.Kind(""), "")
 	f := &Fleet{Path: d.file, Name: defaultFleet, source: d.doc}
 	if n := top["version"]; n != nil && n.Value != int64(1) {
 		d.fail(n.Val, fmt.Sprintf("unknown schema version %d", n.Value), "this fwpush knows version 1")
@@ -85,7 +86,7 @@ func (d *decoder) fleet() *Fleet {
 	if n := top["fleet"]; n != nil && !d.wrong(n, syntax.Name("fleet", n.Text())) {
 		f.Name = n.Text()
 	}
-	defaults := d.table(top["defaults"], kind("defaults"), header("defaults"))
+	defaults := d.table(top["defaults"], schema.Kind("defaults"), header("defaults"))
 	ssh := d.ssh(defaults["ssh"], "defaults")
 	f.Defaults = d.settings(defaults)
 	f.Management = d.management(top["management"])
@@ -137,7 +138,7 @@ func (d *decoder) management(n *source.Node) Management {
 	if n == nil {
 		return Management{}
 	}
-	f := d.table(n, kind("management"), header("management"))
+	f := d.table(n, schema.Kind("management"), header("management"))
 	return Management{
 		Place:         d.place(n.Val),
 		From:          d.peers(f["from"]),
@@ -148,7 +149,7 @@ func (d *decoder) management(n *source.Node) Management {
 }
 
 func (d *decoder) rollout(n *source.Node, hosts []Host) Rollout {
-	f := d.table(n, kind("rollout"), header("rollout"))
+	f := d.table(n, schema.Kind("rollout"), header("rollout"))
 	r := Rollout{Window: seconds(f["window"], defaultWindow), Parallel: defaultParallel}
 	if p := f["parallel"]; p != nil {
 		r.Parallel = int(p.Value.(int64))

@@ -4,21 +4,22 @@ import (
 	"fmt"
 	"slices"
 
+	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
 	"fwpush/inventory/internal/syntax"
 )
 
 func (d *decoder) roles(n *source.Node) map[string]Role {
 	roles := map[string]Role{}
-	d.named(n, kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
 		where := header("roles", n.Name)
 		roles[n.Name] = Role{
 			Name:     n.Name,
 			Place:    d.place(n.Key),
 			Extends:  d.roleNames(f["extends"]),
 			Settings: d.settings(f),
-			In:       d.rules(f["in"], kind("rule in in"), where),
-			Out:      d.rules(f["out"], kind("rule in out"), where),
+			In:       d.rules(f["in"], schema.Kind("rule in in"), where),
+			Out:      d.rules(f["out"], schema.Kind("rule in out"), where),
 		}
 	})
 	return roles
@@ -39,9 +40,9 @@ func (d *decoder) rules(n *source.Node, t Table, where string) []Rule {
 			d.fail(item.Val, fmt.Sprintf("%s holds rules, not %s", n.Name, written(item)), `write { allow = "http" }`)
 			continue
 		}
-		before := len(d.found)
+		before := d.count[Error]
 		r := d.rule(item, t, where)
-		if len(d.found) == before {
+		if d.count[Error] == before {
 			rules = append(rules, r)
 		}
 	}
@@ -50,7 +51,7 @@ func (d *decoder) rules(n *source.Node, t Table, where string) []Rule {
 
 func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 	f := d.table(n, t, "a rule of "+where)
-	d.oneVerb(n)
+	d.oneVerb(n, t)
 	services := f["allow"]
 	if services == nil {
 		services = f["deny"]
@@ -68,15 +69,23 @@ func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 	}
 }
 
-func (d *decoder) oneVerb(n *source.Node) {
+// oneVerb reports a rule without a verb or with two. If one is mistyped, that
+// has been told.
+func (d *decoder) oneVerb(n *source.Node, t Table) {
+	isVerb := func(name string) bool {
+		return slices.ContainsFunc(schema.Verbs, func(v Key) bool { return v.Name == name })
+	}
 	var verbs []*source.Node
+	mistyped := false
 	for _, k := range n.Kids {
-		if slices.Contains([]string{"allow", "deny", "drop", "reject"}, k.Name) {
+		if isVerb(k.Name) {
 			verbs = append(verbs, k)
+		} else if _, known := t.Key(k.Name); !known {
+			mistyped = mistyped || isVerb(t.Nearest(k.Name))
 		}
 	}
 	switch {
-	case len(verbs) == 0:
+	case len(verbs) == 0 && !mistyped:
 		d.fail(n.Val, "a rule needs a verb", `write allow = "SERVICE" or deny = "SERVICE"`)
 	case len(verbs) > 1:
 		d.fail(verbs[1].Key, fmt.Sprintf("a rule has one verb, not %s and %s", verbs[0].Name, verbs[1].Name), "make two rules of it")

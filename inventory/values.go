@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,18 +56,24 @@ func (d *decoder) strings(n *source.Node, check func(string) *syntax.Error) []At
 		if item.Kind != source.String || d.wrong(item, check(item.Text())) {
 			continue
 		}
-		out = appendOnce(out, at(d, item, item.Text()))
+		out = append(out, at(d, item, item.Text()))
 	}
-	return out
+	return once(out)
 }
 
-func appendOnce[T comparable](list []At[T], more ...At[T]) []At[T] {
-	for _, m := range more {
-		if !slices.ContainsFunc(list, func(a At[T]) bool { return a.V == m.V }) {
-			list = append(list, m)
+// once joins lists; of equal values the first is kept.
+func once[T comparable](lists ...[]At[T]) []At[T] {
+	var out []At[T]
+	seen := map[T]bool{}
+	for _, list := range lists {
+		for _, a := range list {
+			if !seen[a.V] {
+				seen[a.V] = true
+				out = append(out, a)
+			}
 		}
 	}
-	return list
+	return out
 }
 
 // ports returns the items of a list of port numbers, each once.
@@ -76,15 +81,16 @@ func (d *decoder) ports(n *source.Node) []At[uint16] {
 	var out []At[uint16]
 	for _, item := range items(n) {
 		if v, ok := item.Value.(int64); ok && syntax.Port(v) == nil {
-			out = appendOnce(out, at(d, item, uint16(v)))
+			out = append(out, at(d, item, uint16(v)))
 		}
 	}
-	return out
+	return once(out)
 }
 
 // machines returns the items of a list of addresses of machines.
 func (d *decoder) machines(n *source.Node) []At[netip.Addr] {
 	var out []At[netip.Addr]
+	seen := map[netip.Addr]bool{}
 	for _, item := range items(n) {
 		if item.Kind != source.String {
 			continue
@@ -93,10 +99,11 @@ func (d *decoder) machines(n *source.Node) []At[netip.Addr] {
 		if d.wrong(item, e) {
 			continue
 		}
-		if slices.ContainsFunc(out, func(b At[netip.Addr]) bool { return a == b.V }) {
+		if seen[a] {
 			d.report(Note, item.Val, a.String()+" is in the list twice", "")
 			continue
 		}
+		seen[a] = true
 		out = append(out, at(d, item, a))
 	}
 	return out

@@ -95,6 +95,13 @@ func (d *Doc) syntaxFault(err error) Fault {
 	if first, n := utf8.DecodeRuneInString(msg); n > 0 {
 		msg = string(unicode.ToLower(first)) + msg[n:]
 	}
+	// The parser names the place before a control character.
+	for i := off; i < min(off+2, len(d.text)); i++ {
+		if c := d.text[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			msg, off, width = fmt.Sprintf("control character %U is not allowed", c), i, 1
+			break
+		}
+	}
 	s := newScanner(d.text)
 	span := s.span(off, min(off+width, len(d.text)))
 	if secret.MatchString(d.raw(span.Line)) {
@@ -103,11 +110,18 @@ func (d *Doc) syntaxFault(err error) Fault {
 	return Fault{Span: span, Msg: msg}
 }
 
-// Line returns a line of the text without its end, "" if there is none. What is
-// assigned to a key that names a secret is replaced by asterisks: lines are
-// printed, and people write passwords where they do not belong.
+// maxLine bounds the lines that are repeated to people, in bytes.
+const maxLine = 16 << 10
+
+// Line returns a line of the text without its end, "" if there is none or it is
+// too long to be shown. What is assigned to a key that names a secret is
+// replaced by asterisks: lines are printed, and people write passwords where
+// they do not belong.
 func (d *Doc) Line(n int) string {
 	line := d.raw(n)
+	if len(line) > maxLine {
+		return ""
+	}
 	loc := secret.FindStringIndex(line)
 	if loc == nil {
 		return line
