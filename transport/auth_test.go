@@ -248,10 +248,25 @@ func TestEncryptedKey(t *testing.T) {
 	if err := ring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
 		t.Fatal(err)
 	}
+	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ring.Add(agent.AddedKey{PrivateKey: stranger}); err != nil {
+		t.Fatal(err)
+	}
 	serveAgent(t, func(conn net.Conn) { agent.ServeAgent(ring, conn) })
 	f.dialer = New(Options{})
 	if got, want := f.loggedInAs(t), "admin "+ssh.FingerprintSHA256(key); got != want {
 		t.Errorf("logged in as %q, want %q", got, want)
+	}
+	// The agent's other key is not offered.
+	other := newFixture(t, sshtest.Config{}, Options{})
+	other.ep.Identity = []string{path}
+	_, err = other.dialer.Dial(t.Context(), other.ep)
+	var auth *AuthError
+	if !errors.As(err, &auth) || len(auth.Tried) != 1 || !strings.HasSuffix(auth.Tried[0], ssh.FingerprintSHA256(key)) {
+		t.Errorf("got %v", err)
 	}
 }
 

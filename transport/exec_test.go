@@ -95,7 +95,12 @@ func TestExits(t *testing.T) {
 		{"hostile signal", sshtest.Exit{Signal: "\x1b[2J"}, func(err error) bool {
 			return err != nil && strings.Contains(err.Error(), `killed by signal \x1b[2J`)
 		}},
-		// A session that ends without a word is no success.
+		// A session that ends without a word is no success, nor is one whose
+		// output may not have arrived in full.
+		{"cut after the status", sshtest.Exit{Cut: true}, func(err error) bool {
+			var e *LostError
+			return errors.As(err, &e)
+		}},
 		{"mute", sshtest.Exit{Mute: true}, func(err error) bool {
 			var e *LostError
 			return errors.As(err, &e)
@@ -109,7 +114,7 @@ func TestExits(t *testing.T) {
 				t.Errorf("Wait: %v", err)
 			}
 			_, err := x.ReadLine(t.Context())
-			if tt.exit.Mute {
+			if tt.exit.Mute || tt.exit.Cut {
 				if !tt.check(err) {
 					t.Errorf("ReadLine: %v", err)
 				}
@@ -309,11 +314,12 @@ func TestTooMuch(t *testing.T) {
 		name    string
 		limit   int
 		handler sshtest.Handler
+		says    string
 	}{
-		{"lines", 4 << 20, flood(stdout, bytes.Repeat([]byte("y\n"), 8<<10))},
-		{"stderr", 4 << 20, flood(stderr, bytes.Repeat([]byte("y\n"), 8<<10))},
-		{"one line", 0, flood(stdout, bytes.Repeat([]byte("y"), 16<<10))},
-		{"empty lines", 1 << 20, flood(stdout, bytes.Repeat([]byte("\n"), 16<<10))},
+		{"lines", 4 << 20, flood(stdout, bytes.Repeat([]byte("y\n"), 8<<10)), "more than 4194304 bytes from one command"},
+		{"stderr", 4 << 20, flood(stderr, bytes.Repeat([]byte("y\n"), 8<<10)), "more than 4194304 bytes from one command"},
+		{"one line", 0, flood(stdout, bytes.Repeat([]byte("y"), 16<<10)), "a line of more than 1048576 bytes"},
+		{"empty lines", 1 << 20, flood(stdout, bytes.Repeat([]byte("\n"), 16<<10)), "more than 1048576 bytes from one command"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -322,8 +328,8 @@ func TestTooMuch(t *testing.T) {
 			within(t, 10*slack, "Wait", func() {
 				err := x.Wait(t.Context())
 				var lost *LostError
-				if !errors.Is(err, ErrTooMuch) || !errors.As(err, &lost) {
-					t.Errorf("got %v", err)
+				if !errors.Is(err, ErrTooMuch) || !errors.As(err, &lost) || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("got %v, want %q", err, tt.says)
 				}
 			})
 			select {
@@ -384,7 +390,10 @@ func TestWriteIsBounded(t *testing.T) {
 		})
 	})
 	t.Run("close", func(t *testing.T) {
-		f := newFixture(t, sshtest.Config{Handler: deaf}, Options{})
+		f := newFixture(t, sshtest.Config{Handler: func(x *sshtest.Exec) sshtest.Exit {
+			x.Stall()
+			return deaf(x)
+		}}, Options{KeepAlive: time.Hour})
 		x := start(t, f.dial(t), "sleep")
 		within(t, soon+slack, "Write", func() {
 			timer := time.AfterFunc(200*time.Millisecond, func() { x.Close() })

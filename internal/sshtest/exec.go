@@ -22,6 +22,7 @@ type Exit struct {
 	Status int    // 0 to 255
 	Signal string // without "SIG"; instead of Status if not ""
 	Mute   bool   // close the session without telling either
+	Cut    bool   // tell it, then cut the connection with the session still open
 }
 
 // Exec is one command as a Handler sees it.
@@ -100,7 +101,9 @@ func (c *conn) run(stream ssh.Channel, command string, ended <-chan struct{}) {
 		<-ctx.Done()
 		return
 	}
-	stream.CloseWrite()
+	if !exit.Cut {
+		stream.CloseWrite()
+	}
 	switch {
 	case exit.Mute:
 	case exit.Signal != "":
@@ -112,6 +115,10 @@ func (c *conn) run(stream ssh.Channel, command string, ended <-chan struct{}) {
 		}{exit.Signal, false, "", ""}))
 	default:
 		stream.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit.Status)}))
+	}
+	if exit.Cut {
+		c.raw.Close()
+		return
 	}
 	stream.Close()
 }

@@ -94,7 +94,7 @@ func FuzzFilterKnownHosts(f *testing.F) {
 		good, skipped := filterKnownHosts("file", text)
 		var filtered bytes.Buffer
 		for _, l := range good {
-			if strings.ContainsAny(l.text, "\n\r") {
+			if strings.Contains(l.text, "\n") {
 				t.Errorf("line %d holds a newline: %q", l.number, l.text)
 			}
 			fmt.Fprintln(&filtered, l.text)
