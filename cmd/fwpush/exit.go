@@ -21,7 +21,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exit is how a command ends: a code, and the last line on stderr.
+// exit is how a command ends: a code, and the last line on stderr, empty if
+// that was printed already.
 type exit struct {
 	code int
 	line string
@@ -75,7 +76,9 @@ func (c *console) report(err error) int {
 		c.tell("usage: %s; more with %s --help", usage.cmd.UseLine(), usage.cmd.CommandPath())
 		c.tell("exit %d: usage", exitConfig)
 	case errors.As(err, &end):
-		c.tell("%s", end.line)
+		if end.line != "" {
+			c.tell("%s", end.line)
+		}
 	default:
 		for _, part := range split(err) {
 			c.tell("%v", part)

@@ -113,13 +113,12 @@ func trouble(r rollout.Result) string {
 
 // cause is the error without the host's name, which stands before it.
 func cause(r rollout.Result) string {
-	text := r.Err.Error()
-	if rest, ok := strings.CutPrefix(text, r.Name+" ("); ok {
-		if address, what, ok := strings.Cut(rest, "): "); ok {
-			return address + ": " + what
-		}
+	text := strings.TrimPrefix(r.Err.Error(), r.Name+": ")
+	before, after, found := strings.Cut(text, r.Name+" (")
+	if address, what, ok := strings.Cut(after, "): "); found && ok {
+		return before + address + ": " + what
 	}
-	return strings.TrimPrefix(text, r.Name+": ")
+	return text
 }
 
 func (p *progress) say(format string, args ...any) {
