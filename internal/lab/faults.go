@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +28,24 @@ func (h *Host) Reboot(ctx context.Context) error {
 	}
 	// The command may be killed by what it asks for, so its own end says nothing.
 	_, _, asked := h.Exec(ctx, "", "systemctl", "reboot")
-	return h.awaitNext(ctx, b, asked)
+	select {
+	case <-b.gone:
+		return h.awaitNext(ctx, b)
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("lab: %s did not go down: %w\n%s", h.name, ctx.Err(), h.pendingJobs(ctx)), asked)
+	}
+}
+
+// pendingJobs is what systemd still waits for, for an error message about a shutdown that took
+// all the time there was.
+func (h *Host) pendingJobs(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	jobs, _, err := h.Exec(ctx, "", "sh", "-c", "systemctl list-jobs --no-pager; ps -e -o pid,stat,args; journalctl -b -n 20 --no-pager")
+	if err != nil {
+		return err.Error()
+	}
+	return jobs
 }
 
 // PowerCycle ends all processes of the host at once, as a power cut does, and boots it again.
@@ -40,18 +58,13 @@ func (h *Host) PowerCycle(ctx context.Context) error {
 	h.powerOn = true
 	h.mu.Unlock()
 	b.cutPower()
-	return h.awaitNext(ctx, b, nil)
+	return h.awaitNext(ctx, b)
 }
 
-// awaitNext waits for the boot after b. The cause is what has gone wrong so far.
-func (h *Host) awaitNext(ctx context.Context, b *boot, cause error) error {
-	select {
-	case <-b.gone:
-	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("lab: %s did not go down: %w", h.name, ctx.Err()), cause)
-	}
+// awaitNext waits until the boot after b is up. b is gone.
+func (h *Host) awaitNext(ctx context.Context, b *boot) error {
 	if b.next == nil {
-		return errors.Join(fmt.Errorf("lab: %s did not boot again: %v", h.name, b.reason), cause)
+		return fmt.Errorf("lab: %s did not boot again: %v", h.name, b.reason)
 	}
 	return h.awaitUp(ctx, b.next)
 }

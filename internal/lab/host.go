@@ -41,12 +41,11 @@ type User struct {
 
 // Host is a running host. Its methods may be called concurrently.
 type Host struct {
-	w      *World
-	name   string
-	number int
-	opts   HostOptions
-	dir    string // in the world: disk, root, console.log
-	net    hostNet
+	w    *World
+	name string
+	opts HostOptions
+	dir  string // in the world: disk, root, host_key, console.log
+	net  hostNet
 
 	mu      sync.Mutex
 	boot    *boot // the latest one
@@ -75,7 +74,8 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 		o.Root = "/"
 	}
 	h = &Host{w: w, name: o.Name, opts: o, dir: filepath.Join(w.dir, "hosts", o.Name)}
-	if err := w.enroll(h); err != nil {
+	number, err := w.enroll(h.name)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -84,7 +84,7 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 			h = nil
 		}
 	}()
-	h.net = newHostNet(h.number)
+	h.net = newHostNet(number)
 	if o.PathMTU != 0 {
 		if err := h.net.moveBehind(ctx, w, o.PathMTU); err != nil {
 			return h, err
@@ -141,7 +141,7 @@ func (h *Host) Stop() error {
 		}
 	}
 	err = errors.Join(err, os.RemoveAll(h.dir))
-	h.w.forget(h)
+	h.w.forget(h.name)
 	return err
 }
 

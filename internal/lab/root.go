@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -92,6 +93,9 @@ func (w *World) debootstrap(ctx context.Context, suite, dir, mirror string) erro
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.ExtraFiles = []*os.File{w.netns}
 	cmd.Dir = "/"
+	// It is a script: its children have to end with it, or they would go on writing to the tree.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil

@@ -44,15 +44,15 @@ type World struct {
 	netns  *os.File
 	pubkey []byte // authorized_keys line of the lab's key
 
-	mu    sync.Mutex // guards the following and the known_hosts file
-	next  int        // number of the next host
-	paths byte       // number of the latest path
-	hosts map[string]*Host
+	mu    sync.Mutex      // guards the following and the known_hosts file
+	next  int             // number of the next host
+	paths byte            // number of the latest path
+	names map[string]bool // of the hosts there are
 }
 
 // newWorld prepares the network and the lab's key. It runs inside the namespaces.
 func newWorld(cgroup string, netns *os.File) (*World, error) {
-	w := &World{dir: filepath.Join(shm, "fwpush-lab"), cgroup: cgroup, netns: netns, hosts: map[string]*Host{}}
+	w := &World{dir: filepath.Join(shm, "fwpush-lab"), cgroup: cgroup, netns: netns, names: map[string]bool{}}
 	tmp := filepath.Join(w.dir, "tmp")
 	if err := errors.Join(os.Mkdir(w.dir, 0o755), os.Mkdir(tmp, 0o755), os.Mkdir(filepath.Join(w.dir, "hosts"), 0o755)); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
@@ -61,7 +61,8 @@ func newWorld(cgroup string, netns *os.File) (*World, error) {
 	if err := os.Setenv("TMPDIR", tmp); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/bin:/bin"); err != nil {
+	path := strings.TrimPrefix(os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/bin:/bin", ":")
+	if err := os.Setenv("PATH", path); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	if err := unix.Sethostname([]byte("controller")); err != nil {
@@ -112,19 +113,18 @@ func (w *World) script() string { return filepath.Join(w.dir, "host.sh") }
 
 // enroll gives a host its number, from which its addresses follow. Numbers are not used again,
 // so that no host inherits an address with another one's key.
-func (w *World) enroll(h *Host) error {
+func (w *World) enroll(name string) (number int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, taken := w.hosts[h.name]; taken {
-		return fmt.Errorf("lab: there is a host %s already", h.name)
+	if w.names[name] {
+		return 0, fmt.Errorf("lab: there is a host %s already", name)
 	}
 	if w.next == hostsMax {
-		return errors.New("lab: no addresses left")
+		return 0, errors.New("lab: no addresses left")
 	}
-	h.number = w.next
+	w.names[name] = true
 	w.next++
-	w.hosts[h.name] = h
-	return nil
+	return w.next - 1, nil
 }
 
 // enrollPath gives a path its number.
@@ -138,10 +138,10 @@ func (w *World) enrollPath() (byte, error) {
 	return w.paths, nil
 }
 
-func (w *World) forget(h *Host) {
+func (w *World) forget(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.hosts, h.name)
+	delete(w.names, name)
 }
 
 // trust adds a host's key to known_hosts, before the host is up.
