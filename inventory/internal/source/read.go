@@ -145,6 +145,6 @@ func (d *Doc) raw(n int) string {
 func SecretKey(name string) bool { return secretName.MatchString(name) }
 
 var (
-	secretName = regexp.MustCompile(`(?i)passw(or)?d|passphrase|secret|private_?key|token`)
-	secret     = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|private_?key|token)[a-z0-9_-]*["']?[ \t]*=[ \t]*`)
+	secretName = regexp.MustCompile(`(?i)pass?w(or)?d|passphrase|secret|private_?key|token`)
+	secret     = regexp.MustCompile(`(?i)(pass?w(or)?d|passphrase|secret|private_?key|token)[a-z0-9_-]*["']?[ \t]*=[ \t]*`)
 )
