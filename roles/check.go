@@ -17,8 +17,7 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 	c.names()
 	for _, name := range slices.Sorted(maps.Keys(fleet.Services)) {
 		if slices.Contains(services.Names(), name) {
-			c.errorAt(fleet.Services[name].Place, fmt.Sprintf("service %q is built in", name),
-				"choose another name; redefining one needs override, which is not supported yet")
+			c.redefined(fleet.Services[name])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fleet.Sets)) {

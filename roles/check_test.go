@@ -114,6 +114,15 @@ func TestCompileLeavesOutWhatItCannotResolve(t *testing.T) {
 	}
 }
 
+// A service of a built-in name never stands for either of the two.
+func TestCompileRefusesRedefinedServices(t *testing.T) {
+	fleet := load(t, prelude+"[hosts.a]\nin = [ { allow = \"http\" } ]\n[services.http]\ntcp = [8080]\n")
+	p, problems := Compile(fleet, fleet.Hosts[0])
+	if got := found(problems, inventory.Error); got != `7: service "http" is built in` || len(p.In) != 0 {
+		t.Errorf("got %s\nand %s", got, say(p.In))
+	}
+}
+
 // What is wrong for a host is told when that host alone is compiled, too.
 func TestCompileReportsErrors(t *testing.T) {
 	fleet := load(t, prelude+"[hosts.a]\nroles = [\"x\"]\n[hosts.b]\n[roles.x]\nin = [ { allow = \"htpp\" } ]\n")

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,7 +14,8 @@ import (
 // Compile gives a host's part of the fleet file its meaning. The policy is
 // complete and canonical: neither the order of tables, roles and rules nor a
 // rule written twice shows in it. If a problem is an error the policy is not to
-// be used. Of the whole fleet CompileAll is faster.
+// be used; what is wrong with the file beyond this host only Check finds. For
+// all hosts CompileAll is faster.
 func Compile(fleet *inventory.Fleet, host inventory.Host) (Policy, inventory.Problems) {
 	c := newCompiler(fleet)
 	p := c.policy(host)
@@ -167,11 +169,15 @@ func (c *compiler) addService(r *Rule, s inventory.At[string]) bool {
 		r.Ports = append(r.Ports, p)
 		return true
 	}
-	if ports, ok := services.Ports(s.V); ok {
+	service, ok := c.fleet.Services[s.V]
+	if ports, builtIn := services.Ports(s.V); builtIn {
+		if ok {
+			c.redefined(service)
+			return false
+		}
 		r.Ports = append(r.Ports, ports...)
 		return true
 	}
-	service, ok := c.fleet.Services[s.V]
 	if !ok {
 		c.unknown(s.Place, "service", s.V, c.serviceNames())
 		return false
@@ -180,6 +186,11 @@ func (c *compiler) addService(r *Rule, s inventory.At[string]) bool {
 		r.Ports = append(r.Ports, p.V)
 	}
 	return true
+}
+
+func (c *compiler) redefined(s inventory.Service) {
+	c.errorAt(s.Place, fmt.Sprintf("service %q is built in", s.Name),
+		"choose another name; redefining one needs override, which is not supported yet")
 }
 
 func (c *compiler) serviceNames() []string {

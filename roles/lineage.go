@@ -10,10 +10,9 @@ import (
 
 // lineage is a role with the roles it extends, names resolved.
 type lineage struct {
-	role     inventory.Role
-	standard bool // ships with fwpush; else written in the fleet file
-	parents  []*lineage
-	in, out  []Rule // its own rules, compiled once for all hosts
+	role    inventory.Role
+	parents []*lineage
+	in, out []Rule // its own rules, compiled once for all hosts
 }
 
 // lineage resolves a role and everything it extends. A role of the fleet file
@@ -74,7 +73,7 @@ func (c *compiler) standardLineage(name string) *lineage {
 	if l, ok := c.lineages[key]; ok {
 		return l
 	}
-	l := &lineage{role: role, standard: true}
+	l := &lineage{role: role}
 	c.lineages[key] = l
 	l.in, l.out = c.rules(role.In), c.rules(role.Out)
 	return l

@@ -59,8 +59,8 @@ func (c *compiler) refuseAny(m Management) {
 	}
 	at := c.fleet.Management.From[0]
 	for _, ref := range c.fleet.Management.From {
-		one, any, _ := c.peers([]inventory.At[string]{ref}, false)
-		if v4, v6 := reach(one); any || len(one) > 0 && (addrs.Covers(v4, addrs.All4()) || addrs.Covers(v6, addrs.All6())) {
+		one, everyone, _ := c.peers([]inventory.At[string]{ref}, false)
+		if v4, v6 := reach(one); everyone || len(one) > 0 && (addrs.Covers(v4, addrs.All4()) || addrs.Covers(v6, addrs.All6())) {
 			at = ref
 			break
 		}

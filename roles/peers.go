@@ -11,11 +11,11 @@ import (
 	"fwpush/roles/internal/addrs"
 )
 
-// peers resolves a list of references. any is true if the list matches every
-// address (it is empty or says so). Literals become one peer, references that
+// peers resolves a list of references. everyone is true if the list matches
+// every address (it is empty or says any). Literals become one peer, references that
 // stand for no address and are allowed to are left out, and what cannot be
 // resolved is reported with ok false.
-func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []Peer, any, ok bool) {
+func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []Peer, everyone, ok bool) {
 	ok = true
 	var literals []inventory.AddrRange
 	for _, ref := range refs {
@@ -24,7 +24,7 @@ func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []
 		good := true
 		switch {
 		case ref.V == "any":
-			any = true
+			everyone = true
 			continue
 		case kind == "set":
 			p, good = c.setPeer(ref, name)
@@ -47,7 +47,7 @@ func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []
 			peers = append(peers, p)
 		}
 	}
-	if any || len(refs) == 0 {
+	if everyone || len(refs) == 0 {
 		return nil, true, ok
 	}
 	if len(literals) > 0 {
