@@ -12,9 +12,9 @@ import (
 )
 
 // peers resolves a list of references. everyone is true if the list matches
-// every address (it is empty or says any). Literals become one peer, references that
-// stand for no address and are allowed to are left out, and what cannot be
-// resolved is reported with ok false.
+// every address (it is empty or says any). Literals become one peer, references
+// that stand for no address and may are left out, and what cannot be resolved is
+// reported with ok false.
 func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []Peer, everyone, ok bool) {
 	ok = true
 	var literals []inventory.AddrRange
