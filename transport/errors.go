@@ -90,7 +90,7 @@ func (e *DialError) Hint() string {
 	case e.Kind == DialClosed:
 		return "sshd may be limiting connections (MaxStartups, PerSourcePenalties): wait, then try again"
 	case e.Kind == DialProtocol:
-		return "check that the port belongs to an SSH server no older than OpenSSH 7.2"
+		return "check that the port belongs to an SSH server, and which algorithms its configuration allows"
 	}
 	return ""
 }
@@ -106,24 +106,30 @@ type HostKeyError struct {
 
 func (e *HostKeyError) Error() string { return e.Peer.String() + ": " + e.Refusal.Error() }
 
-// AuthError says that the host refused every key, or that there was none to
-// offer.
+// AuthError says that the host let none of our keys in, or that there was none
+// to offer.
 type AuthError struct {
 	Peer    Peer
 	User    string
 	Tried   []string // keys offered, in order, each with its fingerprint
 	Notes   []string // keys that could not be offered, and why
 	Methods []string // what the server would still accept; raw, from the host
+	Partial bool     // a key was accepted, but the host asks for more than that
 	Err     error    // the server's last word or a failed signature; may be nil
 }
 
 func (e *AuthError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: login as %s", e.Peer, e.User)
-	if len(e.Tried) == 0 {
-		b.WriteString(": no key to offer")
-	} else {
+	switch {
+	case e.Partial:
+		b.WriteString(": a key is not enough for this host")
+	case len(e.Tried) > 0:
 		b.WriteString(" refused; tried " + strings.Join(e.Tried, ", "))
+	case len(e.Methods) > 0:
+		b.WriteString(": the server takes no keys")
+	default:
+		b.WriteString(": no key to offer")
 	}
 	if len(e.Notes) > 0 {
 		b.WriteString("; " + strings.Join(e.Notes, "; "))
@@ -139,7 +145,12 @@ func (e *AuthError) Error() string {
 
 // Hint returns what to do next.
 func (e *AuthError) Hint() string {
-	if len(e.Tried) == 0 {
+	switch {
+	case e.Partial:
+		return fmt.Sprintf("allow %s a key alone with AuthenticationMethods in the host's sshd_config", e.User)
+	case len(e.Tried) == 0 && len(e.Methods) > 0:
+		return "set PubkeyAuthentication yes in the host's sshd_config"
+	case len(e.Tried) == 0:
 		return "load a key with ssh-add, or name a key file under ssh.identity"
 	}
 	return fmt.Sprintf("add one of these keys to the authorized_keys of %s on the host, or name another under ssh.identity", e.User)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -50,18 +51,26 @@ func (l *login) loginError(parent context.Context, w *wire, expired bool, err er
 		return l.refused
 	case cancelled(parent):
 		return fmt.Errorf("%s: %s: %w", l.peer, stage, context.Cause(parent))
-	case expired, errors.Is(broken, os.ErrDeadlineExceeded):
+	case expired, errors.Is(broken, os.ErrDeadlineExceeded), errors.Is(l.signErr, os.ErrDeadlineExceeded):
+		// The same moment ends the connection and the wait for a signature.
 		e.Kind = DialTimeout
 	case errors.As(err, &negotiation):
-		// The text names what each side offered.
+		e.Err = fmt.Errorf("no %s in common: the host offers only %s",
+			negotiation.What, strings.Join(negotiation.RequestedAlgorithms, ", "))
 	case l.finished:
-		return &AuthError{Peer: l.peer, User: l.user, Tried: l.tried, Notes: l.notes, Methods: l.methods, Err: l.signErr}
+		return l.authError(l.signErr)
 	case broken != nil:
 		e.Kind, e.Err = DialClosed, broken
 	case stage == stageLogin: // err is the server's last word
-		return &AuthError{Peer: l.peer, User: l.user, Tried: l.tried, Notes: l.notes, Methods: l.methods, Err: err}
+		return l.authError(err)
 	}
 	return e
+}
+
+func (l *login) authError(err error) *AuthError {
+	return &AuthError{
+		Peer: l.peer, User: l.user, Tried: l.tried, Notes: l.notes, Methods: l.methods, Partial: l.partial, Err: err,
+	}
 }
 
 // cancelled tells giving up on purpose from running out of time.

@@ -48,6 +48,7 @@ type login struct {
 	hostKey  ssh.PublicKey // accepted
 	tried    []string
 	methods  []string
+	partial  bool
 	used     trust.Identity // made the last signature
 	signErr  error
 	finished bool // no key is left to offer
@@ -134,7 +135,7 @@ func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {
 			if err := w.readError(); err != nil {
 				return nil, err
 			}
-			l.methods = auth.AllowedMethods
+			l.methods, l.partial = auth.AllowedMethods, len(auth.PartialSuccessMethods) > 0
 			if len(keys) == 0 || !slices.Contains(auth.AllowedMethods, "publickey") {
 				l.finished = true
 				return nil, errors.New("no key left to offer")

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -47,6 +48,19 @@ func (s *Server) record(r Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, r)
+	for _, w := range s.waiting {
+		if w.conn == r.Conn && w.kind == r.Type {
+			w.once.Do(func() { close(w.asked) })
+		}
+	}
+}
+
+// waiter waits for a request of a connection.
+type waiter struct {
+	conn  int
+	kind  string
+	asked chan struct{}
+	once  sync.Once
 }
 
 // conn is one connection.

@@ -44,6 +44,18 @@ type Exec struct {
 // Context ends when the connection or the server does.
 func (x *Exec) Context() context.Context { return x.ctx }
 
+// Asked is closed when this connection asks for something of a kind from now on,
+// such as "keepalive@openssh.com", or ends.
+func (x *Exec) Asked(kind string) <-chan struct{} {
+	w := &waiter{conn: x.Conn, kind: kind, asked: make(chan struct{})}
+	context.AfterFunc(x.ctx, func() { w.once.Do(func() { close(w.asked) }) })
+	s := x.conn.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, w)
+	return w.asked
+}
+
 // Drop cuts the TCP connection.
 func (x *Exec) Drop() { x.conn.raw.Close() }
 

@@ -36,6 +36,7 @@ type Server struct {
 	mu       sync.Mutex
 	conns    []*conn
 	requests []Request
+	waiting  []*waiter
 }
 
 // New starts a Server on the loopback interface. It ends, with everything it
