@@ -106,6 +106,7 @@ func TestLockOutIsReportedAsReverted(t *testing.T) {
 }
 
 func TestWatchdogKilledTheJobReverts(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
 	before := h.table()
 	p := h.begin(h.candidate(rules(true), 2*time.Second))

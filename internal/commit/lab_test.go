@@ -190,8 +190,8 @@ func (h *host) leftovers() string {
 }
 
 // clean waits until nothing is left. What guarded a process that was killed
-// ends with its own limit, 20 s at most.
+// ends within 5 s.
 func (h *host) clean() {
 	h.t.Helper()
-	h.until("no job, timer or staged file is left", 25*time.Second, func() bool { return h.leftovers() == "" })
+	h.until("no job, timer or staged file is left", 10*time.Second, func() bool { return h.leftovers() == "" })
 }

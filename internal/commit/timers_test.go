@@ -71,6 +71,7 @@ func TestSystemdHostArmsWithoutAt(t *testing.T) {
 }
 
 func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	confirmed := h.table()

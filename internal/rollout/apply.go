@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"fwpush/internal/commit"
 )
@@ -43,8 +44,8 @@ func Inspect(ctx context.Context, targets []Target, o Options) []Observation {
 
 // ConfirmRun finishes a run that was left pending: on every target where it is,
 // it repeats the proof of a fresh connection and confirms. A host where that
-// run is confirmed already says so again; one that it does not concern is
-// skipped, with a nil Err.
+// run is confirmed already says so again; one that took it back is reverted, with
+// an Err; one that it does not concern is skipped, with a nil Err.
 func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []Result {
 	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
 		ctx = context.WithoutCancel(ctx)
@@ -55,6 +56,10 @@ func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []
 		case f.Pending != nil && f.Pending.Run == run:
 		case f.Meta["run"] == run:
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Facts: &f}
+		case revertedBy(run, f):
+			return commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Facts: &f,
+				Err:  fmt.Errorf("the host took the run back %s, a confirm comes too late", f.LastRevert.When.UTC().Format(time.RFC3339)),
+				Hint: "apply again"}
 		default:
 			return unconcerned(run, f)
 		}
@@ -83,9 +88,16 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
 				Err:  errors.New("the run is confirmed here, a revert comes too late"),
 				Hint: "apply the fleet file as it was before"}
+		case revertedBy(run, f):
+			return commit.Result{Outcome: commit.OutcomeReverted, Facts: &f}
 		}
 		return unconcerned(run, f)
 	})
+}
+
+// revertedBy says whether the last revert of the host took that run back.
+func revertedBy(run string, f commit.Facts) bool {
+	return f.LastRevert != nil && f.LastRevert.Run == run
 }
 
 func unconcerned(run string, f commit.Facts) commit.Result {

@@ -186,6 +186,12 @@ func TestConfirmAndRevertOfAPendingRun(t *testing.T) {
 	if got := table(t, hosts[1]); got != "" {
 		t.Errorf("rules after the revert:\n%s", got)
 	}
+	expect(t, RevertRun(t.Context(), targets[1:2], other, o), "web02 reverted") // and again
+	results = ConfirmRun(t.Context(), targets[1:2], other, o)
+	expect(t, results, "web02 reverted")
+	if code := ExitCode(results); code != 3 {
+		t.Errorf("confirm after the revert: exit %d, want 3", code)
+	}
 	results = RevertRun(t.Context(), targets, mine, o)
 	expect(t, results, "web01 confirmed, web02 skipped, web03 confirmed")
 	if got := ExitLine(results); got != "exit 3: 2 hosts confirmed already: web[01,03]" {

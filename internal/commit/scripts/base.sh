@@ -106,15 +106,23 @@ fence() {
 	while read -r pid start; do slay "$pid" "$start"; done <"$D/loader"
 }
 
-# guard SECONDS SIGNAL PID START: sends the signal when the time is over.
-# G is its process; calm ends it, and its sleep with it: with KILL, since a
-# process between fork and exec would lose a TERM to the handler of its parent.
+# guard SECONDS SIGNAL PID START: sends the signal when the time is over, and
+# ends by itself when the process does. G is its process; calm ends it, and its
+# sleep with it: with KILL, since a process between fork and exec would lose a
+# TERM to the handler of its parent.
 guard() {
 	(
 		inherited=${!-}
 		trap '[ "${!-}" = "$inherited" ] || kill -9 "$!"; exit 0' TERM
-		sleep "$1" &
-		wait "$!"
+		left=$1
+		while [ "$left" -gt 0 ] && alive "$3" "$4"; do
+			nap=$left
+			[ "$nap" -lt 5 ] || nap=5
+			left=$((left - nap))
+			sleep "$nap" &
+			wait "$!"
+			inherited=$!
+		done
 		! alive "$3" "$4" || kill "-$2" "$3"
 	) </dev/null >/dev/null 2>&1 8>&- &
 	G=$!

@@ -57,19 +57,26 @@ stuck() {
 }
 
 # claim: the host is this transaction's from here on. The rename that makes R,
-# or that moves on from the state the facts were told in, has one winner.
+# or that moves on from the state the facts were told in, has one winner. Who it
+# is stands there before, for those who lose.
 claim() {
+	home=$R
+	[ -n "$BASE" ] || home=/run/fwpush.$P.$Q
+	mkdir -p "$home/tx/$T" &&
+		printf '%s\n' "$RUN" >"$home/tx/$T/run" &&
+		printf '%s\n' "$WHO" >"$home/tx/$T/who" &&
+		printf '%s\n' "$W" >"$home/tx/$T/window" || refuse "stage cannot write to $home: is the disk full?"
 	if [ -n "$BASE" ]; then
 		NAME=$BASE
-		turn staged 0
-		return
+		turn staged 0 && return
+		rm -rf "${D:?}"
+		return 1
 	fi
-	new=/run/fwpush.$P.$Q
 	NAME=S.$T.staged.0.$P.$Q
-	mkdir "$new" && : >"$new/$NAME" || return 1
-	mv -f "$new" "$R" 2>/dev/null
+	printf '' >"$home/$NAME" || return 1
+	mv -f "$home" "$R" 2>/dev/null
 	[ -e "$R/$NAME" ] || {
-		rm -rf "$new" "${R:?}/${new##*/}"
+		rm -rf "$home" "${R:?}/${home##*/}"
 		return 1
 	}
 	TX=$T ST=staged DL=0 OP=$P OQ=$Q
@@ -89,9 +96,6 @@ drop() {
 # write_down: the small files of a transaction; 1 as soon as one fails.
 write_down() {
 	printf '%s\n' "$NONCE" >"$D/nonce" &&
-		printf '%s\n' "$RUN" >"$D/run" &&
-		printf '%s\n' "$WHO" >"$D/who" &&
-		printf '%s\n' "$W" >"$D/window" &&
 		printf '%s\n' "$CONNECTION" >"$D/seen" &&
 		printf '%s\n' "$bootid" >"$D/boot" &&
 		printf '%s\n' "$L" >"$D/old.canon" &&
@@ -99,9 +103,9 @@ write_down() {
 		printf '%s\n' "$STAMP" >"$B/gen/.$T/owner" &&
 		printf '%s\n' "$NFTVERSION" >"$B/gen/.$T/nft" &&
 		printf 'tx %s\nrun %s\nwhen %s\nby %s\n' "$T" "$RUN" "$(date +%s)" "$WHO" >"$B/gen/.$T/meta" || return 1
-	[ -e "$B/boot.nft" ] || : >"$D/first" || return 1
+	[ -e "$B/boot.nft" ] || printf '' >"$D/first" || return 1
 	[ "$MODE" = remove ] || return 0
-	: >"$D/remove" && printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/new.nft"
+	printf '' >"$D/remove" && printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/new.nft"
 }
 
 # receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
@@ -112,7 +116,7 @@ receive() {
 
 # stage: everything that the rest needs, written down before anything runs.
 stage() {
-	mkdir -p "$D" "$B/gen/.$T" || drop "stage cannot make $D and $B/gen"
+	mkdir -p "$B/gen/.$T" || drop "stage cannot make $B/gen: is the disk full or read-only?"
 	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]*; do
 		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
 	done
@@ -131,7 +135,7 @@ stage() {
 boot_unit() {
 	[ "$MODE" != remove ] || return 0
 	case $UNIT in none | ok) return 0 ;; esac
-	[ "$UNIT" != absent ] || : >"$D/unit.new"
+	[ "$UNIT" != absent ] || printf '' >"$D/unit.new"
 	{
 		printf '%s\n' "$UNITTEXT" >"$UNITDIR/fwpush.service.$T" &&
 			chmod 644 "$UNITDIR/fwpush.service.$T" &&

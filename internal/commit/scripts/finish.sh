@@ -115,7 +115,7 @@ timers_alive() {
 commit() {
 	listing || refuse "commit cannot list the running rules: $NFTERR"
 	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
-	: >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
+	printf '' >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
 	look && [ "$TX" = "$T" ] || over
 	[ "$ST" = applied ] && ! due || over
 	turn confirming "$DL" || over

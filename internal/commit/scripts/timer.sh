@@ -11,7 +11,7 @@ old_rules() {
 		if run_nft 60 -f "$D/old.nft"; then
 			listing
 			if [ "$L" != "$(cat "$D/old.canon")" ]; then
-				: >"$D/differs"
+				printf '' >"$D/differs"
 				note 'the old rules are back; their listing differs from before'
 			fi
 			return 0
@@ -21,11 +21,11 @@ old_rules() {
 		sleep 1
 	done
 	if [ -r "$B/boot.nft" ] && run_nft 60 -f "$B/boot.nft"; then
-		: >"$D/differs"
+		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
 	fi
-	: >"$D/open"
+	printf '' >"$D/open"
 	printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/none.nft"
 	run_nft 60 -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
 	return 1
