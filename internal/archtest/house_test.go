@@ -1,0 +1,65 @@
+package archtest
+
+// room is a directory with packages that change for one reason. A nested package
+// (inventory/internal/source, transport/trust) belongs to the room around it.
+type room struct {
+	dir     string
+	rooms   []string // other rooms whose outer package it may import
+	modules []string // third-party modules of its packages
+	tests   []string // third-party modules of its tests only
+}
+
+// Modules by a short name, so that the tables below can be read.
+const (
+	toml       = "github.com/BurntSushi/toml"
+	pty        = "github.com/creack/pty"
+	cmp        = "github.com/google/go-cmp"
+	goInternal = "github.com/rogpeppe/go-internal"
+	knownhosts = "github.com/skeema/knownhosts"
+	cobra      = "github.com/spf13/cobra"
+	pflag      = "github.com/spf13/pflag"
+	goleak     = "go.uber.org/goleak"
+	netipx     = "go4.org/netipx"
+	xcrypto    = "golang.org/x/crypto"
+	xsync      = "golang.org/x/sync"
+	xsys       = "golang.org/x/sys"
+	xterm      = "golang.org/x/term"
+	rapid      = "pgregory.net/rapid"
+)
+
+// house is every room, from the ground up: imports point down this list. Tests of any room may
+// use testRooms as well.
+var house = []room{
+	{dir: "inventory", modules: []string{toml, netipx}, tests: []string{cmp, rapid}},
+	{dir: "roles", rooms: []string{"inventory"}, modules: []string{netipx}, tests: []string{cmp, rapid}},
+	{dir: "render", rooms: []string{"inventory", "roles"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
+	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto}, tests: []string{goleak}},
+	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport"}},
+	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit"},
+		modules: []string{xsync}, tests: []string{rapid}},
+	{dir: "internal/ui", modules: []string{xterm}, tests: []string{pty}},
+	{dir: "internal/lab", modules: []string{xcrypto, xsys}},
+	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
+	{dir: "internal/archtest"},
+	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit", "internal/rollout",
+		"internal/ui", "internal/lab"}, modules: []string{cobra, pflag, xsync}, tests: []string{pty}},
+	// It runs the built program and looks at the hosts: no inside of either.
+	{dir: "internal/e2e", tests: []string{xsync, xsys}},
+}
+
+// testRooms stand in for hosts and servers.
+var testRooms = []string{"internal/lab", "internal/sshtest"}
+
+// topLevel are the entries at the top of the repository. Names with a leading dot are free: they
+// belong to git and to other tools.
+var topLevel = []string{
+	"LICENSE", "Makefile", "README.md", "cmd", "docs", "fleet.toml.example", "go.mod", "go.sum",
+	"internal", "inventory", "render", "roles", "tools", "transport",
+	"bin", "fwpush", // what builds leave; ignored by git
+}
+
+// Lines of a source file, and of a test.
+const (
+	maxLines     = 400
+	maxTestLines = 450
+)
