@@ -81,7 +81,9 @@ func (h *Host) start() (*boot, error) {
 	h.boot = b
 	h.mu.Unlock()
 	go h.watch(b, cmd)
-	if err := h.net.plug(context.Background(), b.pid); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
+	defer cancel()
+	if err := h.net.plug(ctx, b.pid); err != nil {
 		return b, fmt.Errorf("%w\n%s", err, h.consoleTail())
 	}
 	if _, err := wired.Write([]byte("\n")); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,6 +142,32 @@ func TestJobRunsInItsHost(t *testing.T) {
 	}
 }
 
+// The tree a host is made of may have jobs queued: those of the machine, when it is the machine's.
+func TestJobsOfTheTreeAreGone(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"upper/var/spool/cron/atjobs", "work", "tree"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "upper/var/spool/cron/atjobs/a0000101c2b2a3"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tree := filepath.Join(dir, "tree")
+	if err := unix.Mount("overlay", tree, "overlay", 0, fmt.Sprintf("lowerdir=/,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(tree, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	h := start(t, lab.HostOptions{Name: "queue", Root: tree})
+	if got := run(t, h, "ls", "/var/spool/cron/atjobs"); got != "" {
+		t.Errorf("the host has the machine's jobs: %s", got)
+	}
+}
+
 func TestHostCannotReachTheMachine(t *testing.T) {
 	h := start(t, lab.HostOptions{Name: "jail"})
 	const trace = "/usr/lab-trace"
@@ -150,7 +177,8 @@ func TestHostCannotReachTheMachine(t *testing.T) {
 	if _, err := os.Stat(trace); err == nil {
 		t.Error("a file written on the host is on the machine")
 	}
-	if got := run(t, h, "sh", "-c", "(echo 1 >/proc/sys/vm/swappiness) 2>/dev/null || echo refused"); got != "refused" {
+	// What is written is what was there, so that nothing happens to the machine should this fail.
+	if got := run(t, h, "sh", "-c", `s=/proc/sys/vm/swappiness; v=$(cat $s); (echo "$v" >$s) 2>/dev/null || echo refused`); got != "refused" {
 		t.Error("a host may change the machine's kernel settings")
 	}
 	// Nobody tries it: success would set the machine's clock, or load a module.
