@@ -51,8 +51,7 @@ func (l *login) loginError(parent context.Context, w *wire, expired bool, err er
 		return l.refused
 	case cancelled(parent):
 		return fmt.Errorf("%s: %s: %w", l.peer, stage, context.Cause(parent))
-	case expired, errors.Is(broken, os.ErrDeadlineExceeded), errors.Is(l.signErr, os.ErrDeadlineExceeded):
-		// The same moment ends the connection and the wait for a signature.
+	case expired, errors.Is(broken, os.ErrDeadlineExceeded):
 		e.Kind = DialTimeout
 	case errors.As(err, &negotiation):
 		e.Err = fmt.Errorf("no %s in common: the host offers only %s",

@@ -30,12 +30,11 @@ type agentKey struct {
 
 // agentKeys lists the keys of ssh-agent over a connection of its own, so that
 // an agent stuck in one login does not hold up another. The keys sign until
-// done is called.
-func (s *Store) agentKeys(ctx context.Context) (keys []agentKey, done func(), err error) {
+// done is called or the login's context ends.
+func (s *Store) agentKeys(login context.Context) (keys []agentKey, done func(), err error) {
 	if s.agentSocket == "" {
 		return nil, nil, errors.New("SSH_AUTH_SOCK is not set")
 	}
-	login := ctx
 	ctx, cancel := context.WithTimeout(login, agentTimeout)
 	defer cancel()
 	select {
@@ -59,8 +58,7 @@ func (s *Store) agentKeys(ctx context.Context) (keys []agentKey, done func(), er
 		conn.Close()
 		return nil, nil, fmt.Errorf("ssh-agent: %w", err)
 	}
-	until, _ := login.Deadline()
-	conn.SetDeadline(until)
+	conn.SetDeadline(time.Time{})
 	stop := context.AfterFunc(login, func() { conn.Close() })
 	for _, signer := range signers {
 		listed, ok := signer.PublicKey().(*agent.Key)
