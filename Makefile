@@ -1,0 +1,52 @@
+# On Debian or Ubuntu, as root: demo, test and lint first install the packages they need.
+# The rest of a machine needs Go, git and make. docs/testing.md tells more about the tests.
+
+GO ?= go
+
+# Test binaries that run at the same time. Those that make hosts mostly wait for them.
+P ?= 3
+# For one test binary. The first run also makes root trees of three Debian releases.
+TIMEOUT ?= 20m
+# How gotestsum shows results: a line for each package as soon as it is done.
+FORMAT ?= standard-quiet
+# For each fuzz target.
+FUZZTIME ?= 10s
+
+# Tools have a module of their own, so that fwpush does not depend on them.
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+# The version comes from git. Where git does not speak about this directory (no repository,
+# somebody else's), Go would fail to build rather than leave it out.
+VCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=$(VCS)
+
+.PHONY: build demo test lint fuzz clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/fwpush ./cmd/fwpush
+
+demo:
+	tools/deps demo
+	$(MAKE) --no-print-directory build
+	bin/fwpush demo
+
+test:
+	tools/deps test
+	$(TOOL) gotestsum --format $(FORMAT) -- -race -p $(P) -timeout $(TIMEOUT) ./...
+
+lint:
+	tools/deps lint
+	@echo gofmt -l .; unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && \
+		if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted >&2; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) vet -tags fwpushtest ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags fwpushtest ./...
+	$(GO) test ./internal/archtest
+
+fuzz:
+	tools/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin
