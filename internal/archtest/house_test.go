@@ -42,7 +42,7 @@ var house = []room{
 	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit", "internal/rollout",
-		"internal/ui", "internal/lab"}, modules: []string{cobra, pflag, xsync}, tests: []string{pty, goInternal}},
+		"internal/ui", "internal/lab"}, modules: []string{cobra, pflag, xsync}, tests: []string{pty, goInternal, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }
