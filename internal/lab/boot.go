@@ -40,7 +40,8 @@ func (b *boot) cutPower() {
 	<-b.gone
 }
 
-// start boots the host: new namespaces, a wire into them, and host.sh as the first process.
+// start boots the host: new namespaces, a wire into them, and host.sh as the first process. After
+// an error nothing of the boot runs.
 func (h *Host) start() (*boot, error) {
 	args := []string{"sh", h.w.script(), "light"}
 	attr := &syscall.SysProcAttr{
@@ -83,11 +84,13 @@ func (h *Host) start() (*boot, error) {
 	go h.watch(b, cmd)
 	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
 	defer cancel()
-	if err := h.net.plug(ctx, b.pid); err != nil {
-		return b, fmt.Errorf("%w\n%s", err, h.consoleTail())
+	err = h.net.plug(ctx, b.pid)
+	if err == nil {
+		_, err = wired.Write([]byte("\n"))
 	}
-	if _, err := wired.Write([]byte("\n")); err != nil {
-		return b, fmt.Errorf("%w\n%s", err, h.consoleTail())
+	if err != nil {
+		_ = b.kill() // it would wait for its network for ever
+		return nil, fmt.Errorf("%w\n%s", err, h.consoleTail())
 	}
 	return b, nil
 }

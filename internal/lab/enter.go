@@ -248,6 +248,9 @@ func checkMachine() error {
 		return fmt.Errorf("lab: not installed: %s; install with: apt-get install %s",
 			strings.Join(missing, ", "), strings.Join(packages, " "))
 	}
+	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
+		return errors.New("lab: the kernel runs without IPv6 (ipv6.disable=1), which hosts have beside IPv4")
+	}
 	kinds, err := os.Open("/proc/filesystems")
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)

@@ -53,7 +53,9 @@ type Host struct {
 	powerOn bool  // after the next power cut
 }
 
-// Host starts a host and returns when its sshd answers. A cancelled ctx ends the wait and the host.
+// Host starts a host and returns when its sshd answers and, with systemd, its boot is complete. A
+// host that is not up within a minute is an error with the end of its console; so is the end of
+// ctx. After an error nothing is left of the host.
 func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 	if o.DiskMB == 0 {
 		o.DiskMB = 64
@@ -116,7 +118,8 @@ func (h *Host) Addr6() netip.Addr { return h.net.addr6.Addr() }
 func (h *Host) Port() int { return h.opts.Port }
 
 // Console is what the host's first process and its light daemons have written so far: with a
-// light host sshd's log, one line for each login and each command.
+// light host sshd's log, one line for each login and each command. The lab's own looks at the
+// banner while it waited for the host are in it as connections without a login.
 func (h *Host) Console() (string, error) {
 	text, err := os.ReadFile(h.consolePath())
 	if err != nil {
