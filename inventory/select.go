@@ -120,8 +120,10 @@ func suggest(fleet *Fleet, t hostlist.Term) string {
 		}
 	}
 	if t.Role != "" {
-		n := syntax.Nearest(t.Role, roles)
-		return strings.Replace(t.Text, t.Role, n, min(1, len(n)))
+		if n := syntax.Nearest(t.Role, roles); n != "" {
+			return strings.TrimSuffix(t.Text, t.Role) + n
+		}
+		return ""
 	}
 	if slices.Contains(roles, t.Text) {
 		return "role:" + t.Text

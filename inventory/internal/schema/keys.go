@@ -89,7 +89,7 @@ var tables = [...]Table{
 		{Name: "to", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "which addresses of the host"},
 	}, noteKeys)},
 	{"rule in out", "lets packets out, or refuses them", join(Verbs, []Key{
-		{Name: "from", Type: Strings, Doc: "", Refused: "packets in out come from the host; say where they go with to"},
+		{Name: "from", Type: Strings, Doc: "not in out", Refused: "packets in out come from the host; say where they go with to"},
 		{Name: "to", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "where the host may connect: addresses, set:, host: and role: references"},
 	}, noteKeys)},
 }

@@ -65,7 +65,7 @@ func Service(s string) *Error {
 		_, _, _, e := Literal(s)
 		return e
 	}
-	if s != "" && strings.Trim(s, "0123456789-") == "" {
+	if _, _, e := Ports(s); e == nil {
 		return wrong("port "+Quote(s)+" has no protocol", `write "tcp/`+s+`"`)
 	}
 	return Name("service", s)
