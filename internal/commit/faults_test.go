@@ -221,6 +221,22 @@ func TestOldRulesThatDoNotLoad(t *testing.T) {
 	h.mustApply(c)
 }
 
+func TestConfirmPastTheDeadlineOfDeadTimersReverts(t *testing.T) {
+	h := newHost(t, lab.HostOptions{})
+	before := h.table()
+	p := h.begin(h.candidate(rules(false, 80), 3*time.Second))
+	h.abandon(p, "applied")
+	time.Sleep(time.Until(p.Deadline()) + 100*time.Millisecond) // nothing happens on such a host: the time has to pass
+	conn := h.dial()
+	word, rest, err := ask(t.Context(), conn, "none", "confirm", p.tx)
+	if err != nil || word != "over" || rest != "reverted" {
+		t.Errorf("%q %q %v", word, rest, err)
+	}
+	if got := h.table(); got != before {
+		t.Errorf("rules:\n%s", got)
+	}
+}
+
 func TestRefusedRulesetIsDroppedByTheCheck(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	bad := ruleset("add table inet fwpush\ndelete table inet fwpush\ntable inet fwpush {\n\tchain input {\n\t\tjump nowhere\n\t}\n}\n")

@@ -75,6 +75,9 @@ func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	confirmed := h.table()
+	// Debian's nftables.service empties the ruleset when it is restarted.
+	h.sh("systemctl restart nftables.service")
+	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
 	if got := h.sh("systemctl is-enabled fwpush.service; stat -c %a /etc/systemd/system/fwpush.service"); got != "enabled\n644" {
 		t.Errorf("boot unit: %s", got)
 	}
@@ -101,8 +104,7 @@ func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 		t.Errorf("after the old job:\n%s", got)
 	}
 
-	// Debian's nftables.service empties the ruleset when it is reloaded.
-	h.sh("systemctl restart nftables.service")
+	h.sh("systemctl reload nftables.service || systemctl restart nftables.service")
 	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
 
 	// A boot file that does not load falls back to the one before.

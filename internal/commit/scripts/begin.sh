@@ -135,7 +135,8 @@ stage() {
 boot_unit() {
 	[ "$MODE" != remove ] || return 0
 	case $UNIT in none | ok) return 0 ;; esac
-	[ "$UNIT" != absent ] || printf '' >"$D/unit.new"
+	printf '' >"$D/unit.start" || return 1
+	[ "$UNIT" != absent ] || printf '' >"$D/unit.new" || return 1
 	{
 		printf '%s\n' "$UNITTEXT" >"$UNITDIR/fwpush.service.$T" &&
 			chmod 644 "$UNITDIR/fwpush.service.$T" &&

@@ -26,10 +26,15 @@ over() {
 	exit 0
 }
 
-# pending: whether T is still to be decided.
+# pending: whether T is still to be decided. One past its deadline, whose timers
+# are dead, is reverted by whoever comes first.
 pending() {
 	look && [ "$TX" = "$T" ] || return 1
-	case $ST in staged | armed | applied) ;; *) return 1 ;; esac
+	case $ST in
+	staged | armed) ;;
+	applied) ! due || { revert due; return 1; } ;;
+	*) return 1 ;;
+	esac
 }
 
 # fresh: nothing but a connection made after the new rules were in force proves
@@ -116,8 +121,7 @@ commit() {
 	listing || refuse "commit cannot list the running rules: $NFTERR"
 	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
 	printf '' >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
-	look && [ "$TX" = "$T" ] || over
-	[ "$ST" = applied ] && ! due || over
+	pending && [ "$ST" = applied ] || over
 	turn confirming "$DL" || over
 	persist
 	outcome

@@ -158,12 +158,17 @@ persist() {
 		turn confirmed 0 || return 0
 		if [ -e "$D/remove" ]; then record removed; else record confirmed; fi
 		disarm
-		[ ! -e "$D/remove" ] || forget
+		if [ -e "$D/remove" ]; then
+			forget
+		elif [ -e "$D/unit.start" ]; then
+			# A unit that is not active is not reloaded with nftables.service.
+			systemctl start --no-block fwpush.service 2>/dev/null
+		fi
 		return 0
 	fi
 	note "cannot persist: $(head -c 300 "$D/err")"
 	if [ -e "$D/first" ]; then
-		rm -f "$B/boot.nft"
+		rm -f "$B/boot.nft" "$B/owner"
 	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
 		mv -f "$B/boot.prev" "$B/boot.nft"
 	fi 2>/dev/null
@@ -183,10 +188,11 @@ make_lasting() {
 	fi
 	if [ -d "$B/gen/.$T" ]; then
 		newest
-		mv -f "$B/gen/.$T/owner" "$B/owner" || return 1
+		if [ -e "$B/gen/.$T/owner" ]; then mv -f "$B/gen/.$T/owner" "$B/owner" || return 1; fi
 		mv -f "$B/gen/.$T" "$B/gen/$((GEN + 1))" || return 1
-		GEN=$((GEN + 1))
-		rm -rf "$B/gen/$((GEN - 5))"
+		for g in "$B"/gen/[0-9]*; do
+			[ "${g##*/}" -gt $((GEN - 4)) ] || rm -rf "$g"
+		done
 	fi
 	flush_disk "$B" "$B/gen"
 }
@@ -199,7 +205,7 @@ flush_disk() {
 # forget: an unmanaged host keeps one thing of ours, its history.
 forget() {
 	if [ -e "$UNITDIR/fwpush.service" ]; then
-		systemctl disable fwpush.service
+		systemctl disable --now fwpush.service
 		rm -f "$UNITDIR/fwpush.service"
 		systemctl daemon-reload
 	fi >/dev/null 2>&1
