@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -40,7 +41,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 			if err == nil && len(p.targets) > 1 {
 				err = c.mayGoOn(f.yes, len(p.targets))
 			}
-			return c.push("apply", p, f, err)
+			return c.push(cmd.Context(), "apply", p, f, err)
 		},
 	}
 	f.register(cmd, true)
@@ -53,16 +54,23 @@ func (c *console) mayGoOn(yes bool, hosts int) error {
 	if yes || c.isInteractive() {
 		return nil
 	}
-	return ended(exitConfig, "refused: not interactive; %s need --yes or a terminal", ui.Count(hosts, "host"))
+	need := "need"
+	if hosts == 1 {
+		need = "needs"
+	}
+	return ended(exitConfig, "refused: not interactive; %s %s --yes or a terminal", ui.Count(hosts, "host"), need)
 }
 
 // push is what apply and remove have in common: approval, the run, and what
 // is said of it. With an error there is no run.
-func (c *console) push(command string, p *prepared, f *changeFlags, err error) error {
+func (c *console) push(ctx context.Context, command string, p *prepared, f *changeFlags, err error) error {
 	run := ""
 	var hosts []hostJSON
 	var results []rollout.Result
 	began := time.Now()
+	if err == nil {
+		err = p.preflight(ctx)
+	}
 	if err == nil {
 		run, err = p.stamp(c, f)
 	}

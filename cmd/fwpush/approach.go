@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,8 +22,24 @@ import (
 // proof is the offline half of the lock-out proof for one host.
 type proof struct {
 	roles.Proof
-	host     inventory.Host
-	approach roles.Approach
+	member
+	local netip.Addr // of this machine, towards the host; invalid if there is no route
+}
+
+// from is where pushes to the host come from: what the fleet file says, else
+// the local address of the route.
+func (p proof) from() string {
+	if declared := p.policy.Management.Controller; len(declared) > 0 {
+		list := make([]string, len(declared))
+		for i, a := range declared {
+			list[i] = a.String()
+		}
+		return strings.Join(list, ", ")
+	}
+	if !p.local.IsValid() {
+		return ""
+	}
+	return p.local.String()
 }
 
 // lookupTime bounds the wait for a name server, lookups how many names are
@@ -57,7 +74,7 @@ func proveHost(ctx context.Context, m member) proof {
 	var first proof
 	for i, target := range targets {
 		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port)}
-		p := proof{Proof: m.policy.ProveManagement(a), host: m.host, approach: a}
+		p := proof{Proof: m.policy.ProveManagement(a), member: m, local: a.Local}
 		switch {
 		case i == 0:
 			first = p

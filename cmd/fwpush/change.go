@@ -108,9 +108,7 @@ func writeChanges(w io.Writer, colour ui.Colour, changes []change) error {
 		case commit.OutcomeUnchanged:
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
 		default:
-			r := g.Result
-			r.Name = hosts
-			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(trouble(r)))
+			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(trouble(hosts, g.Result)))
 		}
 	}
 	_, err := io.WriteString(w, out.String())

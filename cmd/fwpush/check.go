@@ -72,7 +72,9 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		k.problems = append(slices.Clone(k.problems), l.fleet.Annotate(findings(l.fleet, k.proofs, false))...)
 		k.problems.Sort()
 	}
-	k.err = c.explain(l.fleet, k.problems)
+	if k.err = c.explain(l.fleet, k.problems); k.err != nil && k.proofs != nil {
+		k.err = lockedOut(k.proofs)
+	}
 	if warned := k.count(inventory.Warning); k.err == nil && strict && warned > 0 {
 		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), l.fleet.Path)
 	}
@@ -130,8 +132,8 @@ func roleNames(h inventory.Host) string {
 
 // way says what is known of the way in.
 func (p proof) way() string {
-	if p.State == roles.Admitted && p.approach.Local.IsValid() {
-		return "admitted from " + p.approach.Local.String()
+	if p.State == roles.Admitted {
+		return "admitted from " + p.from()
 	}
 	return string(p.State)
 }
@@ -161,14 +163,11 @@ type checkHostJSON struct {
 	RulesIn  int      `json:"rules_in"`
 	RulesOut int      `json:"rules_out"`
 	WayIn    string   `json:"way_in"` // admitted, refused, undecided
-	From     string   `json:"from"`   // this machine's address on the route, "" if unknown
+	From     string   `json:"from"`   // where pushes come from as far as it is known here
 }
 
 func (k *checkup) json() checkJSON {
-	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Problems: []problemJSON{}, Hosts: []checkHostJSON{}}
-	if k.err != nil {
-		out.Error = k.err.Error()
-	}
+	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Error: reason(k.err), Problems: []problemJSON{}, Hosts: []checkHostJSON{}}
 	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
 	for _, p := range k.problems {
 		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
@@ -180,9 +179,7 @@ func (k *checkup) json() checkJSON {
 		for _, r := range m.host.Roles {
 			h.Roles = append(h.Roles, r.V)
 		}
-		if p.approach.Local.IsValid() {
-			h.From = p.approach.Local.String()
-		}
+		h.From = p.from()
 		out.Hosts = append(out.Hosts, h)
 	}
 	return out

@@ -35,6 +35,9 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 	var changes []change
 	p, err := c.prepare(ctx, g, f.Selection, accept)
 	if err == nil {
+		err = p.preflight(ctx)
+	}
+	if err == nil {
 		changes = c.inspect(p.targets, p.options(f.forks, accept))
 		err = endedRun(outcomes(changes))
 	}

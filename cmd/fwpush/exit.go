@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,15 @@ type usageError struct {
 }
 
 func (e *usageError) Error() string { return e.text }
+
+// reason is an error without the code before it, for programs, which have that in
+// a field of its own.
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.TrimPrefix(err.Error(), fmt.Sprintf("exit %d: ", exitCode(err)))
+}
 
 // report prints how a command ended and returns its code.
 func (c *console) report(err error) int {

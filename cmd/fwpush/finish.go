@@ -63,7 +63,10 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 		return &usageError{cmd, err.Error()}
 	}
 	var results []rollout.Result
-	p, err := c.reach(cmd.Context(), g, f.Selection)
+	p, err := c.reach(g, f.Selection)
+	if err == nil {
+		err = p.preflight(cmd.Context())
+	}
 	if err == nil {
 		results = newProgress(c, p.targets, true).work(do, p.targets, p.options(f.forks, rollout.Risks{}))
 		err = endedRun(results)

@@ -46,7 +46,11 @@ func readFleet(g *globals) (*loaded, error) {
 	if slices.ContainsFunc(l.problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
 		return l, nil // the file as a whole is no good: nothing can be said of what is in it
 	}
-	l.problems = append(l.problems, roles.Check(l.fleet)...)
+	meaning := roles.Check(l.fleet)
+	if len(l.problems.Errors()) > 0 {
+		meaning = meaning.Errors() // warnings about a file half understood would mislead
+	}
+	l.problems = append(l.problems, meaning...)
 	if len(l.problems.Errors()) == 0 {
 		policies, _ := roles.CompileAll(l.fleet) // Check has told what is to be told
 		for _, p := range policies {
@@ -82,6 +86,11 @@ func (c *console) proveAll(ctx context.Context, fleet *inventory.Fleet, members 
 	if err := c.explain(fleet, fleet.Annotate(findings(fleet, proofs, accepted))); err == nil {
 		return nil
 	}
+	return lockedOut(proofs)
+}
+
+// lockedOut is the exit of a lock-out proof that failed.
+func lockedOut(proofs []proof) error {
 	var names []string
 	for _, p := range proofs {
 		if p.State == roles.Refused {

@@ -13,7 +13,6 @@ import (
 	"fwpush/internal/rollout"
 	"fwpush/inventory"
 	"fwpush/render"
-	"fwpush/transport"
 )
 
 // targets renders every member. A policy that cannot be rendered stops all.
@@ -42,18 +41,18 @@ func stamp(list []rollout.Target, run, actor string, window time.Duration) {
 
 // preflight reports key files and known_hosts that would stop a login, before
 // the first one. Hosts that share settings share the finding.
-func preflight(ctx context.Context, dialer *transport.Dialer, list []rollout.Target) error {
+func (p *prepared) preflight(ctx context.Context) error {
 	asked := map[string]bool{}
 	told := map[string]bool{}
 	var found []error
-	for _, t := range list {
+	for _, t := range p.targets {
 		ep := t.Host.SSH
 		key := strings.Join(append(append([]string{}, ep.Identity...), "\x00"), "\x00") + strings.Join(ep.KnownHosts, "\x00")
 		if asked[key] {
 			continue
 		}
 		asked[key] = true
-		for _, err := range split(dialer.Check(ctx, ep)) {
+		for _, err := range split(p.dialer.Check(ctx, ep)) {
 			if !told[err.Error()] {
 				told[err.Error()] = true
 				found = append(found, err)

@@ -9,7 +9,7 @@ import (
 	"fwpush/transport"
 )
 
-// prepared is a run that may dial.
+// prepared is a run that may dial once preflight has looked at the keys.
 type prepared struct {
 	*loaded
 	targets []rollout.Target
@@ -36,12 +36,12 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 	if err := c.proveAll(ctx, l.fleet, members, accept.LoseSSH); err != nil {
 		return nil, err
 	}
-	return c.ready(ctx, l, list)
+	return c.prepared(l, list), nil
 }
 
 // reach is prepare for verbs that push no rules: only who is meant must be
 // known.
-func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) (*prepared, error) {
+func (c *console) reach(g *globals, s inventory.Selection) (*prepared, error) {
 	l, err := c.load(g)
 	if err != nil {
 		return nil, err
@@ -55,15 +55,9 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 		list[i] = rollout.Target{Host: m.host, Policy: m.policy,
 			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: l.fleet.Name, Host: m.host.Name}}}
 	}
-	return c.ready(ctx, l, list)
+	return c.prepared(l, list), nil
 }
 
-// ready checks keys and known_hosts, which are the same for many hosts, once
-// and before the first login.
-func (c *console) ready(ctx context.Context, l *loaded, list []rollout.Target) (*prepared, error) {
-	dialer := transport.New(transport.Options{Log: c.logger()})
-	if err := preflight(ctx, dialer, list); err != nil {
-		return nil, err
-	}
-	return &prepared{loaded: l, targets: list, dialer: dialer}, nil
+func (c *console) prepared(l *loaded, list []rollout.Target) *prepared {
+	return &prepared{loaded: l, targets: list, dialer: transport.New(transport.Options{Log: c.logger()})}
 }

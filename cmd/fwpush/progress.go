@@ -89,16 +89,16 @@ func (p *progress) tellEnd(r rollout.Result) {
 		p.say("%s", text)
 	default: // -q leaves this in: it is what went wrong
 		p.lastWord = p.now()
-		p.c.tell("%s", trouble(r))
+		p.c.tell("%s", trouble(r.Name, r))
 	}
 	for _, n := range r.Notes {
 		p.say("%s  note: %s", r.Name, n)
 	}
 }
 
-// trouble says how a host ended that did not end as asked.
-func trouble(r rollout.Result) string {
-	text := fmt.Sprintf("%s  %s", r.Name, r.Outcome)
+// trouble says how hosts ended that did not end as asked; r is the result of one.
+func trouble(hosts string, r rollout.Result) string {
+	text := fmt.Sprintf("%s  %s", hosts, r.Outcome)
 	if r.Stage != "" && r.Outcome != commit.OutcomeUnreachable {
 		text += " at " + string(r.Stage)
 	}

@@ -25,14 +25,14 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.reach(cmd.Context(), g, inventory.Selection{Limit: []string{strings.Join(args, ",")}})
+			p, err := c.reach(g, inventory.Selection{Limit: []string{strings.Join(args, ",")}})
 			if err == nil {
 				err = c.mayGoOn(f.yes, len(p.targets))
 			}
 			if err == nil {
 				without(p.targets)
 			}
-			return c.push("remove", p, f, err)
+			return c.push(cmd.Context(), "remove", p, f, err)
 		},
 	}
 	f.register(cmd, false)

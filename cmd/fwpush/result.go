@@ -18,7 +18,7 @@ type resultJSON struct {
 	Run     string     `json:"run,omitempty"`
 	Command string     `json:"command"`
 	Exit    int        `json:"exit"`
-	Error   string     `json:"error,omitempty"` // why no host was looked at
+	Error   string     `json:"error,omitempty"` // why it is not 0
 	Hosts   []hostJSON `json:"hosts"`
 }
 
@@ -57,11 +57,7 @@ func hostAsJSON(r rollout.Result, diff string) hostJSON {
 
 // newResultJSON begins the object of a command that ends with err.
 func newResultJSON(command, run string, err error) resultJSON {
-	r := resultJSON{Schema: 1, Run: run, Command: command, Exit: exitCode(err), Hosts: []hostJSON{}}
-	if err != nil {
-		r.Error = err.Error()
-	}
-	return r
+	return resultJSON{Schema: 1, Run: run, Command: command, Exit: exitCode(err), Error: reason(err), Hosts: []hostJSON{}}
 }
 
 // printJSON writes the object of a command that ends with err, and returns that.

@@ -35,7 +35,10 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var hosts []hostStatus
-			p, err := c.reach(cmd.Context(), g, f.Selection)
+			p, err := c.reach(g, f.Selection)
+			if err == nil {
+				err = p.preflight(cmd.Context())
+			}
 			if err == nil {
 				var seen []rollout.Result
 				hosts, seen = c.statuses(p.targets, p.options(f.forks, rollout.Risks{}))
@@ -79,11 +82,7 @@ type statusJSON struct {
 }
 
 func newStatusJSON(hosts []hostStatus, err error) statusJSON {
-	s := statusJSON{Schema: 1, Command: "status", Exit: exitCode(err), Hosts: append([]hostStatus{}, hosts...)}
-	if err != nil {
-		s.Error = err.Error()
-	}
-	return s
+	return statusJSON{Schema: 1, Command: "status", Exit: exitCode(err), Error: reason(err), Hosts: append([]hostStatus{}, hosts...)}
 }
 
 // endedStatus is exit 1 where a host is not as it was confirmed.

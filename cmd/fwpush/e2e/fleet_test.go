@@ -1,0 +1,276 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fwpush/internal/lab"
+)
+
+// fleet is a fleet file in a directory of its own, and its hosts.
+type fleet struct {
+	t     *testing.T
+	dir   string
+	hosts map[string]*lab.Host
+	order []string
+}
+
+// newFleet starts hosts and writes a fleet file in which hosts called web... have
+// the role web and those called bastion... the role bastion.
+func newFleet(t *testing.T, names ...string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	hosts := make([]*lab.Host, len(names))
+	var group errgroup.Group
+	group.SetLimit(4)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			hosts[i], err = world.Host(ctx, lab.HostOptions{Name: name})
+			return err
+		})
+	}
+	err := group.Wait()
+	for i, h := range hosts {
+		if h == nil {
+			continue
+		}
+		f.hosts[names[i]] = h
+		t.Cleanup(func() {
+			if err := h.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write("fleet.toml", world.Addr4().String(), world.Addr6().String())
+	return f
+}
+
+// write makes a fleet file whose management is from.
+func (f *fleet) write(name string, from ...string) {
+	f.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, `version = 1
+[defaults]
+roles = ["base"]
+ssh = { user = "root", identity = %q, known_hosts = %q, connect_timeout = "3s" }
+[management]
+from = ["%s"]
+[rollout]
+window = "30s"
+`, world.KeyFile(), world.KnownHosts(), strings.Join(from, `", "`))
+	for _, host := range f.order {
+		h := f.hosts[host]
+		role := strings.TrimRight(host, "0123456789")
+		fmt.Fprintf(&b, "[hosts.%s]\nroles = [%q]\naddresses = [%q, %q]\n", host, role, h.Addr4(), h.Addr6())
+	}
+	f.file(name, b.String())
+}
+
+func (f *fleet) file(name, text string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// append adds to the fleet file.
+func (f *fleet) append(text string) {
+	f.t.Helper()
+	old, err := os.ReadFile(filepath.Join(f.dir, "fleet.toml"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.file("fleet.toml", string(old)+text)
+}
+
+// command prepares fwpush.
+func (f *fleet) command(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(f.t.Context(), program, args...)
+	cmd.Dir = f.dir
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "FWPUSH_") || strings.HasPrefix(v, "SSH_AUTH_SOCK=")
+	})
+	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=tester")
+	return cmd
+}
+
+// run runs fwpush and returns what it printed; the exit code must be as wanted,
+// and the last line must name it.
+func (f *fleet) run(want int, args ...string) (stdout, stderr string) {
+	f.t.Helper()
+	cmd := f.command(args...)
+	var out, msg bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &msg
+	err := cmd.Run()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		f.t.Fatal(err)
+	}
+	stdout, stderr = out.String(), msg.String()
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		f.t.Fatalf("fwpush %s: exit %d, want %d\nstdout: %s\nstderr: %s", strings.Join(args, " "), got, want, stdout, stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if last := lines[len(lines)-1]; want != 0 && !strings.HasPrefix(last, fmt.Sprintf("exit %d: ", want)) {
+		f.t.Errorf("fwpush %s: the last line %q does not name exit %d", strings.Join(args, " "), last, want)
+	}
+	for _, text := range []string{stdout, stderr} {
+		if strings.Contains(text, "\x1b") {
+			f.t.Errorf("fwpush %s: an escape character reached the output: %q", strings.Join(args, " "), text)
+		}
+	}
+	return stdout, stderr
+}
+
+// outcome is a host of -o json, for all verbs.
+type outcome struct {
+	Name, Outcome, Stage, Error, Hint, Digest, Previous, Deadline, Diff string
+	Wave, Connections, Execs, Generation                                int
+	Seconds                                                             float64
+	Drift                                                               bool
+	Run, Since, Running, Boot, Backend, Fleet                           string
+	Timers                                                              []string
+	Pending                                                             *struct{ Run, TX, State, By, Deadline string }
+}
+
+type object struct {
+	Schema       int
+	Run, Command string
+	Exit         int
+	Error        string
+	Hosts        []outcome
+}
+
+// json runs fwpush with -o json and reads the object.
+func (f *fleet) json(want int, args ...string) object {
+	f.t.Helper()
+	stdout, stderr := f.run(want, append(args, "-o", "json")...)
+	var o object
+	if err := json.Unmarshal([]byte(stdout), &o); err != nil {
+		f.t.Fatalf("%v\nstdout: %s\nstderr: %s", err, stdout, stderr)
+	}
+	if o.Schema != 1 || o.Exit != want {
+		f.t.Errorf("schema %d, exit %d; want 1 and %d", o.Schema, o.Exit, want)
+	}
+	return o
+}
+
+// outcomes are the hosts and how each ended.
+func (o object) outcomes() map[string]string {
+	m := map[string]string{}
+	for _, h := range o.Hosts {
+		m[h.Name] = h.Outcome
+	}
+	return m
+}
+
+// sh runs a script at a host's console and returns what it printed.
+func (f *fleet) sh(host, script string) string {
+	f.t.Helper()
+	out, _, err := f.hosts[host].Exec(f.t.Context(), script, "sh", "-s")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return strings.TrimRight(out, "\n")
+}
+
+// ruleset is all that a host's kernel enforces, counters left out.
+func (f *fleet) ruleset(host string) string {
+	f.t.Helper()
+	return f.sh(host, "nft -s list ruleset")
+}
+
+// inside prepares fwpush to run on a host; the program is handed over as an open
+// file, since the host's files are its own.
+func (f *fleet) inside(host string, args ...string) *exec.Cmd {
+	f.t.Helper()
+	self, err := os.Open(program)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { self.Close() })
+	cmd := f.hosts[host].Command(f.t.Context(), append([]string{"/proc/self/fd/3"}, args...)...)
+	cmd.ExtraFiles = []*os.File{self}
+	return cmd
+}
+
+// listen has a host accept connections on ports.
+func (f *fleet) listen(host string, ports ...string) {
+	f.t.Helper()
+	cmd := f.inside(host, append([]string{"demo", "listen"}, ports...)...)
+	ready, err := cmd.StdoutPipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		f.t.Fatalf("%s does not listen: %v", host, err)
+	}
+}
+
+// ports is what a host sees of the ports of another, over both families at once.
+func (f *fleet) ports(from, to string, ports ...string) string {
+	f.t.Helper()
+	var seen [2]string
+	var group errgroup.Group
+	for i, addr := range []string{f.hosts[to].Addr4().String(), f.hosts[to].Addr6().String()} {
+		cmd := f.inside(from, append([]string{"demo", "probe", addr}, ports...)...)
+		group.Go(func() error {
+			out, err := cmd.Output()
+			seen[i] = strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", ", ")
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		f.t.Fatal(err)
+	}
+	if seen[0] != seen[1] {
+		f.t.Errorf("from %s to %s: IPv4 %s, IPv6 %s", from, to, seen[0], seen[1])
+	}
+	return seen[0]
+}
+
+// leftovers is what a run must not leave on a host: jobs of at, processes and
+// units of timers, locks that are held.
+func (f *fleet) leftovers(host string) string {
+	f.t.Helper()
+	return f.sh(host, `
+atq
+ps -eo args | grep -e '[/]run/fwpush' -e '[r]evert' || true
+ls /run/systemd/transient 2>/dev/null || true
+for lock in $(find /run/fwpush -name '*lock*' -type f); do flock -n "$lock" true || echo "held: $lock"; done
+`)
+}
+
+// await looks ten times a second until it has happened, for ten seconds.
+func (f *fleet) await(what string, happened func() bool) {
+	f.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range 100 {
+		if happened() {
+			return
+		}
+		<-tick.C
+	}
+	f.t.Errorf("not within 10 s: %s", what)
+}

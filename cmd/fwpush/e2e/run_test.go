@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/creack/pty"
+)
+
+// TestUnreachable has one host that cannot be reached among others that can.
+func TestUnreachable(t *testing.T) {
+	f := newFleet(t, "web1", "web2", "web3")
+	if err := f.hosts["web2"].LinkDown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := f.run(4, "apply", "-y")
+	for _, want := range []string{"  confirmed    web[1,3] (2)", "  unreachable  web2 (1), untouched", "next: fwpush apply -l 'web2'"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in:\n%s", want, stdout)
+		}
+	}
+	if !strings.HasSuffix(stderr, "exit 4: 1 host unreachable: web2\n") || !strings.Contains(stderr, "web2  unreachable: "+f.hosts["web2"].Addr4().String()+":22: ") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	out, _ := f.run(4, "diff")
+	for _, want := range []string{"○ web[1,3] (2)   no change", "✗ web2 (1)  unreachable: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	if o := f.json(4, "status"); o.outcomes()["web2"] != "unreachable" || o.outcomes()["web3"] != "ok" {
+		t.Errorf("status: %v", o.outcomes())
+	}
+}
+
+// TestNotInteractive has nobody to ask.
+func TestNotInteractive(t *testing.T) {
+	f := newFleet(t, "web1", "web2")
+	_, stderr := f.run(2, "apply")
+	if want := "exit 2: refused: not interactive; 2 hosts need --yes or a terminal\n"; !strings.HasSuffix(stderr, want) {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	f.run(0, "apply", "-l", "web1") // one host needs no yes
+	_, stderr = f.run(2, "remove", "web1")
+	if !strings.Contains(stderr, "not interactive; 1 host needs") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	if f.ruleset("web2") != "" {
+		t.Error("web2 was changed")
+	}
+}
+
+// TestApproval answers the question on a terminal, first with no, then with yes.
+func TestApproval(t *testing.T) {
+	f := newFleet(t, "web1", "web2")
+	for _, answer := range []struct {
+		word string
+		code int
+		want []string
+	}{
+		{"no", 130, []string{"● web[1-2] (2)", "first push", "Change 2 hosts?", "exit 130: not approved, no host was changed"}},
+		{"yes", 0, []string{"Change 2 hosts?", "confirmed  web[1-2] (2)"}},
+	} {
+		cmd := f.command("apply")
+		cmd.Env = append(cmd.Env, "TERM=xterm")
+		terminal, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen strings.Builder
+		in := bufio.NewReader(terminal)
+		for !strings.HasSuffix(seen.String(), "[yes/no] ") {
+			b, err := in.ReadByte()
+			if err != nil {
+				t.Fatalf("no question came: %v\n%s", err, seen.String())
+			}
+			seen.WriteByte(b)
+		}
+		if _, err := io.WriteString(terminal, answer.word+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		// The other end closed is EIO on Linux (tty_ioctl has no word for it).
+		if _, err := io.Copy(&seen, in); err != nil && !errors.Is(err, syscall.EIO) {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the exit code is looked at
+		if got := cmd.ProcessState.ExitCode(); got != answer.code {
+			t.Errorf("%s: exit %d, want %d\n%s", answer.word, got, answer.code, seen.String())
+		}
+		plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "").Replace(seen.String())
+		for _, want := range answer.want {
+			if !strings.Contains(plain, want) {
+				t.Errorf("%s: no %q in:\n%s", answer.word, want, plain)
+			}
+		}
+		if changed := f.ruleset("web1") != ""; changed != (answer.word == "yes") {
+			t.Errorf("%s: changed is %t", answer.word, changed)
+		}
+	}
+}
+
+// TestInterrupt stops a run that takes one host at a time after its first host.
+func TestInterrupt(t *testing.T) {
+	f := newFleet(t, "web1", "web2", "web3", "web4")
+	cmd := f.command("apply", "-y", "--forks", "1")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		told.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "web1  confirmed") {
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // the exit code is looked at
+	if got := cmd.ProcessState.ExitCode(); got != 130 {
+		t.Errorf("exit %d, want 130", got)
+	}
+	text := told.String()
+	for _, want := range []string{"interrupted: no new host is started, ", " in flight finish", "exit 130: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	if !strings.Contains(out.String(), "next: fwpush apply -l 'web") {
+		t.Errorf("stdout:\n%s", out.String())
+	}
+	if f.ruleset("web1") == "" || f.ruleset("web4") != "" {
+		t.Error("web1 shall be done and web4 not begun")
+	}
+	for _, host := range f.order {
+		if got := f.leftovers(host); got != "" {
+			t.Errorf("%s: left behind:\n%s", host, got)
+		}
+	}
+}
+
+// TestReaderGoesAway has whoever reads the output end in the middle of a run,
+// and the terminal too: that must not kill it.
+func TestReaderGoesAway(t *testing.T) {
+	f := newFleet(t, "web1", "web2")
+	cmd := f.command("apply", "-y", "-v")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for lines := bufio.NewScanner(r); lines.Scan() && !strings.HasSuffix(lines.Text(), "  connecting"); {
+	}
+	r.Close()
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // what it says nobody reads
+	for _, host := range f.order {
+		if !strings.Contains(f.ruleset(host), "tcp dport { 80, 443 } accept") {
+			t.Errorf("%s is not confirmed: fwpush ended with %s", host, cmd.ProcessState)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/inventory"
+)
+
+func fewTargets(n int) []rollout.Target {
+	targets := make([]rollout.Target, n)
+	for i := range targets {
+		targets[i].Host = inventory.Host{Name: fmt.Sprintf("web%02d", i+1)}
+		targets[i].Candidate.Stamp.Run = "20261122T143055Z-7f3c91ab"
+	}
+	return targets
+}
+
+func ended1(name string, r commit.Result) rollout.Event {
+	return rollout.Event{Host: name, Step: rollout.StepEnded, Result: &rollout.Result{Name: name, Result: r, Took: 810 * time.Millisecond}}
+}
+
+func TestProgressTellsOfFewHostsEach(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&console{err: &out}, fewTargets(2), true)
+	p.event(rollout.Event{Host: "web01", Step: rollout.StepConnecting})
+	p.event(ended1("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
+	p.event(ended1("web02", commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageArm,
+		Err: errors.New("fewer than two timers\x1b[2J"), Hint: "start atd"}))
+	want := "web01  confirmed in 0.8s\nweb02  failed at arm: fewer than two timers\\x1b[2J; start atd\n"
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+func TestProgressCountsManyHosts(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&console{err: &out}, fewTargets(40), true)
+	for i := range 39 {
+		p.event(ended1(fmt.Sprintf("web%02d", i+1), commit.Result{Outcome: commit.OutcomeConfirmed}))
+	}
+	if out.Len() != 0 {
+		t.Errorf("got:\n%s", out.String())
+	}
+	p.event(ended1("web40", commit.Result{Outcome: commit.OutcomeReverted, Err: errors.New("no fresh connection got in")}))
+	if want := "web40  reverted: no fresh connection got in\n"; out.String() != want {
+		t.Errorf("got:\n%s", out.String())
+	}
+}
+
+// TestThirdInterruptLeaves has a worker that hangs with one host done, one under
+// way and one not begun.
+func TestThirdInterruptLeaves(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&console{err: &out}, fewTargets(3), true)
+	deadline := time.Now().Add(time.Minute)
+	hang := make(chan struct{})
+	defer close(hang)
+	stuck := func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
+		o.Event(ended1("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
+		o.Event(rollout.Event{Host: "web02", Step: rollout.StepApplied, Deadline: deadline})
+		kill(t, syscall.SIGINT)
+		<-ctx.Done()
+		kill(t, syscall.SIGINT)
+		<-o.Unwind
+		kill(t, syscall.SIGINT)
+		<-hang
+		return nil
+	}
+	results := p.work(stuck, fewTargets(3), rollout.Options{})
+	var got []string
+	for _, r := range results {
+		got = append(got, r.Name+" "+string(r.Outcome))
+	}
+	if want := "web01 confirmed, web02 pending, web03 skipped"; strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
+	}
+	if !results[1].Deadline.Equal(deadline) || !strings.HasSuffix(results[1].Hint, "to keep the rules: fwpush confirm 20261122T143055Z-7f3c91ab") {
+		t.Errorf("web02: %+v", results[1])
+	}
+	if code := rollout.ExitCode(results); code != exitInterrupted {
+		t.Errorf("exit %d, want %d", code, exitInterrupted)
+	}
+	for _, want := range []string{
+		"interrupted: no new host is started, 1 host in flight finish, under way web02 (1), not confirmed they revert by " + clock(deadline),
+		"take back what is not confirmed", "leaving: 1 host in flight revert",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestSIGTERMUnwinds has the first SIGTERM count as two interrupts.
+func TestSIGTERMUnwinds(t *testing.T) {
+	p := newProgress(&console{err: &bytes.Buffer{}}, fewTargets(1), true)
+	p.work(func(ctx context.Context, _ []rollout.Target, o rollout.Options) []rollout.Result {
+		kill(t, syscall.SIGTERM)
+		<-ctx.Done()
+		<-o.Unwind
+		return make([]rollout.Result, 1)
+	}, fewTargets(1), rollout.Options{})
+}
+
+func kill(t *testing.T, s syscall.Signal) {
+	if err := syscall.Kill(syscall.Getpid(), s); err != nil {
+		t.Error(err)
+	}
+}
