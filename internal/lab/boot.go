@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fwpush/internal/lab/internal/isolate"
 )
 
 // sshPoll is how often a host that does not listen yet is asked again. Refused connections cost
@@ -213,5 +215,5 @@ func (h *Host) removeCgroup() error {
 	if !h.opts.Systemd {
 		return nil
 	}
-	return removeCgroup(h.cgroupPath())
+	return isolate.RemoveCgroup(h.cgroupPath())
 }

@@ -18,10 +18,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
-)
 
-// shm is where a world keeps its files: a tmpfs of its own.
-const shm = "/dev/shm"
+	"fwpush/internal/lab/internal/isolate"
+)
 
 // The hosts' network. 10/8 and fd00::/8 are private (RFC 1918, RFC 4193); the world has no way
 // out, so it does not matter what the machine itself uses.
@@ -51,8 +50,8 @@ type World struct {
 }
 
 // newWorld prepares the network and the lab's key. It runs inside the namespaces.
-func newWorld(cgroup string, netns *os.File) (*World, error) {
-	w := &World{dir: filepath.Join(shm, "fwpush-lab"), cgroup: cgroup, netns: netns, names: map[string]bool{}}
+func newWorld(in isolate.Inside) (*World, error) {
+	w := &World{dir: filepath.Join(isolate.Shm, "fwpush-lab"), cgroup: in.Cgroup, netns: in.NetNS, names: map[string]bool{}}
 	tmp := filepath.Join(w.dir, "tmp")
 	if err := errors.Join(os.Mkdir(w.dir, 0o755), os.Mkdir(tmp, 0o755), os.Mkdir(filepath.Join(w.dir, "hosts"), 0o755)); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)

@@ -1,4 +1,4 @@
-package lab
+package isolate
 
 import (
 	"bufio"
@@ -58,7 +58,7 @@ func (g *cgroup) remove() error {
 		return nil
 	}
 	defer g.lock.Close()
-	return removeCgroup(g.path)
+	return RemoveCgroup(g.path)
 }
 
 // sweepCgroups removes what killed worlds have left under mount.
@@ -77,7 +77,7 @@ func sweepCgroups(mount string) error {
 			continue // in use, or gone already
 		}
 		// A world that is still dying keeps its directory busy; the world after this one gets it.
-		_ = removeCgroup(path)
+		_ = RemoveCgroup(path)
 		lock.Close()
 	}
 	return nil
@@ -100,9 +100,9 @@ func lockDir(path string) (*os.File, error) {
 	return dir, nil
 }
 
-// removeCgroup removes a directory and those below it. The files in them need and allow no
-// removal (cgroups(7)), which is why os.RemoveAll does not serve.
-func removeCgroup(path string) error {
+// RemoveCgroup removes a cgroup without processes, and those below it; none there is no error. The
+// files in them need and allow no removal (cgroups(7)), which is why os.RemoveAll does not serve.
+func RemoveCgroup(path string) error {
 	var dirs []string
 	err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() {
