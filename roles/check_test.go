@@ -162,10 +162,13 @@ func TestLints(t *testing.T) {
 		{"the port sshd really has", "[hosts.a]\nssh = { port = 2222 }\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"ssh\", \"tcp/2000-3000\"] } ]", `9: the rule opens SSH (port 2222) to every address`},
 		{"ssh from somewhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"ssh\", from = \"192.0.2.0/24\" } ]", ""},
 
-		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", `10: outbound is drop and no rule allows dns and ntp out on hosts a,b`},
-		{"outbound closed, dns open", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\" } ]", `8: outbound is reject and no rule allows ntp out on host a`},
-		{"outbound closed, both open", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = [\"dns\", \"ntp\"], to = \"10.0.0.1\" } ]", ""},
-		{"outbound closed, a deny opens nothing", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"ntp\" }, { deny = \"dns\", to = \"10.0.0.1\" } ]", `8: outbound is reject and no rule allows dns out on host a`},
+		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", ""},
+		{"outbound closed, dns somewhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\", to = \"10.0.0.1\" }, { deny = \"ntp\" } ]", ""},
+		{"outbound closed, dns nowhere", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"\nout = [ { allow = \"dns\", to = \"set:none\" } ]\n[sets.none]\nallow_empty = true", `10: outbound is drop and no rule allows dns out on hosts a,b`},
+		{"outbound closed, both nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"udp/1-1000\", to = \"role:db\", allow_empty = true } ]", `8: outbound is reject and no rule allows dns and ntp out on host a`},
+		{"outbound closed, dns over tcp alone", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"tcp/53\" } ]", `8: outbound is reject and no rule allows dns out on host a`},
+		{"outbound closed, dns nowhere and yet by all", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\", to = \"set:none\" }, { allow = \"all\", to = \"10.0.0.1\" } ]\n[sets.none]\nallow_empty = true", ""},
+		{"outbound open, dns nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\", to = \"set:none\" } ]\n[sets.none]\nallow_empty = true", ""},
 		{"an allow that does nothing", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\" }, { deny = \"smtp\" } ]", `8: this allow does nothing, outbound accepts everything`},
 		{"an allow that one host needs", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\noutbound = \"reject\"\n[roles.x]\nout = [ { allow = [\"dns\", \"ntp\"] } ]", ""},
 
@@ -177,6 +180,7 @@ func TestLints(t *testing.T) {
 		{"db opens nothing", "[hosts.a]\nroles = [\"db\"]\n[hosts.b]\nroles = [\"db\"]", `6: role "db" opens nothing on hosts a,b`},
 		{"monitoring opens nothing", "[hosts.a]\nroles = [\"web\", \"monitoring\"]", `6: role "monitoring" opens nothing on host a`},
 		{"db with a port", "[hosts.a]\nroles = [\"db\"]\n[roles.db]\nextends = \"db\"\nin = [ { allow = \"postgres\", from = \"10.0.0.0/24\" } ]", ""},
+		{"base is to open nothing", "[hosts.a]\nroles = [\"base\"]", ""},
 		{"db with a port of the host", "[hosts.a]\nroles = [\"db\"]\nin = [ { allow = \"postgres\", from = \"10.0.0.0/24\" } ]", ""},
 		{"no ping", "[hosts.a]\nroles = [\"web\"]\nping = false", `7: host a will not answer ping`},
 	} {

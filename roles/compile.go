@@ -83,13 +83,17 @@ func (c *compiler) policy(h inventory.Host) Policy {
 	roles := c.hostRoles(h)
 	p := Policy{Host: h.Name, Management: c.hostManagement(h)}
 	c.settle(&p, h, roles)
-	p.In = c.rules(h.In)
-	p.Out = c.rules(h.Out)
+	p.In, p.Out = c.rules(h.In), c.rules(h.Out)
+	named := c.named(h.Out)
 	for _, r := range roles {
 		for _, l := range r.all() {
 			p.In = append(p.In, l.in...)
 			p.Out = append(p.Out, l.out...)
+			named = append(named, l.named...)
 		}
+	}
+	if p.Outbound != inventory.Accept {
+		p.Lifelines = lifelinesBeside(named)
 	}
 	p.In, p.Out = canonical(p.In), canonical(p.Out)
 	return p

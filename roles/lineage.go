@@ -12,7 +12,8 @@ import (
 type lineage struct {
 	role    inventory.Role
 	parents []*lineage
-	in, out []Rule // its own rules, compiled once for all hosts
+	in, out []Rule                // its own rules, compiled once for all hosts
+	named   []inventory.PortRange // what the allows of its out name
 }
 
 // lineage resolves a role and everything it extends. A role of the fleet file
@@ -42,7 +43,7 @@ func (c *compiler) lineage(name string) *lineage {
 	c.path = c.path[:len(c.path)-1]
 	slices.SortFunc(l.parents, func(a, b *lineage) int { return strings.Compare(a.role.Name, b.role.Name) })
 	c.lineages[name] = l
-	l.in, l.out = c.rules(role.In), c.rules(role.Out)
+	l.in, l.out, l.named = c.rules(role.In), c.rules(role.Out), c.named(role.Out)
 	return l
 }
 
@@ -75,7 +76,7 @@ func (c *compiler) standardLineage(name string) *lineage {
 	}
 	l := &lineage{role: role}
 	c.lineages[key] = l
-	l.in, l.out = c.rules(role.In), c.rules(role.Out)
+	l.in, l.out, l.named = c.rules(role.In), c.rules(role.Out), c.named(role.Out)
 	return l
 }
 

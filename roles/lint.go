@@ -8,6 +8,7 @@ import (
 
 	"fwpush/inventory"
 	"fwpush/roles/internal/addrs"
+	"fwpush/roles/internal/services"
 )
 
 // lint warns about what compiles and is likely not meant. It runs on a fleet
@@ -49,12 +50,15 @@ func (c *compiler) lint(policies []Policy) {
 		}
 	}
 	for s, names := range silent {
-		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "add an allow to out that says where these go")
+		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "an allow of out that names a service says alone where it goes: fill what it refers to, or take it out to let the service out to everywhere")
 	}
 	for place, names := range quiet {
 		c.warnAt(place, fmt.Sprintf("%s will not answer ping", theHosts(names)), "path and host failures look the same from outside then")
 	}
 }
+
+// baseRole is the standard role that opens nothing and is not expected to.
+const baseRole = "base"
 
 // lintRoles warns about roles that no host has, and about the standard ones
 // that open nothing before the file names a port.
@@ -74,7 +78,7 @@ func (c *compiler) lintRoles() {
 }
 
 func (c *compiler) lintOpensNothing(name string) {
-	if s, ok := c.standard[name]; !ok || len(s.In) > 0 || s.Settings != (inventory.Settings{}) {
+	if s, ok := c.standard[name]; !ok || len(s.In) > 0 || name == baseRole {
 		return
 	}
 	isAllow := func(r inventory.Rule) bool { return !r.Deny }
@@ -123,11 +127,7 @@ func (r Rule) takes(o Rule) bool {
 	if r.All || o.All {
 		return r.All
 	}
-	return r.Ping && o.Ping || slices.ContainsFunc(r.Ports, func(a inventory.PortRange) bool {
-		return slices.ContainsFunc(o.Ports, func(b inventory.PortRange) bool {
-			return a.Proto == b.Proto && a.From <= b.To && b.From <= a.To
-		})
-	})
+	return r.Ping && o.Ping || meet(r.Ports, o.Ports)
 }
 
 // spans reports whether every pair of addresses that o matches is one of r's.
@@ -196,7 +196,7 @@ func (c *compiler) lintSSH(p Policy) {
 }
 
 // silence is what one line of the file does to hosts that it closes outbound
-// for: no rule lets them resolve names, or keep time.
+// for: an allow has taken over dns or ntp and lets it out to nobody.
 type silence struct {
 	place    inventory.Place
 	outbound inventory.Verdict
@@ -205,12 +205,13 @@ type silence struct {
 
 func silenceOf(p Policy) silence {
 	var missing []string
-	for _, need := range []struct {
-		service string
-		port    uint16
-	}{{"dns", 53}, {"ntp", 123}} {
-		if !slices.ContainsFunc(p.Out, func(r Rule) bool { return !r.Deny && r.takes(onePort("udp", need.port)) }) {
-			missing = append(missing, need.service)
+	for _, service := range lifelines {
+		ports, _ := services.Ports(service)
+		// Without UDP neither service works; TCP is for the long answers of dns.
+		ports = slices.DeleteFunc(ports, func(r inventory.PortRange) bool { return r.Proto != "udp" })
+		isWayOut := func(r Rule) bool { return !r.Deny && r.takes(Rule{Ports: ports}) }
+		if !meet(p.Lifelines, ports) && !slices.ContainsFunc(p.Out, isWayOut) {
+			missing = append(missing, service)
 		}
 	}
 	if p.Outbound == inventory.Accept || len(missing) == 0 {

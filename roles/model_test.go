@@ -27,9 +27,9 @@ type modelRole struct {
 }
 
 type modelHost struct {
-	roles []int
-	nets  [2][]string
-	in    []modelRule
+	roles   []int
+	nets    [2][]string
+	in, out []modelRule
 }
 
 type modelRule struct {
@@ -118,6 +118,7 @@ func drawModel(t *rapid.T) model {
 			}
 		}
 		h.in = drawRules(t, true)
+		h.out = drawRules(t, false)
 	}
 	return m
 }
@@ -132,7 +133,7 @@ func drawRules(t *rapid.T, in bool) []modelRule {
 
 func drawRule(t *rapid.T, in, deny bool) modelRule {
 	r := modelRule{deny: deny}
-	r.services = rapid.SliceOfN(rapid.SampledFrom([]string{"http", "https", "dns", "ping", "all", "tcp/80-90", "udp/53"}), 1, 2).Draw(t, "services")
+	r.services = rapid.SliceOfN(rapid.SampledFrom([]string{"http", "https", "dns", "ntp", "ping", "all", "tcp/80-90", "udp/53", "tcp/50-60", "udp/100-130"}), 1, 2).Draw(t, "services")
 	r.peers = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
 		net := rapid.SampledFrom([]string{"", "@n0", "@n1"}).Draw(t, "net")
 		switch rapid.IntRange(0, 4).Draw(t, "peer") {
@@ -192,7 +193,7 @@ func (m model) text(shuffle func([]string) []string) string {
 	for i, h := range m.hosts {
 		nets := shuffle([]string{"n0 = " + list(h.nets[0]), "n1 = " + list(h.nets[1])})
 		tables = append(tables, fmt.Sprintf("[hosts.h%d]\nroles = %s\naddresses = { %s }\n", i, list(names("r", h.roles)), strings.Join(nets, ", "))+
-			rules("in", "from", h.in))
+			rules("in", "from", h.in)+rules("out", "to", h.out))
 	}
 	return "version = 1\n" + strings.Join(shuffle(tables), "")
 }
@@ -236,9 +237,9 @@ func (m model) verdict(h int, k Packet) inventory.Verdict {
 	if otherwise == "" {
 		otherwise = map[Direction]inventory.Verdict{Input: inventory.Drop, Output: inventory.Accept}[k.Direction]
 	}
-	var rules []modelRule
-	if k.Direction == Input {
-		rules = append(rules, m.hosts[h].in...)
+	rules := slices.Clone(m.hosts[h].in)
+	if k.Direction == Output {
+		rules = slices.Clone(m.hosts[h].out)
 	}
 	for _, r := range m.closure(m.hosts[h].roles) {
 		if k.Direction == Input {
@@ -263,7 +264,29 @@ func (m model) verdict(h int, k Packet) inventory.Verdict {
 			return inventory.Accept
 		}
 	}
+	if line := lifelineOf(k); line != nil && !slices.ContainsFunc(rules, func(r modelRule) bool { return r.takesOver(line) }) {
+		return inventory.Accept
+	}
 	return otherwise
+}
+
+// lifelineOf is every way of the model to name the service by which a closed
+// host may send the packet anywhere; nil if there is none.
+func lifelineOf(k Packet) []string {
+	switch {
+	case k.Direction != Output:
+	case k.DstPort == 53 && (k.Proto == "tcp" || k.Proto == "udp"):
+		return []string{"dns", "udp/53", "tcp/50-60"}
+	case k.DstPort == 123 && k.Proto == "udp":
+		return []string{"ntp", "udp/100-130"}
+	}
+	return nil
+}
+
+// takesOver reports whether the rule, whoever it stands for, is an allow that
+// names the service.
+func (r modelRule) takesOver(names []string) bool {
+	return !r.deny && slices.ContainsFunc(r.services, func(s string) bool { return slices.Contains(names, s) })
 }
 
 func (m model) speaksOf(r modelRule, k Packet, remote, local netip.Addr) bool {
@@ -282,6 +305,12 @@ func (m model) speaksOf(r modelRule, k Packet, remote, local netip.Addr) bool {
 			return (tcp || udp) && k.DstPort == 53
 		case "udp/53":
 			return udp && k.DstPort == 53
+		case "tcp/50-60":
+			return tcp && k.DstPort >= 50 && k.DstPort <= 60
+		case "ntp":
+			return udp && k.DstPort == 123
+		case "udp/100-130":
+			return udp && k.DstPort >= 100 && k.DstPort <= 130
 		}
 		return tcp && k.DstPort >= 80 && k.DstPort <= 90
 	})
@@ -333,7 +362,7 @@ func drawPacket(t *rapid.T) Packet {
 		Direction: rapid.SampledFrom([]Direction{Input, Output}).Draw(t, "direction"),
 		Proto:     rapid.SampledFrom([]string{"tcp", "udp", "ping", "gre"}).Draw(t, "proto"),
 		SrcPort:   rapid.SampledFrom([]uint16{22, 50000}).Draw(t, "sport"),
-		DstPort:   rapid.SampledFrom([]uint16{22, 53, 80, 85, 90, 91, 443}).Draw(t, "dport"),
+		DstPort:   rapid.SampledFrom([]uint16{22, 53, 80, 85, 90, 91, 123, 443}).Draw(t, "dport"),
 	}
 	six := rapid.Bool().Draw(t, "is IPv6")
 	k.Src, k.Dst = smallOf(t, "src", six), smallOf(t, "dst", six)

@@ -27,8 +27,9 @@ type Packet struct {
 }
 
 // Verdict decides a packet as the rendered ruleset does, in its order: the
-// management pair, the DHCP client, every deny, then every allow and ping, then
-// the default. The rule is the one that decided, nil where none did.
+// management pair, the DHCP client, every deny, then every allow, ping and the
+// lifelines, then the default. The rule is the one that decided, nil where none
+// did.
 //
 // Three stages of a ruleset have no part in it: loopback and antispoof (which
 // ask for the interface and the host's own addresses), and the ICMP core and
@@ -53,6 +54,9 @@ func (p Policy) Verdict(k Packet) (inventory.Verdict, *Rule) {
 		if !rules[i].Deny && rules[i].matches(k) {
 			return inventory.Accept, &rules[i]
 		}
+	}
+	if k.Direction == Output && (Rule{Ports: p.Lifelines}).serves(k) {
+		return inventory.Accept, nil
 	}
 	return otherwise, nil
 }

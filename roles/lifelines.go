@@ -1,0 +1,51 @@
+package roles
+
+import (
+	"slices"
+
+	"fwpush/inventory"
+	"fwpush/roles/internal/services"
+)
+
+// lifelines are the services that a host with a closed outbound keeps, because
+// one that resolves no name and has the wrong time fails where nobody looks for
+// a firewall.
+var lifelines = [...]string{"dns", "ntp"}
+
+// lifelinesBeside are the ports of the lifelines that none of the named ports
+// belongs to. A service is kept or given up whole: a host that is told where to
+// ask must not ask elsewhere over the other protocol.
+func lifelinesBeside(named []inventory.PortRange) []inventory.PortRange {
+	var kept []inventory.PortRange
+	for _, service := range lifelines {
+		if ports, _ := services.Ports(service); !meet(ports, named) {
+			kept = append(kept, ports...)
+		}
+	}
+	return mergePorts(kept)
+}
+
+// named are the ports that allows name as they are written: also one that is
+// left out because it stands for nobody, and one that names all beside them.
+// Services that do not exist are reported where the rules are compiled.
+func (c *compiler) named(written []inventory.Rule) []inventory.PortRange {
+	var r Rule
+	for _, w := range written {
+		if w.Deny {
+			continue
+		}
+		for _, s := range w.Services {
+			c.addService(&r, s)
+		}
+	}
+	return r.Ports
+}
+
+// meet reports whether two lists have a port in common.
+func meet(a, b []inventory.PortRange) bool {
+	return slices.ContainsFunc(a, func(x inventory.PortRange) bool {
+		return slices.ContainsFunc(b, func(y inventory.PortRange) bool {
+			return x.Proto == y.Proto && x.From <= y.To && y.From <= x.To
+		})
+	})
+}

@@ -1,0 +1,139 @@
+package roles
+
+import (
+	"testing"
+
+	"fwpush/inventory"
+)
+
+// What a closed host may still ask of whom, by what its rules and those of its
+// roles say of dns and ntp.
+func TestLifelines(t *testing.T) {
+	const sets = `
+[sets.resolvers]
+addresses = ["10.0.0.53", "fd00::53"]
+[sets.nobody]
+allow_empty = true
+`
+	own := func(out string) string {
+		return "[hosts.h]\noutbound = \"drop\"\nout = [ " + out + " ]\n"
+	}
+	const (
+		both = "tcp/53 udp/53 udp/123"
+		dns  = "tcp/53 udp/53"
+		ntp  = "udp/123"
+	)
+	for _, tt := range []struct{ name, fleet, want string }{
+		{"open", "[hosts.h]\n", ""},
+		{"open, whatever is named", "[hosts.h]\nout = [ { deny = \"dns\" }, { deny = \"smtp\" } ]\n", ""},
+		{"dropping", "[hosts.h]\noutbound = \"drop\"\n", both},
+		{"rejecting", "[hosts.h]\noutbound = \"reject\"\n", both},
+		{"closed by defaults", "[defaults]\noutbound = \"reject\"\n[hosts.h]\n", both},
+		{"closed by a role", "[hosts.h]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"\n", both},
+		{"other allows", own(`{ allow = ["http", "tcp/52", "udp/54", "ping"] }`), both},
+
+		{"dns to somebody", own(`{ allow = "dns", to = "set:resolvers" }`), ntp},
+		{"dns to everybody", own(`{ allow = "dns" }`), ntp},
+		{"ntp to somebody", own(`{ allow = "ntp", to = "10.0.0.1" }`), dns},
+		{"both to somebody", own(`{ allow = ["ntp", "dns"], to = "10.0.0.1" }`), ""},
+		{"a literal", own(`{ allow = "udp/53", to = "10.0.0.1" }`), ntp},
+		{"a literal of the other protocol", own(`{ allow = "tcp/53", to = "10.0.0.1" }`), ntp},
+		{"a range", own(`{ allow = "udp/50-130", to = "10.0.0.1" }`), ""},
+		{"a service of the file", "[services.names]\nudp = [53]\n" + own(`{ allow = "names", to = "10.0.0.1" }`), ntp},
+		{"tcp/123 is not ntp", own(`{ allow = "tcp/123", to = "10.0.0.1" }`), both},
+
+		{"an empty set", own(`{ allow = "dns", to = "set:nobody" }`), ntp},
+		{"a role without hosts", own(`{ allow = "dns", to = "role:bastion", allow_empty = true }`), ntp},
+		{"an empty set in a role", "[hosts.h]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"\nout = [ { allow = \"dns\", to = \"set:nobody\" } ]\n", ntp},
+		{"in a role that another extends", "[hosts.h]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"\nextends = \"y\"\n[roles.y]\nout = [ { allow = \"ntp\", to = \"10.0.0.1\" } ]\n", dns},
+		{"in a role that replaces a standard one", "[hosts.h]\nroles = [\"web\"]\noutbound = \"drop\"\n[roles.web]\nextends = \"web\"\nout = [ { allow = \"dns\", to = \"10.0.0.1\" } ]\n", ntp},
+		{"in a role the host does not have", "[hosts.h]\noutbound = \"drop\"\n[roles.x]\nout = [ { allow = \"dns\" } ]\n", both},
+		{"one by the host, one by a role", "[hosts.h]\nroles = [\"x\"]\noutbound = \"drop\"\nout = [ { allow = \"dns\" } ]\n[roles.x]\nout = [ { allow = \"ntp\" } ]\n", ""},
+
+		{"all names neither", own(`{ allow = "all", to = "10.0.0.1" }`), both},
+		{"all beside dns", own(`{ allow = ["all", "dns"], to = "10.0.0.1" }`), ntp},
+		{"a deny takes nothing over", own(`{ deny = ["dns", "ntp"], to = "10.0.0.1" }`), both},
+		{"nor does what is let in", "[hosts.h]\noutbound = \"drop\"\nin = [ { allow = \"dns\" } ]\n", both},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := compile(t, prelude+sets+tt.fleet, "h")
+			want := ""
+			if tt.want != "" {
+				want = "allow " + tt.want
+			}
+			got := ""
+			if len(p.Lifelines) > 0 {
+				got = say([]Rule{{Ports: p.Lifelines}})
+			}
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// The lifelines in a verdict: behind every deny, open to everywhere, gone where
+// a rule took them over.
+func TestLifelineVerdicts(t *testing.T) {
+	const fleet = prelude + `
+[sets.resolvers]
+addresses = ["10.0.0.53", "fd00::53"]
+[sets.nobody]
+allow_empty = true
+[hosts.plain]
+outbound = "drop"
+[hosts.told]
+outbound = "drop"
+out = [ { allow = "dns", to = "set:resolvers" } ]
+[hosts.left-out]
+outbound = "reject"
+out = [ { allow = "dns", to = "set:nobody" } ]
+[hosts.denied]
+outbound = "reject"
+out = [ { deny = "dns", to = "set:resolvers" }, { deny = "all", to = "203.0.113.0/24" } ]
+[hosts.broad]
+outbound = "drop"
+out = [ { allow = "all", to = "set:resolvers" } ]
+`
+	const (
+		resolver4, resolver6 = "10.0.0.53", "fd00::53"
+		other4, other6       = "192.0.2.53", "2001:db8::53"
+	)
+	for _, tt := range []struct {
+		name, host, proto, dst string
+		port                   uint16
+		want                   inventory.Verdict
+	}{
+		{"dns anywhere", "plain", "udp", other4, 53, inventory.Accept},
+		{"dns over tcp and IPv6", "plain", "tcp", other6, 53, inventory.Accept},
+		{"ntp anywhere", "plain", "udp", other6, 123, inventory.Accept},
+		{"ntp has no tcp", "plain", "tcp", other4, 123, inventory.Drop},
+		{"nothing else", "plain", "udp", other4, 54, inventory.Drop},
+		{"told where to ask", "told", "udp", resolver6, 53, inventory.Accept},
+		{"must not ask elsewhere", "told", "udp", other4, 53, inventory.Drop},
+		{"nor over tcp", "told", "tcp", other6, 53, inventory.Drop},
+		{"and still has the time", "told", "udp", other4, 123, inventory.Accept},
+		{"told to ask nobody", "left-out", "udp", resolver4, 53, inventory.Reject},
+		{"and nobody it is", "left-out", "udp", other4, 53, inventory.Reject},
+		{"a deny wins", "denied", "udp", resolver4, 53, inventory.Reject},
+		{"a deny of all wins", "denied", "udp", "203.0.113.5", 123, inventory.Reject},
+		{"and leaves the rest", "denied", "udp", other4, 53, inventory.Accept},
+		{"all to some", "broad", "udp", resolver4, 53, inventory.Accept},
+		{"is no word about dns", "broad", "udp", other4, 53, inventory.Accept},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			src := "10.0.0.9"
+			if tt.dst == resolver6 || tt.dst == other6 {
+				src = "fd00::9"
+			}
+			p := compile(t, fleet, tt.host)
+			if got, _ := p.Verdict(out(tt.proto, src, tt.dst, tt.port)); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+	// What comes in is not let in by them.
+	if got, _ := compile(t, fleet, "plain").Verdict(in("udp", other4, "10.0.0.9", 53)); got != inventory.Drop {
+		t.Errorf("dns in: %s", got)
+	}
+}
