@@ -34,20 +34,21 @@ func List(fleet *inventory.Fleet) []Info {
 }
 
 // Show writes a role as a fleet file would, one rule a line, without what it
-// extends. The error names the role that is meant if the name is none.
+// extends; a standard one as it ships, with what it says of itself. The error
+// names the role that is meant if the name is none.
 func Show(fleet *inventory.Fleet, name string) (string, error) {
 	c := newCompiler(fleet)
-	role, ok := fleet.Roles[name]
-	if !ok {
-		role, ok = c.standard[name]
+	if role, ok := fleet.Roles[name]; ok {
+		return write(role), nil
 	}
-	if !ok {
-		if n := inventory.Nearest(name, c.roleNames()); n != "" {
-			return "", fmt.Errorf("role %q not defined; did you mean %q", name, n)
-		}
-		return "", fmt.Errorf("role %q not defined; roles are %s", name, strings.Join(c.roleNames(), ", "))
+	if _, ok := c.standard[name]; ok {
+		text, err := standardFiles.ReadFile(standardFile(name))
+		return string(text), err
 	}
-	return write(role), nil
+	if n := inventory.Nearest(name, c.roleNames()); n != "" {
+		return "", fmt.Errorf("role %q not defined; did you mean %q", name, n)
+	}
+	return "", fmt.Errorf("role %q not defined; roles are %s", name, strings.Join(c.roleNames(), ", "))
 }
 
 // write is a role in TOML.

@@ -38,7 +38,8 @@ func TestDecide(t *testing.T) {
 		{"the parent is heard", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = \"b\"\n[roles.b]\nping = false", "ping", "false", "role b"},
 		{"of related parents the nearer one", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = [\"b\", \"c\"]\n[roles.b]\nping = false\n[roles.c]\nextends = \"b\"\nping = true", "ping", "true", "role c"},
 		{"unrelated parents that agree", "[hosts.h]\nroles = [\"a\"]\n[roles.a]\nextends = [\"c\", \"b\"]\n[roles.b]\nping = false\n[roles.c]\nping = false", "ping", "false", "role b"},
-		{"the standard base", "[defaults]\nping = false\nroles = [\"base\"]\n[hosts.h]", "ping", "true", "role base"},
+		{"the standard base", "[defaults]\nroles = [\"base\"]\n[hosts.h]", "ping", "true", "default"},
+		{"the standard base leaves it to defaults", "[defaults]\nping = false\nroles = [\"base\"]\n[hosts.h]", "ping", "false", "defaults"},
 	} {
 		t.Run(tt.name+" "+tt.key, func(t *testing.T) {
 			p := compile(t, prelude+tt.fleet+"\n", "h")

@@ -8,13 +8,15 @@ import (
 	"fwpush/inventory"
 )
 
-// standardFiles are the roles that ship with fwpush, one file each, in the
-// language of the fleet file.
+// standardFiles are the roles that ship with fwpush, one file each and of the
+// role's name, in the language of the fleet file.
 //
 //go:embed standard/*.toml
 var standardFiles embed.FS
 
 const standardDir = "standard"
+
+func standardFile(role string) string { return path.Join(standardDir, role+".toml") }
 
 // standardRoles decodes the standard roles. Problems would be faults of this
 // program, not of a fleet file.
