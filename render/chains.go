@@ -121,25 +121,13 @@ func (r *renderer) output() block {
 	return b
 }
 
-// lifelines are DNS and NTP to anywhere, each only as long as no allow of the
-// policy names its port.
+// lifelines are what a closed outbound lets out to everywhere all the same.
 func (r *renderer) lifelines() []line {
 	var out []line
-	if !names(r.p.Out, 53, "tcp", "udp") {
-		out = append(out, placed(r.decided("outbound"), "tcp dport 53 accept", "udp dport 53 accept")...)
-	}
-	if !names(r.p.Out, 123, "udp") {
-		out = append(out, placed(r.decided("outbound"), "udp dport 123 accept")...)
+	for _, service := range services(roles.Rule{Ports: r.p.Lifelines}, family{}) {
+		out = append(out, placed(r.decided("outbound"), service+" accept")...)
 	}
 	return out
-}
-
-func names(rules []roles.Rule, port uint16, protos ...string) bool {
-	return slices.ContainsFunc(rules, func(r roles.Rule) bool {
-		return !r.Deny && slices.ContainsFunc(r.Ports, func(p inventory.PortRange) bool {
-			return slices.Contains(protos, p.Proto) && p.From <= port && port <= p.To
-		})
-	})
 }
 
 // The limit keeps a flood from filling the disk; what it holds back is counted

@@ -32,6 +32,9 @@ func check(p roles.Policy) error {
 	if err := checkString(p.Log.Prefix, maxPrefix); err != nil {
 		return fmt.Errorf("log prefix %w", err)
 	}
+	if err := checkPorts(p.Lifelines); err != nil {
+		return fmt.Errorf("lifelines: %w", err)
+	}
 	for _, r := range slices.Concat(p.In, p.Out) {
 		if err := checkRule(r); err != nil {
 			return fmt.Errorf("%s%w", prefix(r), err)
@@ -44,16 +47,23 @@ func checkRule(r roles.Rule) error {
 	if !r.All && !r.Ping && len(r.Ports) == 0 {
 		return errors.New("a rule without a service would match everything; name one, or say all")
 	}
-	for _, s := range r.Ports {
+	if err := checkPorts(r.Ports); err != nil {
+		return err
+	}
+	if err := checkString(r.Comment, maxComment); err != nil {
+		return fmt.Errorf("comment %w", err)
+	}
+	return nil
+}
+
+func checkPorts(list []inventory.PortRange) error {
+	for _, s := range list {
 		if !slices.Contains(protocols[:], s.Proto) {
 			return fmt.Errorf("protocol %q has no ports; use tcp, udp or sctp", s.Proto)
 		}
 		if s.From == 0 || s.To < s.From {
 			return fmt.Errorf("%d-%d is no range of ports from 1 to 65535", s.From, s.To)
 		}
-	}
-	if err := checkString(r.Comment, maxComment); err != nil {
-		return fmt.Errorf("comment %w", err)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func TestNftablesRefuses(t *testing.T) {
 		"unknown protocol":   {rule(func(r *roles.Rule) { r.Ports = portRange("tpc", 80, 80) }), `protocol "tpc" has no ports`},
 		"protocol as script": {rule(func(r *roles.Rule) { r.Ports = portRange("tcp dport 1 accept\n", 80, 80) }), "has no ports"},
 
+		"lifeline to port 0":           {func(p *roles.Policy) { p.Outbound, p.Lifelines = inventory.Drop, udp(0) }, "lifelines: 0-0 is no range"},
 		"range of addresses backwards": {from(odd("10.0.0.2", "10.0.0.1")), "no range of its family"},
 		"IPv6 among IPv4":              {from(odd("2001:db8::1", "2001:db8::1")), "no range of its family"},
 		"families mixed":               {from(odd("10.0.0.1", "2001:db8::1")), "no range of its family"},

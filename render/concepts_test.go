@@ -41,11 +41,11 @@ var concepts = map[string]roles.Policy{
 
 	// Closed, and yet DNS, NTP, DHCP and ping work.
 	"outbound-drop": base(func(p *roles.Policy) {
-		p.Outbound = inventory.Drop
+		p.Outbound, p.Lifelines = inventory.Drop, lifelines
 		p.DHCPClient = true
 	}),
 
-	// Rules of its own take the place of DNS and NTP to anywhere.
+	// With rules of its own for DNS and NTP a policy has no lifelines.
 	"outbound-reject": base(func(p *roles.Policy) {
 		p.Outbound = inventory.Reject
 		p.Out = []roles.Rule{
@@ -82,12 +82,14 @@ var concepts = map[string]roles.Policy{
 			{Ports: tcp(81), From: peers(ops, peer(roles.Literal, "", "203.0.113.1"))},
 			{Ports: tcp(82), To: peers(peer(roles.Literal, "", "203.0.113.11", "2001:db8:1::11")), From: peers(ops)},
 			{Ports: tcp(83), From: peers(peer(roles.Literal, "", "0.0.0.0/0"))},
+			{Ports: tcp(84), From: peers(peer(roles.Literal, "", "0.0.0.0/1", "8000::/1"))},
 		}
 	}),
 
 	"ports": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
 			{Ports: append(portRange("udp", 60000, 60100), udp(443)...)},
+			{Ports: tcp(80, 82, 84, 85)}, // 84 and 85 touch
 			{Ports: append(append(tcp(22, 2222, 8000), portRange("tcp", 8001, 8010)...), portRange("sctp", 1, 65535)...)},
 		}
 	}),
@@ -116,7 +118,7 @@ var concepts = map[string]roles.Policy{
 	// Every switch off.
 	"bare": base(func(p *roles.Policy) {
 		p.Log.On, p.Ping, p.Antispoof = false, false, false
-		p.Outbound = inventory.Drop
+		p.Outbound = inventory.Drop // and not even lifelines
 	}),
 
 	"log-prefix": base(func(p *roles.Policy) { p.Log.Prefix = "refused: " }),

@@ -29,7 +29,10 @@ func everythingDenied(p *roles.Policy) {
 }
 
 func closed(v inventory.Verdict) func(*roles.Policy) {
-	return func(p *roles.Policy) { p.Inbound, p.Outbound = inventory.Drop, v; p.DHCPClient = true }
+	return func(p *roles.Policy) {
+		p.Inbound, p.Outbound, p.Lifelines = inventory.Drop, v, lifelines
+		p.DHCPClient = true
+	}
 }
 
 func TestCore(t *testing.T) {
@@ -88,6 +91,7 @@ func TestCore(t *testing.T) {
 		{"time exceeded", worst, icmp(in4, "icmp", "time-exceeded"), "accept"},
 		{"redirect", base(), icmp(in4, "icmp", "redirect"), "drop"},
 		{"packet too big in", worst, icmp(in6, "icmpv6", "packet-too-big"), "accept"},
+		{"packet too big of a connection nobody knows", base(), with(icmp(in6, "icmpv6", "packet-too-big"), func(p *packet) { p.state = "invalid" }), "accept"},
 		{"packet too big out", shut, icmp(out6, "icmpv6", "packet-too-big"), "accept"},
 		{"redirect of v6", base(), icmp(in6, "icmpv6", "nd-redirect"), "drop"},
 		{"neighbour solicitation in", worst, nd(in6, "nd-neighbor-solicit", 255), "accept"},
@@ -144,33 +148,39 @@ func TestCore(t *testing.T) {
 	}
 }
 
-func TestOwnRulesTakeThePlaceOfLifelines(t *testing.T) {
+// TestLifelinesAreWhatThePolicySays: roles decides which of DNS and NTP a closed
+// host may use; here each is opened by itself, and a deny wins over it.
+func TestLifelinesAreWhatThePolicySays(t *testing.T) {
 	resolver := netip.MustParseAddr("10.20.0.53")
 	to := peers(peer(roles.SetPeer, "resolvers", "10.20.0.53"))
+	dns, ntp := append(tcp(53), udp(53)...), udp(123)
 	for _, c := range []struct {
 		name  string
+		lines []inventory.PortRange
 		out   []roles.Rule
 		dst   netip.Addr
 		proto string
 		port  uint16
 		want  string
 	}{
-		{"own dns decides", []roles.Rule{{Ports: udp(53), To: to}}, stranger4, "udp", 53, "drop"},
-		{"for both protocols", []roles.Rule{{Ports: udp(53), To: to}}, resolver, "tcp", 53, "drop"},
-		{"where it allows", []roles.Rule{{Ports: udp(53), To: to}}, resolver, "udp", 53, "accept"},
-		{"and leaves ntp alone", []roles.Rule{{Ports: udp(53), To: to}}, stranger4, "udp", 123, "accept"},
-		{"own ntp decides", []roles.Rule{{Ports: udp(123), To: to}}, stranger4, "udp", 123, "drop"},
-		{"a range counts", []roles.Rule{{Ports: portRange("udp", 100, 200), To: to}}, stranger4, "udp", 123, "drop"},
-		{"tcp 123 is not ntp", []roles.Rule{{Ports: tcp(123), To: to}}, stranger4, "udp", 123, "accept"},
-		{"one that reaches nobody still decides", []roles.Rule{{Ports: udp(53), To: peers(peer(roles.RolePeer, "nobody"))}}, resolver, "udp", 53, "drop"},
-		{"all is no opinion", []roles.Rule{{All: true, To: to}}, stranger4, "udp", 53, "accept"},
-		{"a deny leaves the rest", []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, stranger4, "udp", 53, "accept"},
-		{"and wins", []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, resolver, "udp", 53, "drop"},
+		{"none", nil, nil, stranger4, "udp", 53, "drop"},
+		{"dns by udp", dns, nil, stranger4, "udp", 53, "accept"},
+		{"dns by tcp", dns, nil, stranger6, "tcp", 53, "accept"},
+		{"dns alone", dns, nil, stranger4, "udp", 123, "drop"},
+		{"ntp", ntp, nil, stranger6, "udp", 123, "accept"},
+		{"ntp alone", ntp, nil, stranger4, "udp", 53, "drop"},
+		{"ntp is no tcp", ntp, nil, stranger4, "tcp", 123, "drop"},
+		{"a deny wins", dns, []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, resolver, "udp", 53, "drop"},
+		{"where it denies", dns, []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, stranger4, "udp", 53, "accept"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := base(closed(inventory.Drop), func(p *roles.Policy) { p.Out = c.out })
+			p := base(closed(inventory.Drop), func(p *roles.Policy) { p.Lifelines, p.Out = c.lines, c.out })
 			text := mustRender(t, p).Text
-			got := readText(t, text).verdict(t, packet{chain: "output", proto: c.proto, src: self4, dst: c.dst, sport: 40000, dport: c.port})
+			src := self4
+			if c.dst.Is6() {
+				src = self6
+			}
+			got := readText(t, text).verdict(t, packet{chain: "output", proto: c.proto, src: src, dst: c.dst, sport: 40000, dport: c.port})
 			if got != c.want {
 				t.Errorf("%s, want %s, in\n%s", got, c.want, text)
 			}

@@ -69,7 +69,7 @@ type source struct {
 func split(text string) []*part {
 	loose := &part{head: "table " + tableName}
 	var parts []*part
-	byHead := map[string]*part{}
+	seen := map[string]*part{}
 	for _, c := range chunks(text) {
 		l := c.lines[0]
 		if c.head == "" {
@@ -78,10 +78,10 @@ func split(text string) []*part {
 			}
 			continue
 		}
-		p := byHead[c.head]
+		p := seen[c.head]
 		if p == nil {
 			p = &part{head: c.head}
-			byHead[c.head] = p
+			seen[c.head] = p
 			parts = append(parts, p)
 		}
 		for i, l := range c.body() {
@@ -95,29 +95,21 @@ func split(text string) []*part {
 }
 
 func isFrame(l string) bool {
-	return l == "table "+tableName+" {" || l == "}" || strings.Contains(header, l+"\n")
+	return l == "table "+tableName+" {" || l == "}" || l != "" && slices.Contains(strings.Split(header, "\n"), l)
 }
 
+// compare shows what is gone first, then the rest in the order of the new text.
 func compare(was, is []*part, places map[int][]inventory.Place) Diff {
 	d := differ{places: places, out: Diff{places: map[int][]inventory.Place{}}}
-	old := map[string]*part{}
+	before, after := byHead(was), byHead(is)
 	for _, p := range was {
-		old[p.head] = p
-	}
-	for _, p := range is {
-		delete(old, p.head)
-	}
-	for _, p := range was {
-		if old[p.head] != nil {
+		if after[p.head] == nil {
 			d.whole('-', p)
 		}
 	}
-	for _, p := range was {
-		old[p.head] = p
-	}
 	for _, p := range is {
-		if o := old[p.head]; o != nil {
-			d.lines(o, p)
+		if old := before[p.head]; old != nil {
+			d.lines(old, p)
 		} else {
 			d.whole('+', p)
 		}
@@ -125,6 +117,14 @@ func compare(was, is []*part, places map[int][]inventory.Place) Diff {
 	d.out.Text = d.text.String()
 	d.out.Changed = d.out.Text != ""
 	return d.out
+}
+
+func byHead(parts []*part) map[string]*part {
+	m := make(map[string]*part, len(parts))
+	for _, p := range parts {
+		m[p.head] = p
+	}
+	return m
 }
 
 // differ writes a Diff.

@@ -12,13 +12,10 @@
 // The output chain is always there. With outbound "accept" it is the management
 // pair and an explicit accept; with deny rules it also gets loopback, the ICMP
 // core, known connections and the DHCP client above them, because a deny speaks
-// of connections the host opens and never of its answers or of its own address. With outbound "drop" or "reject" it
-// is closed but for what no host lives without: DNS (port 53, tcp and udp) and
-// NTP (udp 123) to anywhere, the DHCP client when dhcp_client is on, ping unless
-// ping is off. An allow rule in `out` that names the port of DNS or NTP takes
-// the place of that service's default: then such rules alone say where it may
-// go. A deny leaves the default in place and wins over it; `all` is no opinion
-// on either service.
+// of connections the host opens and never of its answers or of its own address.
+// With outbound "drop" or "reject" it is closed but for the policy's lifelines
+// (DNS and NTP, unless the policy has rules of its own for them), the DHCP
+// client when dhcp_client is on, and ping unless ping is off.
 //
 // A rule is written once for each family in which it has addresses. A family
 // without addresses gets no rule; a match is never left out.

@@ -48,7 +48,7 @@ func genRange(addr *rapid.Generator[netip.Addr]) *rapid.Generator[inventory.Addr
 			p, _ := a.Prefix(0)
 			return addrRange(p.String())
 		}
-		p, _ := a.Prefix(rapid.IntRange(8, a.BitLen()).Draw(t, "bits"))
+		p, _ := a.Prefix(rapid.IntRange(1, a.BitLen()).Draw(t, "bits"))
 		return addrRange(p.String())
 	})
 }
@@ -99,7 +99,7 @@ func merged(list []inventory.AddrRange) []inventory.AddrRange {
 func genRules(book []roles.Peer) *rapid.Generator[[]roles.Rule] {
 	peerList := rapid.SliceOfN(rapid.SampledFrom(book), 0, 3)
 	ports := rapid.Custom(func(t *rapid.T) inventory.PortRange {
-		from := rapid.SampledFrom([]uint16{1, 22, 53, 80, 81, 123, 443, 65535}).Draw(t, "port")
+		from := rapid.SampledFrom([]uint16{1, 22, 53, 80, 81, 83, 123, 443, 65535}).Draw(t, "port")
 		return inventory.PortRange{
 			Proto: rapid.SampledFrom([]string{"tcp", "udp", "sctp"}).Draw(t, "proto"),
 			From:  from,
@@ -134,11 +134,17 @@ var genPolicy = rapid.Custom(func(t *rapid.T) roles.Policy {
 	verdict := func(label string, of ...inventory.Verdict) inventory.Verdict {
 		return rapid.SampledFrom(of).Draw(t, label)
 	}
+	outbound := verdict("outbound", inventory.Accept, inventory.Drop, inventory.Reject)
+	var lines []inventory.PortRange
+	if outbound != inventory.Accept {
+		lines = rapid.SampledFrom([][]inventory.PortRange{nil, lifelines, udp(123), append(tcp(53), udp(53)...)}).Draw(t, "lifelines")
+	}
 	return roles.Policy{
 		Host:       "web1",
+		Lifelines:  lines,
 		Management: base().Management,
 		Inbound:    verdict("inbound", inventory.Drop, inventory.Reject),
-		Outbound:   verdict("outbound", inventory.Accept, inventory.Drop, inventory.Reject),
+		Outbound:   outbound,
 		Log:        inventory.Log{On: rapid.Bool().Draw(t, "log")},
 		Ping:       rapid.Bool().Draw(t, "ping"),
 		DHCPClient: rapid.Bool().Draw(t, "dhcp"),

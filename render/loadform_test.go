@@ -224,6 +224,9 @@ nft -f boot && nft -s list table inet fwpush >booted`, map[string]string{"runnin
 	if out["confirmed"] == out["booted"] {
 		t.Error("listed in the same order: the canonical form need not sort any more")
 	}
+	if d := cmp.Diff(render.Canonical(out["confirmed"]), render.Canonical(out["booted"])); d != "" {
+		t.Errorf("another canonical form after a boot:\n%s", d)
+	}
 	if d := render.Drift(out["confirmed"], out["booted"]); d.Changed {
 		t.Errorf("drift after a boot:\n%s", d.Text)
 	}

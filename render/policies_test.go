@@ -70,6 +70,9 @@ var (
 	db1     = peer(roles.HostPeer, "db1", "10.20.2.21", "2001:db8:20:2::21")
 )
 
+// lifelines are those of a closed host without rules of its own for them.
+var lifelines = append(tcp(53), udp(53, 123)...)
+
 // base is a policy with the defaults of a fleet file and no rules.
 func base(change ...func(*roles.Policy)) roles.Policy {
 	p := roles.Policy{

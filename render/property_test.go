@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"fwpush/inventory"
 	"fwpush/render"
 	"fwpush/roles"
 )
@@ -23,9 +22,6 @@ func TestTextDecidesAsThePolicy(t *testing.T) {
 		for range 20 {
 			k := genPacket(p).Draw(t, "packet")
 			want, _ := p.Verdict(k)
-			if want != inventory.Accept && isLifeline(p, k) {
-				continue // has a test of its own
-			}
 			got := s.verdict(t, simulate(k))
 			if got == "reset" || got == "unreachable" {
 				if got == "reset" != (k.Proto == "tcp") {
@@ -57,18 +53,6 @@ func simulate(k roles.Packet) packet {
 		}
 	}
 	return p
-}
-
-// isLifeline tells whether a packet is one that a closed host may send without
-// a rule. A deny comes first; the policy knows.
-func isLifeline(p roles.Policy, k roles.Packet) bool {
-	if k.Direction != roles.Output || p.Outbound == inventory.Accept {
-		return false
-	}
-	if _, rule := p.Verdict(k); rule != nil {
-		return false
-	}
-	return k.DstPort == 53 && (k.Proto == "tcp" || k.Proto == "udp") || k.DstPort == 123 && k.Proto == "udp"
 }
 
 // TestNoLineWithoutTheMatchesOfItsRule is pitfall 0.11: a rule narrowed to one
