@@ -127,6 +127,20 @@ func marks(_ *testing.T, tr tree) []string {
 	return grep(tr, later, "do it or file it; the text is no place for it", func(p string) bool { return ours(p) || path.Ext(p) == ".md" })
 }
 
+func TestNoScriptIsSkipped(t *testing.T) {
+	hold(t, skips,
+		broken{"for a reason", map[string]string{"cmd/fwpush/testdata/script/a.txtar": "[!root] skip 'needs root'\n"},
+			"cmd/fwpush/testdata/script/a.txtar:1: "},
+	)
+}
+
+var skip = regexp.MustCompile(`^\s*(\[[^]]*\]\s*)*skip\b`)
+
+// skips looks at the scripts of testscript; calls does at the tests in Go.
+func skips(_ *testing.T, tr tree) []string {
+	return grep(tr, skip, "a test that cannot run fails and says what is missing", func(p string) bool { return path.Ext(p) == ".txtar" })
+}
+
 func TestOtherTablesAreLeftAlone(t *testing.T) {
 	hold(t, flushes,
 		broken{"a script", map[string]string{"internal/commit/scripts/a.sh": "nft flush ruleset\n"}, "internal/commit/scripts/a.sh:1: "},
