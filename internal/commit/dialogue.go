@@ -73,19 +73,11 @@ func (d *dialogue) hear(ctx context.Context, limit time.Duration) (word, rest st
 		if err != nil {
 			return "", "", d.broken(ctx, err)
 		}
-		if said, ok := d.addressed(line); ok {
-			word, rest, _ = strings.Cut(said, " ")
+		if said, ok := strings.CutPrefix(line, d.mark); ok {
+			word, rest, _ = strings.Cut(strings.TrimPrefix(said, " "), " ")
 			return word, rest, nil
 		}
 	}
-}
-
-func (d *dialogue) addressed(line string) (string, bool) {
-	said, ok := strings.CutPrefix(line, d.mark)
-	if !ok {
-		return "", false
-	}
-	return strings.TrimPrefix(said, " "), true
 }
 
 // close ends the execution without waiting for it.

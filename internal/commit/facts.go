@@ -130,59 +130,67 @@ func refusal(rest string) *refusedError {
 func (d *dialogue) facts(ctx context.Context) (Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, factsTime)
 	defer cancel()
-	var f Facts
-	var raw strings.Builder
-	section := ""
-	endSection := func() {
-		text := raw.String()
-		raw.Reset()
-		f.take(section, text)
-		section = ""
-	}
-	told := false // the marker was seen: what came before is a banner
+	t := telling{mark: d.mark}
 	for {
 		line, err := d.exec.ReadLine(ctx)
 		if err != nil {
-			return f, d.broken(ctx, err)
+			return t.facts, d.broken(ctx, err)
 		}
-		said, ours := d.addressed(line)
-		if !ours {
-			if section != "" {
-				raw.WriteString(line)
-				raw.WriteByte('\n')
-			}
-			continue
-		}
-		if section != "" {
-			endSection()
-		}
-		word, rest, _ := strings.Cut(said, " ")
-		switch word {
-		case "section":
-			section = rest
-		case "held":
-			h, err := parseHolder(rest)
-			if err != nil {
-				return f, err
-			}
-			f.Pending = &h
-			return f, errHeld
-		case "stuck":
-			return f, fmt.Errorf("%w: %s", errStuck, rest)
-		case "refused":
-			return f, refusal(rest)
-		case "ask":
-			if !told {
-				return f, errors.New("the host asked before it told anything")
-			}
-			return f, nil
-		default:
-			told = true
-			if err := f.learn(word, rest); err != nil {
-				return f, err
-			}
+		if done, err := t.hear(line); done || err != nil {
+			return t.facts, err
 		}
 	}
+}
+
+// telling puts facts together, line by line.
+type telling struct {
+	mark    string
+	facts   Facts
+	section string // whose raw lines are being heard, "" if none
+	raw     strings.Builder
+	told    bool // the marker was seen: what came before is a banner
+}
+
+// hear takes one line. done means that the host asks for a word; an error, that
+// it will not.
+func (t *telling) hear(line string) (done bool, err error) {
+	said, ours := strings.CutPrefix(line, t.mark)
+	if !ours {
+		if t.section != "" {
+			t.raw.WriteString(line + "\n")
+		}
+		return false, nil
+	}
+	if t.section != "" {
+		t.facts.take(t.section, t.raw.String())
+		t.section = ""
+		t.raw.Reset()
+	}
+	word, rest, _ := strings.Cut(strings.TrimPrefix(said, " "), " ")
+	switch word {
+	case "section":
+		t.section = rest
+	case "held":
+		h, err := parseHolder(rest)
+		if err != nil {
+			return false, err
+		}
+		t.facts.Pending = &h
+		return false, errHeld
+	case "stuck":
+		return false, fmt.Errorf("%w: %s", errStuck, rest)
+	case "refused":
+		return false, refusal(rest)
+	case "ask":
+		if !t.told {
+			return false, errors.New("the host asked before it told anything")
+		}
+		return true, nil
+	default:
+		t.told = true
+		return false, t.facts.learn(word, rest)
+	}
+	return false, nil
 }
 
 func (f *Facts) learn(key, value string) error {
@@ -224,8 +232,9 @@ func (f *Facts) learn(key, value string) error {
 		f.Generation = number()
 	case "pending":
 		var h Holder
-		h, err = parseHolder(value)
-		f.Pending = &h
+		if h, err = parseHolder(value); err == nil {
+			f.Pending = &h
+		}
 	case "rules":
 		f.Rules = f.Boot // "same"
 	case "canon":

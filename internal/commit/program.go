@@ -47,9 +47,10 @@ func revertProgram() string { return program("", "base", "timer", "revert") }
 // input. A shell that meets only part of it, because a login script read some
 // of its input, finds a syntax error or an open quote and runs none of it; and
 // the rest of the input stays for the dialogue. The text is data for printf
-// and eval: no part of it is put together here.
+// and eval: no part of it is put together here. A quote is written with all
+// three octal digits of printf's \0ddd, or a digit behind it would join in.
 func oneLine(text string) string {
-	esc := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `'`, `\047`).Replace(text)
+	esc := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `'`, `\0047`).Replace(text)
 	return `eval "$(printf %b '` + esc + `')"` + "\n"
 }
 
