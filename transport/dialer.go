@@ -83,6 +83,7 @@ func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 	defer cancel()
 	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
 	keys, errKeys := d.store.Identities(ctx, ep.Identity)
+	//lint:ignore SA5001 with an error there are keys, too
 	defer keys.Close()
 	user, errUser := userOf(ep)
 	if errKeys == nil && len(keys.List) == 0 {

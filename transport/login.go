@@ -66,6 +66,7 @@ func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
 		return nil, fmt.Errorf("%s: %w", l.peer, err)
 	}
 	keys, err := d.store.Identities(ctx, l.ep.Identity)
+	//lint:ignore SA5001 with an error there are keys, too
 	defer keys.Close()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.peer, err)

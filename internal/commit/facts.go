@@ -215,7 +215,7 @@ func (f *Facts) learn(key, value string) error {
 	case "uptime":
 		f.Uptime = time.Duration(number()) * time.Second
 	case "clock":
-		f.Skew = time.Unix(int64(number()), 0).Sub(time.Now()).Round(time.Second)
+		f.Skew = time.Until(time.Unix(int64(number()), 0)).Round(time.Second)
 	case "tools":
 		f.Tools = strings.Fields(value)
 	case "systemd":

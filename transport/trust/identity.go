@@ -94,6 +94,7 @@ func (s *Store) Identities(ctx context.Context, files []string) (*Identities, er
 
 // add appends a key unless it is there already or is a DSA key.
 func (ids *Identities) add(id Identity) {
+	//lint:ignore SA1019 only the name is used, to refuse such a key
 	if plainKey(id.Key).Type() == ssh.InsecureKeyAlgoDSA {
 		ids.Notes = append(ids.Notes, id.label+" is a DSA key, which is not used")
 		return

@@ -65,7 +65,7 @@ func TestUnusableIdentities(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ids, err := newStore("").Identities(t.Context(), []string{tt.path, good})
-			defer ids.Close()
+			t.Cleanup(func() { ids.Close() })
 			var file *FileError
 			if !errors.As(err, &file) || file.Path != tt.path {
 				t.Fatalf("got %v", err)
@@ -80,7 +80,7 @@ func TestUnusableIdentities(t *testing.T) {
 // All mistakes come at once.
 func TestUnusableIdentitiesTogether(t *testing.T) {
 	ids, err := newStore("").Identities(t.Context(), []string{"/nonexistent/a", "/nonexistent/b"})
-	defer ids.Close()
+	t.Cleanup(func() { ids.Close() })
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/a does") || !strings.Contains(err.Error(), "/nonexistent/b does") {
 		t.Errorf("got %v", err)
 	}
@@ -117,7 +117,7 @@ func TestUsualFiles(t *testing.T) {
 	write(t, filepath.Join(home, ".ssh", "id_ed25519"), string(text), 0o600)
 	open := write(t, filepath.Join(home, ".ssh", "id_rsa"), string(text), 0o644)
 	ids, err := newStore("").Identities(t.Context(), nil)
-	defer ids.Close()
+	t.Cleanup(func() { ids.Close() })
 	if err != nil {
 		t.Fatal(err)
 	}
