@@ -52,11 +52,18 @@ func unmarked(parts []*part) []*part {
 	})
 }
 
-// part is a chain or set of a text, or (head "table inet fwpush") whatever is
-// in neither.
+// part is a chain or set of a text, or (without head) whatever is in neither.
 type part struct {
 	head  string
 	lines []source
+}
+
+// title heads a hunk.
+func (p *part) title() string {
+	if p.head == "" {
+		return "table " + tableName
+	}
+	return p.head
 }
 
 type source struct {
@@ -67,7 +74,7 @@ type source struct {
 // split takes a text apart at the blocks of the table, leaving out the header of
 // a script, the frame of the table and blank lines.
 func split(text string) []*part {
-	loose := &part{head: "table " + tableName}
+	loose := &part{}
 	var parts []*part
 	seen := map[string]*part{}
 	for _, c := range chunks(text) {
@@ -151,13 +158,19 @@ func (d *differ) say(sign byte, l string, from int) {
 
 func (d *differ) hunk(p *part) {
 	d.n++
-	fmt.Fprintf(&d.text, "@@ %s @@\n", p.head)
+	fmt.Fprintf(&d.text, "@@ %s @@\n", p.title())
 }
 
 // whole shows a chain or set that is new or gone, with its frame, so that an
 // empty one shows too.
 func (d *differ) whole(sign byte, p *part) {
 	d.hunk(p)
+	if p.head == "" {
+		for _, l := range p.lines {
+			d.say(sign, indented(l.text), l.n)
+		}
+		return
+	}
 	d.say(sign, p.head+" {", 0)
 	for _, l := range p.lines {
 		d.say(sign, "  "+indented(l.text), l.n)
