@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/cmd/fwpush/internal/progress"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/render"
@@ -65,7 +67,7 @@ func (c *console) mayGoOn(yes bool, hosts int) error {
 // is said of it. With an error there is no run.
 func (c *console) push(ctx context.Context, command string, p *prepared, f *changeFlags, err error) error {
 	run := ""
-	var hosts []hostJSON
+	var hosts []report.Host
 	var results []rollout.Result
 	began := time.Now()
 	if err == nil {
@@ -77,50 +79,48 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	if err == nil {
 		results, hosts, err = c.pushAll(p, f)
 	}
-	if f.json() {
-		result := newResultJSON(command, run, err)
-		result.Hosts = append(result.Hosts, hosts...)
-		return c.printJSON(result, err)
+	switch {
+	case f.json():
+		return c.done(err, c.writeRun(command, run, err, hosts))
+	case len(results) == 0:
+		return err
 	}
-	if len(results) > 0 {
-		err = errors.Join(err, c.conclude(run, results, time.Since(began), "fwpush "+command+" -l"))
-	}
-	return err
+	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), "fwpush "+command+" -l"))
 }
 
 // pushAll asks where it has to, and pushes.
-func (c *console) pushAll(p *prepared, f *changeFlags) ([]rollout.Result, []hostJSON, error) {
+func (c *console) pushAll(p *prepared, f *changeFlags) ([]rollout.Result, []report.Host, error) {
 	o := p.options(f.forks, f.accept.Risks)
 	if !f.yes && c.isInteractive() {
 		changes, err := c.approve(p.targets, o)
 		if changes != nil || err != nil {
-			return outcomes(changes), changesAsJSON(changes), err
+			return report.Outcomes(changes), report.ChangedHosts(changes), err
 		}
 	}
 	diffs := map[string]string{}
-	progress := newProgress(c, p.targets, true)
+	run := progress.New(c, p.targets, true)
 	if f.json() {
 		candidates := map[string]render.Ruleset{}
 		for _, t := range p.targets {
 			candidates[t.Host.Name] = t.Candidate.Rules
 		}
-		progress.facts = func(r rollout.Result) {
+		run.Facts = func(r rollout.Result) {
 			diffs[r.Name] = render.Compare(r.Facts.Rules, candidates[r.Name]).Text
 		}
 	}
-	results := progress.work(rollout.Apply, p.targets, o)
-	hosts := make([]hostJSON, len(results))
+	results := run.Work(rollout.Apply, p.targets, o)
+	hosts := make([]report.Host, len(results))
 	for i, r := range results {
-		hosts[i] = hostAsJSON(r, diffs[r.Name])
+		hosts[i] = report.HostOf(r, diffs[r.Name])
 	}
 	return results, hosts, endedRun(results)
 }
 
 // approve shows what would change and asks. With changes, or an error, in return
 // there is nothing to push: no host would change, or the answer was no.
-func (c *console) approve(targets []rollout.Target, o rollout.Options) ([]change, error) {
+func (c *console) approve(targets []rollout.Target, o rollout.Options) ([]report.Change, error) {
 	changes := c.inspect(targets, o)
-	if err := writeChanges(c.err, c.errColour, changes); err != nil {
+	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
 		return nil, err
 	}
 	n := 0
@@ -130,7 +130,7 @@ func (c *console) approve(targets []rollout.Target, o rollout.Options) ([]change
 		}
 	}
 	if n == 0 {
-		return changes, endedRun(outcomes(changes))
+		return changes, endedRun(report.Outcomes(changes))
 	}
 	yes, err := ui.Ask(c.in, c.err, fmt.Sprintf("Change %s?", ui.Count(n, "host")))
 	if err == nil && !yes {
@@ -145,10 +145,10 @@ func (p *prepared) stamp(c *console, f *changeFlags) (run string, err error) {
 	if err != nil {
 		return "", err
 	}
-	window := p.fleet.Rollout.Window
+	window := p.Fleet.Rollout.Window
 	if f.window.given {
 		window = f.window.v
 	}
-	stamp(p.targets, run, actor(c.getenv), window)
+	plan.Stamp(p.targets, run, actor(c.getenv), window)
 	return run, nil
 }

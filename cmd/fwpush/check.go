@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -28,13 +29,13 @@ func newCheck(c *console, g *globals) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k := c.check(cmd.Context(), g, sel.Selection, strict)
-			if output.v == "json" {
-				return c.printJSON(k.json(), k.err)
+			switch {
+			case output.v == "json":
+				return shown(k.err, ui.WriteJSON(c.out, k.json()))
+			case k.err != nil:
+				return k.err
 			}
-			if k.err == nil {
-				k.err = k.write(c)
-			}
-			return k.err
+			return shown(nil, k.write(c))
 		},
 	}
 	sel.register(cmd)
@@ -45,38 +46,38 @@ func newCheck(c *console, g *globals) *cobra.Command {
 
 // checkup is what a check found.
 type checkup struct {
-	*loaded
-	members  []member
-	proofs   []proof
+	*plan.File
+	members  []plan.Member
+	proofs   []plan.Proof
 	problems inventory.Problems
 	err      error
 }
 
 func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict bool) *checkup {
 	k := &checkup{}
-	l, err := readFleet(g)
+	f, err := plan.Read(g.inventory.v)
 	if err != nil {
 		k.err = ended(exitConfig, "%v", err)
 		return k
 	}
-	k.loaded, k.problems = l, l.problems
-	if len(l.problems.Errors()) == 0 {
-		if k.members, k.err = l.choose(s); k.err != nil {
+	k.File, k.problems = f, f.Problems
+	if len(f.Problems.Errors()) == 0 {
+		if k.members, k.err = choose(f, s); k.err != nil {
 			return k
 		}
-		if _, k.err = targets(l.fleet, k.members); k.err != nil {
+		if _, k.err = f.Targets(k.members); k.err != nil {
 			return k
 		}
 		c.decisions(k.members)
-		k.proofs = proveOffline(ctx, k.members)
-		k.problems = append(slices.Clone(k.problems), l.fleet.Annotate(findings(l.fleet, k.proofs, false))...)
+		k.proofs = plan.Prove(ctx, k.members)
+		k.problems = append(slices.Clone(k.problems), f.Findings(k.proofs, false)...)
 		k.problems.Sort()
 	}
-	if k.err = c.explain(l.fleet, k.problems); k.err != nil && k.proofs != nil {
+	if k.err = c.explain(f.Fleet, k.problems); k.err != nil && k.proofs != nil {
 		k.err = lockedOut(k.proofs)
 	}
 	if warned := k.count(inventory.Warning); k.err == nil && strict && warned > 0 {
-		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), l.fleet.Path)
+		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), f.Fleet.Path)
 	}
 	return k
 }
@@ -98,13 +99,13 @@ func (k *checkup) write(c *console) error {
 	hosts := map[row][]string{}
 	in, out := 0, 0
 	for i, m := range k.members {
-		r := row{roles: roleNames(m.host), in: fmt.Sprintf("%d, else %s", len(m.policy.In), m.policy.Inbound),
-			out: fmt.Sprintf("%d, else %s", len(m.policy.Out), m.policy.Outbound), way: k.proofs[i].way()}
+		r := row{roles: roleNames(m.Host), in: fmt.Sprintf("%d, else %s", len(m.Policy.In), m.Policy.Inbound),
+			out: fmt.Sprintf("%d, else %s", len(m.Policy.Out), m.Policy.Outbound), way: way(k.proofs[i])}
 		if hosts[r] == nil {
 			order = append(order, r)
 		}
-		hosts[r] = append(hosts[r], m.host.Name)
-		in, out = in+len(m.policy.In), out+len(m.policy.Out)
+		hosts[r] = append(hosts[r], m.Host.Name)
+		in, out = in+len(m.Policy.In), out+len(m.Policy.Out)
 	}
 	var table ui.Table
 	table.Painted(c.outColour.Dim, "HOSTS", "ROLES", "RULES IN", "RULES OUT", "WAY IN")
@@ -114,7 +115,7 @@ func (k *checkup) write(c *console) error {
 	if err := table.Write(c.out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s\n", ui.Safe(k.fleet.Path), ui.Count(len(k.members), "host"),
+	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s\n", ui.Safe(k.Fleet.Path), ui.Count(len(k.members), "host"),
 		ui.Count(in, "rule"), out, ui.Count(k.count(inventory.Warning), "warning"))
 	return err
 }
@@ -131,9 +132,9 @@ func roleNames(h inventory.Host) string {
 }
 
 // way says what is known of the way in.
-func (p proof) way() string {
+func way(p plan.Proof) string {
 	if p.State == roles.Admitted {
-		return "admitted from " + p.from()
+		return "admitted from " + p.From()
 	}
 	return string(p.State)
 }
@@ -175,11 +176,11 @@ func (k *checkup) json() checkJSON {
 	}
 	for i, p := range k.proofs {
 		m := k.members[i]
-		h := checkHostJSON{Name: m.host.Name, Roles: []string{}, RulesIn: len(m.policy.In), RulesOut: len(m.policy.Out), WayIn: string(p.State)}
-		for _, r := range m.host.Roles {
+		h := checkHostJSON{Name: m.Host.Name, Roles: []string{}, RulesIn: len(m.Policy.In), RulesOut: len(m.Policy.Out), WayIn: string(p.State)}
+		for _, r := range m.Host.Roles {
 			h.Roles = append(h.Roles, r.V)
 		}
-		h.From = p.from()
+		h.From = p.From()
 		out.Hosts = append(out.Hosts, h)
 	}
 	return out

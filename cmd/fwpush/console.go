@@ -21,24 +21,20 @@ type console struct {
 	errColour      ui.Colour
 }
 
-// tell writes one line to stderr, made safe for a terminal.
-func (c *console) tell(format string, args ...any) {
+// Tell writes one line to stderr, made safe for a terminal.
+func (c *console) Tell(format string, args ...any) {
 	fmt.Fprintln(c.err, ui.Safe(fmt.Sprintf(format, args...)))
 }
 
-// note is tell for what -q leaves out.
-func (c *console) note(format string, args ...any) {
+// Note is Tell for what -q leaves out.
+func (c *console) Note(format string, args ...any) {
 	if !c.quiet {
-		c.tell(format, args...)
+		c.Tell(format, args...)
 	}
 }
 
-// detail is tell for what only -v asks for.
-func (c *console) detail(format string, args ...any) {
-	if c.verbose {
-		c.tell(format, args...)
-	}
-}
+// Verbose says whether -v asks for more.
+func (c *console) Verbose() bool { return c.verbose }
 
 // logger is where package transport tells what it skips, such as a malformed
 // line of known_hosts; with -v also how each login went.

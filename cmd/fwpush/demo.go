@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/demo"
 	"fwpush/internal/lab"
 )
 
@@ -29,7 +29,7 @@ func newDemo(c *console) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context()) },
 	}
-	cmd.AddCommand(newDemoListen(), newDemoProbe(c))
+	cmd.AddCommand(newDemoListen(c), newDemoProbe(c))
 	return cmd
 }
 
@@ -42,7 +42,9 @@ func (c *console) demo(ctx context.Context) error {
 		inside = true
 		ctx, cancel := context.WithTimeout(ctx, demoTime)
 		defer cancel()
-		shown = c.perform(ctx, w)
+		if err := demo.Perform(ctx, w, c.out, c.outColour); err != nil {
+			shown = ended(exitFailed, "%v", err)
+		}
 		return exitCode(shown)
 	})
 	switch {
@@ -56,19 +58,25 @@ func (c *console) demo(ctx context.Context) error {
 	return nil
 }
 
-// perform is the demo, from the first host to the last word.
-func (c *console) perform(ctx context.Context, w *lab.World) error {
-	s := &stage{c: c, w: w, began: time.Now()}
-	for _, scene := range []func(context.Context) error{s.setUp, s.push, s.look, s.lockOut, s.heal} {
-		if err := scene(ctx); err != nil {
-			return ended(exitFailed, "the demo did not show what it should: %v", err)
-		}
+// newDemoListen and newDemoProbe are parts of the demo that run on its hosts.
+func newDemoListen(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:    "listen PORT...",
+		Short:  "accept connections until killed (a part of the demo)",
+		Hidden: true,
+		Args:   cobra.MinimumNArgs(1),
+		RunE:   func(_ *cobra.Command, args []string) error { return demo.Listen(c.out, args) },
 	}
-	s.say("Done in %s. The hosts and all their files end with this command.", time.Since(s.began).Round(time.Second))
-	return nil
 }
 
-// errShown says that a scene went another way than it was announced.
-func errShown(got, want string) error {
-	return errors.New("got " + got + ", want " + want)
+func newDemoProbe(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:    "probe ADDRESS PORT...",
+		Short:  "tell which ports answer (a part of the demo)",
+		Hidden: true,
+		Args:   cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return demo.Probe(cmd.Context(), c.out, args[0], args[1:])
+		},
+	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/progress"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 )
 
@@ -32,22 +34,37 @@ func newDiff(c *console, g *globals) *cobra.Command {
 
 // diff is the verb, and apply --dry-run.
 func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rollout.Risks) error {
-	var changes []change
+	var changes []report.Change
 	p, err := c.prepare(ctx, g, f.Selection, accept)
 	if err == nil {
 		err = p.preflight(ctx)
 	}
 	if err == nil {
 		changes = c.inspect(p.targets, p.options(f.forks, accept))
-		err = endedRun(outcomes(changes))
+		err = endedRun(report.Outcomes(changes))
 	}
 	if f.json() {
-		result := newResultJSON("diff", "", err)
-		result.Hosts = append(result.Hosts, changesAsJSON(changes)...)
-		return c.printJSON(result, err)
+		return shown(err, c.writeRun("diff", "", err, report.ChangedHosts(changes)))
 	}
-	if werr := writeChanges(c.out, c.outColour, changes); err == nil {
-		err = werr
+	return shown(err, report.WriteChanges(c.out, c.outColour, changes))
+}
+
+// inspect asks all targets for their facts and compares.
+func (c *console) inspect(targets []rollout.Target, o rollout.Options) []report.Change {
+	results := progress.New(c, targets, false).Work(observe, targets, o)
+	changes := make([]report.Change, len(results))
+	for i, r := range results {
+		changes[i] = report.ChangeOf(targets[i], rollout.Observation{Result: r}, o.Accept)
 	}
-	return err
+	return changes
+}
+
+// observe is rollout.Inspect as a worker.
+func observe(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
+	seen := rollout.Inspect(ctx, targets, o)
+	results := make([]rollout.Result, len(seen))
+	for i := range seen {
+		results[i] = seen[i].Result
+	}
+	return results
 }

@@ -82,18 +82,19 @@ func (c *console) report(err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		c.tell("%s", usage.text)
-		c.tell("usage: %s; more with %s --help", usage.cmd.UseLine(), usage.cmd.CommandPath())
-		c.tell("exit %d: usage", exitConfig)
+		c.Tell("%s", usage.text)
+		c.Tell("usage: %s; more with %s --help", usage.cmd.UseLine(), usage.cmd.CommandPath())
+		c.Tell("exit %d: usage", exitConfig)
 	case errors.As(err, &end):
 		if end.line != "" {
-			c.tell("%s", end.line)
+			c.Tell("%s", end.line)
 		}
 	default:
-		for _, part := range split(err) {
-			c.tell("%v", part)
+		// Several errors are several lines; each is made safe by itself.
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			c.Tell("%s", line)
 		}
-		c.tell("exit %d: no host was changed", exitConfig)
+		c.Tell("exit %d: no host was changed", exitConfig)
 	}
 	return exitCode(err)
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/progress"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 )
 
@@ -57,7 +59,7 @@ func finishStatus() string {
 }
 
 // finish does something with the hosts of a run that another command began.
-func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run string, do worker) error {
+func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run string, do progress.Worker) error {
 	began := time.Now()
 	if err := rollout.CheckRunID(run); err != nil {
 		return &usageError{cmd, err.Error()}
@@ -68,25 +70,23 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 		err = p.preflight(cmd.Context())
 	}
 	if err == nil {
-		results = newProgress(c, p.targets, true).work(do, p.targets, p.options(f.forks, rollout.Risks{}))
+		results = progress.New(c, p.targets, true).Work(do, p.targets, p.options(f.forks, rollout.Risks{}))
 		err = endedRun(results)
 		if err == nil && !concerned(results) {
 			err = ended(exitFailed, "run %s is neither pending nor confirmed on any selected host", run)
 		}
 	}
-	if f.json() {
-		result := newResultJSON(cmd.Name(), run, err)
-		for _, r := range results {
-			result.Hosts = append(result.Hosts, hostAsJSON(r, ""))
+	switch {
+	case f.json():
+		hosts := make([]report.Host, len(results))
+		for i, r := range results {
+			hosts[i] = report.HostOf(r, "")
 		}
-		return c.printJSON(result, err)
+		return c.done(err, c.writeRun(cmd.Name(), run, err, hosts))
+	case len(results) == 0:
+		return err
 	}
-	if len(results) > 0 {
-		if werr := c.conclude(run, results, time.Since(began), "fwpush "+cmd.Name()+" "+run+" -l"); err == nil {
-			err = werr
-		}
-	}
-	return err
+	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), "fwpush "+cmd.Name()+" "+run+" -l"))
 }
 
 // concerned says whether the run was found anywhere: a mistyped one must not

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"fwpush/internal/rollout"
 )
 
 // hostFlags are the flags of verbs that contact hosts.
@@ -51,13 +49,4 @@ func (f *changeFlags) register(cmd *cobra.Command, selects bool) {
 	flags.Var(&f.accept, "accept-risk", "name a `RISK` to take it: lose-ssh tries rules that a lock-out proof refuses, take-over changes hosts of another fleet, stuck-revert takes the running rules as they are where an earlier revert cannot be finished")
 	_ = cmd.RegisterFlagCompletionFunc("accept-risk", cobra.FixedCompletions(
 		[]string{riskLoseSSH, "take-over", "stuck-revert"}, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// options are the settings of a run; a flag stands above the fleet file.
-func (p *prepared) options(forks *checked[int], accept rollout.Risks) rollout.Options {
-	o := rollout.Options{Dialer: p.dialer, Forks: p.fleet.Rollout.Parallel, Accept: accept}
-	if forks.given {
-		o.Forks = forks.v
-	}
-	return o
 }

@@ -6,60 +6,32 @@ import (
 	"slices"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/roles"
 )
 
-// loaded is a fleet file without an error in it.
-type loaded struct {
-	fleet    *inventory.Fleet
-	policies map[string]roles.Policy // by host
-	problems inventory.Problems      // warnings and notes
-}
-
 // load reads and compiles the fleet file. Every mistake in it is printed, and
 // then an exit is returned.
-func (c *console) load(g *globals) (*loaded, error) {
-	l, err := readFleet(g)
+func (c *console) load(g *globals) (*plan.File, error) {
+	f, err := plan.Read(g.inventory.v)
 	if err != nil {
 		return nil, ended(exitConfig, "%v", err)
 	}
-	if err := c.explain(l.fleet, l.problems); err != nil {
+	if err := c.explain(f.Fleet, f.Problems); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return f, nil
 }
 
-// readFleet finds, reads and compiles. What is wrong in the file is in the
-// problems; an error means that there is no file.
-func readFleet(g *globals) (*loaded, error) {
-	path, named := g.inventory.v, g.inventory.given
-	if !named {
-		var err error
-		if path, err = inventory.Find("."); err != nil {
-			return nil, err
-		}
+// choose selects hosts.
+func choose(f *plan.File, s inventory.Selection) ([]plan.Member, error) {
+	members, err := f.Choose(s)
+	if err != nil {
+		return nil, ended(exitConfig, "%v", err)
 	}
-	l := &loaded{policies: map[string]roles.Policy{}}
-	l.fleet, l.problems = inventory.Load(path, inventory.LoadOptions{Named: named})
-	if slices.ContainsFunc(l.problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
-		return l, nil // the file as a whole is no good: nothing can be said of what is in it
-	}
-	meaning := roles.Check(l.fleet)
-	if len(l.problems.Errors()) > 0 {
-		meaning = meaning.Errors() // warnings about a file half understood would mislead
-	}
-	l.problems = append(l.problems, meaning...)
-	if len(l.problems.Errors()) == 0 {
-		policies, _ := roles.CompileAll(l.fleet) // Check has told what is to be told
-		for _, p := range policies {
-			l.policies[p.Host] = p
-		}
-	}
-	l.problems = l.fleet.Annotate(l.problems)
-	l.problems.Sort()
-	return l, nil
+	return members, nil
 }
 
 // explain prints problems; notes and warnings only unless -q. With errors among
@@ -81,20 +53,20 @@ func (c *console) explain(fleet *inventory.Fleet, problems inventory.Problems) e
 
 // proveAll is the offline lock-out proof for a whole selection. One host that
 // would lose this machine stops the command.
-func (c *console) proveAll(ctx context.Context, fleet *inventory.Fleet, members []member, accepted bool) error {
-	proofs := proveOffline(ctx, members)
-	if err := c.explain(fleet, fleet.Annotate(findings(fleet, proofs, accepted))); err == nil {
+func (c *console) proveAll(ctx context.Context, f *plan.File, members []plan.Member, accepted bool) error {
+	proofs := plan.Prove(ctx, members)
+	if err := c.explain(f.Fleet, f.Findings(proofs, accepted)); err == nil {
 		return nil
 	}
 	return lockedOut(proofs)
 }
 
 // lockedOut is the exit of a lock-out proof that failed.
-func lockedOut(proofs []proof) error {
+func lockedOut(proofs []plan.Proof) error {
 	var names []string
 	for _, p := range proofs {
 		if p.State == roles.Refused {
-			names = append(names, p.host.Name)
+			names = append(names, p.Host.Name)
 		}
 	}
 	return ended(exitConfig, "%s would lock out this machine: %s", ui.Count(len(names), "host"), inventory.Fold(names))
@@ -102,7 +74,7 @@ func lockedOut(proofs []proof) error {
 
 // decisions tells with -v which line of the file decided each setting, hosts
 // with the same answers together.
-func (c *console) decisions(members []member) {
+func (c *console) decisions(members []plan.Member) {
 	if !c.verbose {
 		return
 	}
@@ -110,14 +82,14 @@ func (c *console) decisions(members []member) {
 	hosts := map[string][]string{}
 	for _, m := range members {
 		var keys []string
-		for key := range m.policy.Decided {
+		for key := range m.Policy.Decided {
 			keys = append(keys, key)
 		}
 		slices.Sort(keys)
 		var lines []string
 		for _, key := range keys {
-			d := m.policy.Decided[key]
-			line := fmt.Sprintf("  %-12s %-8s %s", key, setting(m.policy, key), d.By)
+			d := m.Policy.Decided[key]
+			line := fmt.Sprintf("  %-12s %-8s %s", key, setting(m.Policy, key), d.By)
 			if place := d.Place.String(); place != "" {
 				line += ", " + place
 			}
@@ -127,12 +99,12 @@ func (c *console) decisions(members []member) {
 		if hosts[text] == nil {
 			order = append(order, text)
 		}
-		hosts[text] = append(hosts[text], m.host.Name)
+		hosts[text] = append(hosts[text], m.Host.Name)
 	}
 	for _, text := range order {
-		c.tell("%s (%d): decided by", inventory.Fold(hosts[text]), len(hosts[text]))
+		c.Tell("%s (%d): decided by", inventory.Fold(hosts[text]), len(hosts[text]))
 		for line := range strings.SplitSeq(text, "\n") {
-			c.tell("%s", line)
+			c.Tell("%s", line)
 		}
 	}
 }

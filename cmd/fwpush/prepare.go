@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/user"
+	"strconv"
 
-	"fwpush/internal/commit"
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/internal/rollout"
 	"fwpush/inventory"
 	"fwpush/transport"
@@ -11,7 +15,7 @@ import (
 
 // prepared is a run that may dial once preflight has looked at the keys.
 type prepared struct {
-	*loaded
+	*plan.File
 	targets []rollout.Target
 	dialer  *transport.Dialer
 }
@@ -20,44 +24,72 @@ type prepared struct {
 // selection is compiled, rendered and proved not to lock this machine out. An
 // error means that no host was touched.
 func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, accept rollout.Risks) (*prepared, error) {
-	l, err := c.load(g)
+	f, err := c.load(g)
 	if err != nil {
 		return nil, err
 	}
-	members, err := l.choose(s)
+	members, err := choose(f, s)
 	if err != nil {
 		return nil, err
 	}
-	list, err := targets(l.fleet, members)
+	targets, err := f.Targets(members)
 	if err != nil {
 		return nil, err
 	}
 	c.decisions(members)
-	if err := c.proveAll(ctx, l.fleet, members, accept.LoseSSH); err != nil {
+	if err := c.proveAll(ctx, f, members, accept.LoseSSH); err != nil {
 		return nil, err
 	}
-	return c.prepared(l, list), nil
+	return c.prepared(f, targets), nil
 }
 
 // reach is prepare for verbs that push no rules: only who is meant must be
 // known.
 func (c *console) reach(g *globals, s inventory.Selection) (*prepared, error) {
-	l, err := c.load(g)
+	f, err := c.load(g)
 	if err != nil {
 		return nil, err
 	}
-	members, err := l.choose(s)
+	members, err := choose(f, s)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]rollout.Target, len(members))
-	for i, m := range members {
-		list[i] = rollout.Target{Host: m.host, Policy: m.policy,
-			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: l.fleet.Name, Host: m.host.Name}}}
-	}
-	return c.prepared(l, list), nil
+	return c.prepared(f, f.Bare(members)), nil
 }
 
-func (c *console) prepared(l *loaded, list []rollout.Target) *prepared {
-	return &prepared{loaded: l, targets: list, dialer: transport.New(transport.Options{Log: c.logger()})}
+func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
+	return &prepared{File: f, targets: targets, dialer: transport.New(transport.Options{Log: c.logger()})}
+}
+
+// preflight is the last look before the first login.
+func (p *prepared) preflight(ctx context.Context) error {
+	return errors.Join(plan.Preflight(ctx, p.dialer, p.targets)...)
+}
+
+// options are the settings of a run; a flag stands above the fleet file.
+func (p *prepared) options(forks *checked[int], accept rollout.Risks) rollout.Options {
+	o := rollout.Options{Dialer: p.dialer, Forks: p.Fleet.Rollout.Parallel, Accept: accept}
+	if forks.given {
+		o.Forks = forks.v
+	}
+	return o
+}
+
+// actor is who acts, for the record on the hosts: FWPUSH_ACTOR, else the user
+// and host, and who became root with sudo.
+func actor(getenv func(string) string) string {
+	if a := getenv("FWPUSH_ACTOR"); a != "" {
+		return a
+	}
+	name := "uid " + strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if by := getenv("SUDO_USER"); by != "" && by != name {
+		name = by + " as " + name
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
 }

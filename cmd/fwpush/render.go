@@ -24,11 +24,11 @@ func newRender(c *console, g *globals) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeHosts,
 		RunE: func(_ *cobra.Command, args []string) error {
-			l, err := c.load(g)
+			f, err := c.load(g)
 			if err != nil {
 				return err
 			}
-			members, err := l.choose(inventory.Selection{Limit: args})
+			members, err := choose(f, inventory.Selection{Limit: args})
 			switch {
 			case err != nil:
 				return err
@@ -36,7 +36,7 @@ func newRender(c *console, g *globals) *cobra.Command {
 				return ended(exitConfig, "%s names %d hosts, render takes one", ui.Safe(args[0]), len(members))
 			}
 			c.decisions(members)
-			rules, err := render.Nftables(members[0].policy)
+			rules, err := render.Nftables(members[0].Policy)
 			if err != nil {
 				return ended(exitConfig, "%v", err)
 			}

@@ -47,11 +47,11 @@ func (c *console) rolesFleet(g *globals) (*inventory.Fleet, error) {
 	if _, err := inventory.Find("."); err != nil && !g.inventory.given {
 		return &inventory.Fleet{}, nil
 	}
-	l, err := c.load(g)
+	f, err := c.load(g)
 	if err != nil {
 		return nil, err
 	}
-	return l.fleet, nil
+	return f.Fleet, nil
 }
 
 func (c *console) listRoles(g *globals) error {

@@ -23,25 +23,6 @@ func (s *selecting) register(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("exclude", completeHosts)
 }
 
-// member is one selected host with what the file means for it.
-type member struct {
-	host   inventory.Host
-	policy roles.Policy
-}
-
-// choose returns the selected hosts, in the order of the fleet.
-func (l *loaded) choose(s inventory.Selection) ([]member, error) {
-	hosts, err := inventory.Select(l.fleet, s)
-	if err != nil {
-		return nil, ended(exitConfig, "%v", err)
-	}
-	members := make([]member, len(hosts))
-	for i, h := range hosts {
-		members[i] = member{host: h, policy: l.policies[h.Name]}
-	}
-	return members, nil
-}
-
 // complete offers names from the fleet file that the command line names so far.
 func complete(cmd *cobra.Command, names func(*inventory.Fleet) []string) ([]string, cobra.ShellCompDirective) {
 	path, named := "", false

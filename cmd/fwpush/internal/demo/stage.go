@@ -1,16 +1,16 @@
-package main
+package demo
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"fwpush/internal/lab"
 	"fwpush/internal/ui"
@@ -18,21 +18,29 @@ import (
 
 // stage is what the scenes of a demo share.
 type stage struct {
-	c     *console
-	w     *lab.World
-	began time.Time
-	dir   string
-	webs  []*lab.Host
-	other *lab.Host // the bastion
-	rules map[string]string
+	out    io.Writer
+	colour ui.Colour
+	w      *lab.World
+	dir    string
+	webs   []*lab.Host
+	other  *lab.Host // the bastion
+	rules  map[string]string
 }
+
+// Exit codes of fwpush that a demo expects.
+const (
+	fine     = 0
+	differs  = 1
+	refused  = 2
+	reverted = 3
+)
 
 // say narrates.
 func (s *stage) say(format string, args ...any) {
-	fmt.Fprintf(s.c.out, "\n%s\n", s.c.outColour.Bold("# "+fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.out, "\n%s\n", s.colour.Bold("# "+fmt.Sprintf(format, args...)))
 }
 
-func (s *stage) show(text string) { fmt.Fprint(s.c.out, ui.SafeText(text)) }
+func (s *stage) show(text string) { fmt.Fprint(s.out, ui.SafeText(text)) }
 
 // fleet is a fleet file whose management is from.
 func (s *stage) fleet(from string) string {
@@ -88,7 +96,7 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 	// The link leads to this binary even if its file was replaced (proc(5)).
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = append([]string{"fwpush"}, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.c.out, s.c.out // in order, as on a terminal
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.out, s.out // in order, as on a terminal
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FWPUSH_") })
 	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=demo", "FWPUSH_COLOR="+s.when())
 	return cmd
@@ -96,7 +104,7 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // when passes the choice of colour on.
 func (s *stage) when() string {
-	if s.c.outColour != (ui.Colour{}) {
+	if s.colour != (ui.Colour{}) {
 		return string(ui.Always)
 	}
 	return string(ui.Never)
@@ -151,7 +159,7 @@ func (s *stage) probe(ctx context.Context, want ...string) error {
 				return err
 			}
 			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, s.c.err
+			cmd.Stdout, cmd.Stderr = &out, s.out
 			err = cmd.Run()
 			done()
 			if err != nil {
@@ -160,9 +168,12 @@ func (s *stage) probe(ctx context.Context, want ...string) error {
 			seen := strings.Split(strings.TrimSpace(out.String()), "\n")
 			table.Row(append([]string{"  from bastion to " + h.Name(), addr}, seen...)...)
 			if !slices.Equal(seen, want) {
-				return errors.Join(table.Write(s.c.out), errShown(strings.Join(seen, ", "), strings.Join(want, ", ")))
+				return errors.Join(table.Write(s.out), errShown(strings.Join(seen, ", "), strings.Join(want, ", ")))
 			}
 		}
 	}
-	return table.Write(s.c.out)
+	return table.Write(s.out)
 }
+
+// errShown says that a scene went another way than it was announced.
+func errShown(got, want string) error { return fmt.Errorf("got %s, want %s", got, want) }

@@ -1,4 +1,4 @@
-package e2e
+package verbtest
 
 import (
 	"bufio"
@@ -175,5 +175,23 @@ func TestReaderGoesAway(t *testing.T) {
 		if !strings.Contains(f.ruleset(host), "tcp dport { 80, 443 } accept") {
 			t.Errorf("%s is not confirmed: fwpush ended with %s", host, cmd.ProcessState)
 		}
+	}
+}
+
+// TestTextOfAnApply is what a person reads.
+func TestTextOfAnApply(t *testing.T) {
+	f := newFleet(t, "web1", "web2")
+	stdout, stderr := f.run(0, "apply", "-y")
+	lines := strings.Split(stdout, "\n")
+	if !strings.HasPrefix(lines[0], "Done in ") || !strings.Contains(lines[0], " · run 20") || lines[1] != "  confirmed  web[1-2] (2)" {
+		t.Errorf("stdout:\n%s", stdout)
+	}
+	for _, host := range f.order {
+		if !strings.Contains(stderr, host+"  confirmed in ") {
+			t.Errorf("stderr says nothing of %s:\n%s", host, stderr)
+		}
+	}
+	if _, stderr := f.run(0, "apply", "-y", "-q"); stderr != "" {
+		t.Errorf("-q prints %q", stderr)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package plan
 
 import (
 	"cmp"
@@ -19,17 +19,17 @@ import (
 	"fwpush/roles"
 )
 
-// proof is the offline half of the lock-out proof for one host.
-type proof struct {
+// Proof is the offline half of the lock-out proof for one host.
+type Proof struct {
 	roles.Proof
-	member
+	Member
 	local netip.Addr // of this machine, towards the host; invalid if there is no route
 }
 
-// from is where pushes to the host come from: what the fleet file says, else
+// From is where pushes to the host come from: what the fleet file says, else
 // the local address of the route.
-func (p proof) from() string {
-	if declared := p.policy.Management.Controller; len(declared) > 0 {
+func (p Proof) From() string {
+	if declared := p.Policy.Management.Controller; len(declared) > 0 {
 		list := make([]string, len(declared))
 		for i, a := range declared {
 			list[i] = a.String()
@@ -49,10 +49,10 @@ const (
 	lookups    = 32
 )
 
-// proveOffline proves for each host, before the first connection, that its new
+// Prove proves for each host, before the first connection, that its new
 // rules admit this machine.
-func proveOffline(ctx context.Context, hosts []member) []proof {
-	proofs := make([]proof, len(hosts))
+func Prove(ctx context.Context, hosts []Member) []Proof {
+	proofs := make([]Proof, len(hosts))
 	var group errgroup.Group
 	group.SetLimit(lookups)
 	for i, m := range hosts {
@@ -65,16 +65,16 @@ func proveOffline(ctx context.Context, hosts []member) []proof {
 	return proofs
 }
 
-func proveHost(ctx context.Context, m member) proof {
-	ep := m.host.SSH
+func proveHost(ctx context.Context, m Member) Proof {
+	ep := m.Host.SSH
 	targets := resolve(ctx, ep.Address)
 	if len(targets) == 0 {
 		targets = []netip.Addr{{}}
 	}
-	var first proof
+	var first Proof
 	for i, target := range targets {
 		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port)}
-		p := proof{Proof: m.policy.ProveManagement(a), member: m, local: a.Local}
+		p := Proof{Proof: m.Policy.ProveManagement(a), Member: m, local: a.Local}
 		switch {
 		case i == 0:
 			first = p
@@ -120,31 +120,34 @@ func localAddress(target netip.Addr, port uint16) netip.Addr {
 	return local.AddrPort().Addr().Unmap()
 }
 
-// findings are the proofs as problems of the fleet file: what would lock this
+// acceptLoseSSH is how a person takes the risk on the command line.
+const acceptLoseSSH = "--accept-risk lose-ssh"
+
+// Findings are the proofs as problems of the fleet file: what would lock this
 // machine out is an error, or a warning where that risk was accepted. What is
 // undecided is a note. Hosts with the same finding share one.
-func findings(fleet *inventory.Fleet, proofs []proof, accepted bool) inventory.Problems {
+func (f *File) Findings(proofs []Proof, accepted bool) inventory.Problems {
 	hosts := map[inventory.Problem][]string{}
 	for _, p := range proofs {
-		f := inventory.Problem{Place: fleet.Management.Place, Width: 1}
+		found := inventory.Problem{Place: f.Fleet.Management.Place, Width: 1}
 		switch p.State {
 		case roles.Refused:
-			f.Msg, f.Hint = p.Err.Error(), p.Err.Hint()+", or try it under the timers with --accept-risk "+riskLoseSSH
+			found.Msg, found.Hint = p.Err.Error(), p.Err.Hint()+", or try it under the timers with "+acceptLoseSSH
 			if accepted {
-				f.Severity, f.Hint = inventory.Warning, "accepted with --accept-risk "+riskLoseSSH
+				found.Severity, found.Hint = inventory.Warning, "accepted with "+acceptLoseSSH
 			}
 		case roles.Undecided:
-			f.Severity, f.Msg = inventory.Note, "whether this machine would be locked out is decided on the host: "+p.Reason
+			found.Severity, found.Msg = inventory.Note, "whether this machine would be locked out is decided on the host: "+p.Reason
 		default:
 			continue
 		}
-		hosts[f] = append(hosts[f], p.host.Name)
+		hosts[found] = append(hosts[found], p.Host.Name)
 	}
 	list := slices.SortedFunc(maps.Keys(hosts), func(a, b inventory.Problem) int {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Msg, b.Msg))
 	})
-	for i, f := range list {
-		list[i].Msg = fmt.Sprintf("%s (%s): %s", inventory.Fold(hosts[f]), ui.Count(len(hosts[f]), "host"), f.Msg)
+	for i, found := range list {
+		list[i].Msg = fmt.Sprintf("%s (%s): %s", inventory.Fold(hosts[found]), ui.Count(len(hosts[found]), "host"), found.Msg)
 	}
-	return list
+	return f.Fleet.Annotate(list)
 }

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -40,12 +40,12 @@ func confirmed(t rollout.Target) commit.Facts {
 		Rules: text, Boot: text, Running: text, Canon: text, CanonKnown: true, Unit: "none", Connection: "192.0.2.10 4711 203.0.113.1 22"}
 }
 
-func seen(t rollout.Target, f commit.Facts) change {
+func seen(t rollout.Target, f commit.Facts) Change {
 	r := rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Result: commit.Result{Facts: &f}}
 	if f.Pending == nil {
 		r.Drift, _ = f.Drifted()
 	}
-	return changeOf(t, rollout.Observation{Result: r}, rollout.Risks{})
+	return ChangeOf(t, rollout.Observation{Result: r}, rollout.Risks{})
 }
 
 func TestWriteChanges(t *testing.T) {
@@ -58,12 +58,12 @@ func TestWriteChanges(t *testing.T) {
 	alien.Owner.Fleet = "other"
 	boot := confirmed(now)
 	boot.Boot = ""
-	hosts := func(name string, f commit.Facts) change {
+	hosts := func(name string, f commit.Facts) Change {
 		target := now
 		target.Host.Name = name
 		return seen(target, f)
 	}
-	changes := []change{
+	changes := []Change{
 		hosts("web1", confirmed(old)), hosts("web2", confirmed(old)), hosts("web3", edited), hosts("web4", confirmed(now)),
 		hosts("web5", commit.Facts{Protocol: 1, Connection: "192.0.2.10 4711 203.0.113.1 22"}),
 		hosts("web6", locked), hosts("web7", alien), hosts("web8", boot), hosts("web10", confirmed(old)),
@@ -71,7 +71,7 @@ func TestWriteChanges(t *testing.T) {
 			Err: errors.New("web9 (203.0.113.9:22): no answer within 10s"), Hint: "check the address"}}},
 	}
 	var b bytes.Buffer
-	if err := writeChanges(&b, ui.Colour{}, changes); err != nil {
+	if err := WriteChanges(&b, ui.Colour{}, changes); err != nil {
 		t.Fatal(err)
 	}
 	got := b.String()
@@ -101,7 +101,7 @@ func TestWriteChanges(t *testing.T) {
 	if strings.Contains(got, "\x1b") {
 		t.Error("an escape character of a host reached the terminal")
 	}
-	if got := rollout.ExitCode(outcomes(changes)); got != exitFailed {
+	if got := rollout.ExitCode(Outcomes(changes)); got != 3 {
 		t.Errorf("exit %d", got)
 	}
 }
@@ -110,7 +110,7 @@ func TestChangeForPrograms(t *testing.T) {
 	old, now := target(t, "web1", 80), target(t, "web1", 80, 443)
 	f := confirmed(old)
 	f.Running = strings.Replace(f.Running, "\t\tcounter drop", "\t\ttcp dport 1 accept\n\t\tcounter drop", 1)
-	h := hostAsJSON(seen(now, f).Result, seen(now, f).diffText())
+	h := HostOf(seen(now, f).Result, seen(now, f).diffText())
 	if h.Outcome != "changed" || !h.Drift || !strings.Contains(h.Diff, "+  tcp dport 443 accept") || !strings.Contains(h.Diff, "-  tcp dport 1 accept") {
 		t.Errorf("%+v", h)
 	}

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
 )
 
 func TestStatusOf(t *testing.T) {
@@ -55,7 +56,7 @@ func TestStatusOf(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := statusOf(rollout.Result{Name: "web1", Result: commit.Result{Facts: &tt.facts}}, now)
+			h := StatusOf(rollout.Result{Name: "web1", Result: commit.Result{Facts: &tt.facts}}, now)
 			if h.Outcome != tt.want || h.Boot != tt.boot {
 				t.Errorf("%s, boot %s; want %s, boot %s", h.Outcome, h.Boot, tt.want, tt.boot)
 			}
@@ -67,7 +68,7 @@ func TestStatusOf(t *testing.T) {
 	f := base(func(f *commit.Facts) {
 		f.LastRevert = &commit.Reverted{When: now.Add(-14*time.Minute - 15*time.Second)}
 	})
-	h := statusOf(rollout.Result{Result: commit.Result{Facts: &f}}, now)
+	h := StatusOf(rollout.Result{Result: commit.Result{Facts: &f}}, now)
 	if h.Since != "2026-11-22T14:30:55Z" || h.LastRevert != "2026-11-22T14:16:40Z" || h.Backend != "nftables 1.0.6" || h.Fleet != "default" ||
 		strings.Join(h.Timers, " ") != "at systemd watchdog" || !strings.HasPrefix(h.Running, "sha256:") {
 		t.Errorf("%+v", h)
@@ -78,17 +79,16 @@ func TestStatusOf(t *testing.T) {
 // safe.
 func TestStatusTable(t *testing.T) {
 	var out bytes.Buffer
-	c := &console{out: &out}
 	deadline := time.Date(2026, 11, 22, 14, 31, 55, 0, time.Local)
-	waiting := &pendingStatus{Run: "20261122T143000Z-00000001", By: "bob\x1b[2J", State: "applied"}
-	hosts := []hostStatus{
+	waiting := &Pending{Run: "20261122T143000Z-00000001", By: "bob\x1b[2J", State: "applied"}
+	hosts := []Status{
 		{Name: "web1", Outcome: "ok", Run: "r1", Boot: "ok", Fleet: "default"},
 		{Name: "web2", Outcome: "ok", Run: "r1", Boot: "ok", Fleet: "default"},
 		{Name: "web3", Outcome: "pending", Pending: waiting, deadline: deadline.Add(-time.Second)},
 		{Name: "web4", Outcome: "pending", Pending: waiting, deadline: deadline},
-		statusOf(rollout.Result{Name: "db1", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("db1 (10.0.0.1:22): connection refused")}}, deadline),
+		StatusOf(rollout.Result{Name: "db1", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("db1 (10.0.0.1:22): connection refused")}}, deadline),
 	}
-	if err := c.writeStatus(hosts); err != nil {
+	if err := WriteStatus(&out, ui.Colour{}, hosts); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.Join([]string{

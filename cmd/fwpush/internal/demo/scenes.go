@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func (s *stage) setUp(ctx context.Context) error {
 		table.Row("  "+h.Name(), h.Addr4().String(), h.Addr6().String())
 	}
 	s.webs, s.other = hosts[:3], hosts[3]
-	if err := table.Write(s.c.out); err != nil {
+	if err := table.Write(s.out); err != nil {
 		return err
 	}
 	var err error
@@ -54,7 +54,7 @@ func (s *stage) push(ctx context.Context) error {
 		return err
 	}
 	s.say("What would change? Nothing is touched yet; identical changes are shown once.")
-	if err := s.fwpush(ctx, exitDifferences, "diff", "--role", "web"); err != nil {
+	if err := s.fwpush(ctx, differs, "diff", "--role", "web"); err != nil {
 		return err
 	}
 	before, err := ruleset(ctx, s.other)
@@ -62,7 +62,7 @@ func (s *stage) push(ctx context.Context) error {
 		return err
 	}
 	s.say("Push it. Each host gets in its revert first, and is confirmed by a fresh SSH connection.")
-	if err := s.fwpush(ctx, exitOK, "apply", "--role", "web", "-y"); err != nil {
+	if err := s.fwpush(ctx, fine, "apply", "--role", "web", "-y"); err != nil {
 		return err
 	}
 	after, err := ruleset(ctx, s.other)
@@ -83,14 +83,14 @@ func (s *stage) look(ctx context.Context) error {
 	}
 	s.say("The bastion was not selected: it has no rules of fwpush, as before.")
 	s.say("A second run has nothing to do, and needs one connection for each host to know it.")
-	return s.fwpush(ctx, exitOK, "apply", "--role", "web", "-y")
+	return s.fwpush(ctx, fine, "apply", "--role", "web", "-y")
 }
 
 // lockOut pushes rules that keep this machine out.
 func (s *stage) lockOut(ctx context.Context) error {
 	s.say("Now the mistake everybody fears: in lockout.toml management.from is 192.0.2.1, not this machine.")
 	s.say("fwpush refuses, before any host is touched.")
-	if err := s.fwpush(ctx, exitConfig, "apply", "-i", "lockout.toml", "--role", "web", "-y"); err != nil {
+	if err := s.fwpush(ctx, refused, "apply", "-i", "lockout.toml", "--role", "web", "-y"); err != nil {
 		return err
 	}
 	s.rules = map[string]string{}
@@ -102,7 +102,7 @@ func (s *stage) lockOut(ctx context.Context) error {
 		s.rules[h.Name()] = rules
 	}
 	s.say("So the risk is named, and the lock-out is real. No fresh connection gets in, and nothing is confirmed.")
-	return s.fwpush(ctx, exitFailed, "apply", "-i", "lockout.toml", "--role", "web", "-y", "--accept-risk", "lose-ssh", "--window", "15s")
+	return s.fwpush(ctx, reverted, "apply", "-i", "lockout.toml", "--role", "web", "-y", "--accept-risk", "lose-ssh", "--window", "15s")
 }
 
 // heal shows that the hosts are as they were, once more with nobody to help.
@@ -117,7 +117,7 @@ func (s *stage) heal(ctx context.Context) error {
 	if err := s.unharmed(ctx, "Nobody but the hosts could do that. Their rules, again byte for byte:"); err != nil {
 		return err
 	}
-	return s.fwpush(ctx, exitOK, "status", "--role", "web")
+	return s.fwpush(ctx, fine, "status", "--role", "web")
 }
 
 // unharmed compares the rules of the web hosts with those of before.

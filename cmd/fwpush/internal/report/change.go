@@ -1,7 +1,6 @@
-package main
+package report
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -13,16 +12,16 @@ import (
 	"fwpush/render"
 )
 
-// change is what an apply would do to one host.
-type change struct {
+// Change is what an apply would do to one host.
+type Change struct {
 	rollout.Result             // with the outcome of a diff
 	rules          render.Diff // from the confirmed rules to the candidate
 	undo           render.Diff // what was edited by hand, as it would be taken back
 }
 
-// changeOf compares what a host told with what it shall run.
-func changeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) change {
-	c := change{Result: seen.Result}
+// ChangeOf compares what a host told with what it shall run.
+func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) Change {
+	c := Change{Result: seen.Result}
 	if seen.Facts == nil || seen.Err != nil {
 		return c
 	}
@@ -59,7 +58,7 @@ func changeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) 
 
 // group is hosts that an apply would do the same to.
 type group struct {
-	change
+	Change
 	names    []string
 	previous string // their digests before and after; "" where they differ
 	digest   string
@@ -67,19 +66,19 @@ type group struct {
 
 // fold puts hosts with the same change into one group, in the order of the
 // hosts.
-func fold(changes []change) []group {
+func fold(changes []Change) []group {
 	var groups []group
 	index := map[string]int{}
 	for _, c := range changes {
 		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), c.Hint}, "\x00")
 		if c.Err != nil {
-			key += "\x00" + cause(c.Result)
+			key += "\x00" + Cause(c.Result)
 		}
 		i, known := index[key]
 		if !known {
 			i = len(groups)
 			index[key] = i
-			groups = append(groups, group{change: c, previous: c.Previous, digest: c.Digest})
+			groups = append(groups, group{Change: c, previous: c.Previous, digest: c.Digest})
 		}
 		g := &groups[i]
 		g.names = append(g.names, c.Name)
@@ -90,9 +89,9 @@ func fold(changes []change) []group {
 	return groups
 }
 
-// writeChanges prints the changes of a fleet, each change once. Rules and
+// WriteChanges prints the changes of a fleet, each change once. Rules and
 // errors may come from hosts: all of it is made safe.
-func writeChanges(w io.Writer, colour ui.Colour, changes []change) error {
+func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 	var out strings.Builder
 	seen := map[string]bool{} // changes of rules already shown
 	for _, g := range fold(changes) {
@@ -108,7 +107,7 @@ func writeChanges(w io.Writer, colour ui.Colour, changes []change) error {
 		case commit.OutcomeUnchanged:
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
 		default:
-			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(trouble(hosts, g.Result)))
+			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(Trouble(hosts, g.Result)))
 		}
 	}
 	_, err := io.WriteString(w, out.String())
@@ -172,42 +171,22 @@ func writeDiff(out *strings.Builder, colour ui.Colour, text, remark string) {
 
 // diffText is the change of a host for programs: what the file changes, then
 // what would be taken back of what was edited by hand.
-func (c change) diffText() string { return c.rules.Text + c.undo.Text }
+func (c Change) diffText() string { return c.rules.Text + c.undo.Text }
 
-// changesAsJSON are the hosts of a diff for programs.
-func changesAsJSON(changes []change) []hostJSON {
-	hosts := make([]hostJSON, len(changes))
+// ChangedHosts are the hosts of a diff for programs.
+func ChangedHosts(changes []Change) []Host {
+	hosts := make([]Host, len(changes))
 	for i, c := range changes {
-		hosts[i] = hostAsJSON(c.Result, c.diffText())
+		hosts[i] = HostOf(c.Result, c.diffText())
 	}
 	return hosts
 }
 
-// outcomes are the results of changes, for the exit code.
-func outcomes(changes []change) []rollout.Result {
+// Outcomes are the results of changes, for the exit code.
+func Outcomes(changes []Change) []rollout.Result {
 	results := make([]rollout.Result, len(changes))
 	for i, c := range changes {
 		results[i] = c.Result
-	}
-	return results
-}
-
-// inspect asks all targets for their facts and compares.
-func (c *console) inspect(targets []rollout.Target, o rollout.Options) []change {
-	results := newProgress(c, targets, false).work(observe, targets, o)
-	changes := make([]change, len(results))
-	for i, r := range results {
-		changes[i] = changeOf(targets[i], rollout.Observation{Result: r}, o.Accept)
-	}
-	return changes
-}
-
-// observe is rollout.Inspect as a worker.
-func observe(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
-	seen := rollout.Inspect(ctx, targets, o)
-	results := make([]rollout.Result, len(seen))
-	for i := range seen {
-		results[i] = seen[i].Result
 	}
 	return results
 }

@@ -1,27 +1,34 @@
-package main
+package progress
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"fwpush/internal/commit"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
 
-// progress tells on stderr how a run goes, a line at a time, and knows at any
+// Log is where a run is told of, a line at a time. Its methods may be called from
+// any goroutine.
+type Log interface {
+	Tell(format string, args ...any) // always: what went wrong, what an interrupt means
+	Note(format string, args ...any) // unless a person wants it quiet
+	Verbose() bool
+}
+
+// Progress tells how a run goes and knows at any
 // moment where every host is. Its methods may be called from any goroutine.
-type progress struct {
-	c     *console
+type Progress struct {
+	log   Log
 	now   func() time.Time
 	names []string // all hosts, in order
 	ends  bool     // each host that ends is told; a diff or a table tells them itself
-	// facts, if set, hears of each host's result while it still has its facts.
-	facts func(rollout.Result)
+	// Facts, if set, hears of each host's result while it still has its facts.
+	Facts func(rollout.Result)
 
 	mu       sync.Mutex
 	flying   map[string]time.Time // hosts under way; when they revert, zero before apply
@@ -36,8 +43,9 @@ const fewHosts = 25
 // heartbeat is how long a run may be silent.
 const heartbeat = 10 * time.Second
 
-func newProgress(c *console, targets []rollout.Target, ends bool) *progress {
-	p := &progress{c: c, ends: ends, now: time.Now, flying: map[string]time.Time{}, ended: map[string]rollout.Result{}}
+// New returns a Progress for a run over targets.
+func New(log Log, targets []rollout.Target, ends bool) *Progress {
+	p := &Progress{log: log, ends: ends, now: time.Now, flying: map[string]time.Time{}, ended: map[string]rollout.Result{}}
 	for _, t := range targets {
 		p.names = append(p.names, t.Host.Name)
 	}
@@ -46,41 +54,41 @@ func newProgress(c *console, targets []rollout.Target, ends bool) *progress {
 }
 
 // event takes one step of one host.
-func (p *progress) event(e rollout.Event) {
+func (p *Progress) event(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Step {
 	case rollout.StepEnded:
 		delete(p.flying, e.Host)
 		r := *e.Result
-		if p.facts != nil && r.Facts != nil {
-			p.facts(r)
+		if p.Facts != nil && r.Facts != nil {
+			p.Facts(r)
 		}
 		r.Facts = nil // they hold a host's rules several times over
 		p.ended[e.Host] = r
 		p.tellEnd(r)
 	case rollout.StepApplied:
 		p.flying[e.Host] = e.Deadline
-		if p.c.verbose {
-			p.say("%s  applied, reverts %s unless a fresh connection gets in", e.Host, clock(e.Deadline))
+		if p.log.Verbose() {
+			p.say("%s  applied, reverts %s unless a fresh connection gets in", e.Host, report.Clock(e.Deadline))
 		}
 	default:
 		p.flying[e.Host] = time.Time{}
-		if p.c.verbose {
+		if p.log.Verbose() {
 			p.say("%s  %s", e.Host, e.Step)
 		}
 	}
 }
 
 // tellEnd is called with the lock held.
-func (p *progress) tellEnd(r rollout.Result) {
+func (p *Progress) tellEnd(r rollout.Result) {
 	good := r.Err == nil
 	switch {
 	case !p.ends:
 		return
 	case r.Outcome == rollout.OutcomeSkipped && isInterrupted(r): // there may be thousands; the summary has them
 		return
-	case good && r.Hint == "" && len(p.names) > fewHosts && !p.c.verbose:
+	case good && r.Hint == "" && len(p.names) > fewHosts && !p.log.Verbose():
 	case good:
 		text := fmt.Sprintf("%s  %s in %.1fs", r.Name, r.Outcome, r.Took.Seconds())
 		if r.Hint != "" {
@@ -89,45 +97,20 @@ func (p *progress) tellEnd(r rollout.Result) {
 		p.say("%s", text)
 	default: // -q leaves this in: it is what went wrong
 		p.lastWord = p.now()
-		p.c.tell("%s", trouble(r.Name, r))
+		p.log.Tell("%s", report.Trouble(r.Name, r))
 	}
 	for _, n := range r.Notes {
 		p.say("%s  note: %s", r.Name, n)
 	}
 }
 
-// trouble says how hosts ended that did not end as asked; r is the result of one.
-func trouble(hosts string, r rollout.Result) string {
-	text := fmt.Sprintf("%s  %s", hosts, r.Outcome)
-	if r.Stage != "" && r.Outcome != commit.OutcomeUnreachable {
-		text += " at " + string(r.Stage)
-	}
-	if r.Err != nil {
-		text += ": " + cause(r)
-	}
-	if r.Hint != "" {
-		text += "; " + r.Hint
-	}
-	return text
-}
-
-// cause is the error without the host's name, which stands before it.
-func cause(r rollout.Result) string {
-	text := strings.TrimPrefix(r.Err.Error(), r.Name+": ")
-	before, after, found := strings.Cut(text, r.Name+" (")
-	if address, what, ok := strings.Cut(after, "): "); found && ok {
-		return before + address + ": " + what
-	}
-	return text
-}
-
-func (p *progress) say(format string, args ...any) {
+func (p *Progress) say(format string, args ...any) {
 	p.lastWord = p.now()
-	p.c.note(format, args...)
+	p.log.Note(format, args...)
 }
 
 // beat breaks a long silence. It runs until stop is closed.
-func (p *progress) beat(stop <-chan struct{}) {
+func (p *Progress) beat(stop <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -146,18 +129,18 @@ func (p *progress) beat(stop <-chan struct{}) {
 
 // underWay counts the hosts in flight and tells when the last of them reverts.
 // It is called with the lock held.
-func (p *progress) underWay() string {
+func (p *Progress) underWay() string {
 	if len(p.flying) == 0 {
 		return ""
 	}
 	text := ", under way " + p.fold(func(name string) bool { _, ok := p.flying[name]; return ok })
 	if last := p.lastDeadline(); !last.IsZero() {
-		text += ", not confirmed they revert by " + clock(last)
+		text += ", not confirmed they revert by " + report.Clock(last)
 	}
 	return text
 }
 
-func (p *progress) lastDeadline() time.Time {
+func (p *Progress) lastDeadline() time.Time {
 	var last time.Time
 	for _, d := range p.flying {
 		if d.After(last) {
@@ -167,25 +150,22 @@ func (p *progress) lastDeadline() time.Time {
 	return last
 }
 
-func (p *progress) fold(take func(string) bool) string {
+func (p *Progress) fold(take func(string) bool) string {
 	names := slices.DeleteFunc(slices.Clone(p.names), func(n string) bool { return !take(n) })
 	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
 }
 
 // interrupted says what an interrupt means, the count-th one.
-func (p *progress) interrupted(count int) {
+func (p *Progress) interrupted(count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	flying := ui.Count(len(p.flying), "host")
 	switch count {
 	case 1:
-		p.c.tell("interrupted: no new host is started, %s in flight finish%s; again to take back what is not confirmed", flying, p.underWay())
+		p.log.Tell("interrupted: no new host is started, %s in flight finish%s; again to take back what is not confirmed", flying, p.underWay())
 	case 2:
-		p.c.tell("interrupted: no new host is started, %s in flight take back what is not confirmed%s; again to leave at once", flying, p.underWay())
+		p.log.Tell("interrupted: no new host is started, %s in flight take back what is not confirmed%s; again to leave at once", flying, p.underWay())
 	default:
-		p.c.tell("leaving: %s in flight revert by themselves%s", flying, p.underWay())
+		p.log.Tell("leaving: %s in flight revert by themselves%s", flying, p.underWay())
 	}
 }
-
-// clock is a time of day for people.
-func clock(t time.Time) string { return t.Local().Format("15:04:05") }

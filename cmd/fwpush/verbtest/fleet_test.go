@@ -1,4 +1,4 @@
-package e2e
+package verbtest
 
 import (
 	"bytes"
@@ -197,58 +197,6 @@ func (f *fleet) ruleset(host string) string {
 	return f.sh(host, "nft -s list ruleset")
 }
 
-// inside prepares fwpush to run on a host; the program is handed over as an open
-// file, since the host's files are its own.
-func (f *fleet) inside(host string, args ...string) *exec.Cmd {
-	f.t.Helper()
-	self, err := os.Open(program)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { self.Close() })
-	cmd := f.hosts[host].Command(f.t.Context(), append([]string{"/proc/self/fd/3"}, args...)...)
-	cmd.ExtraFiles = []*os.File{self}
-	return cmd
-}
-
-// listen has a host accept connections on ports.
-func (f *fleet) listen(host string, ports ...string) {
-	f.t.Helper()
-	cmd := f.inside(host, append([]string{"demo", "listen"}, ports...)...)
-	ready, err := cmd.StdoutPipe()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		f.t.Fatal(err)
-	}
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		f.t.Fatalf("%s does not listen: %v", host, err)
-	}
-}
-
-// ports is what a host sees of the ports of another, over both families at once.
-func (f *fleet) ports(from, to string, ports ...string) string {
-	f.t.Helper()
-	var seen [2]string
-	var group errgroup.Group
-	for i, addr := range []string{f.hosts[to].Addr4().String(), f.hosts[to].Addr6().String()} {
-		cmd := f.inside(from, append([]string{"demo", "probe", addr}, ports...)...)
-		group.Go(func() error {
-			out, err := cmd.Output()
-			seen[i] = strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", ", ")
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		f.t.Fatal(err)
-	}
-	if seen[0] != seen[1] {
-		f.t.Errorf("from %s to %s: IPv4 %s, IPv6 %s", from, to, seen[0], seen[1])
-	}
-	return seen[0]
-}
-
 // leftovers is what a run must not leave on a host: jobs of at, processes and
 // units of timers, locks that are held.
 func (f *fleet) leftovers(host string) string {
@@ -259,18 +207,4 @@ ps -eo args | grep -e '[/]run/fwpush' -e '[r]evert' || true
 ls /run/systemd/transient 2>/dev/null || true
 for lock in $(find /run/fwpush -name '*lock*' -type f); do flock -n "$lock" true || echo "held: $lock"; done
 `)
-}
-
-// await looks ten times a second until it has happened, for ten seconds.
-func (f *fleet) await(what string, happened func() bool) {
-	f.t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for range 100 {
-		if happened() {
-			return
-		}
-		<-tick.C
-	}
-	f.t.Errorf("not within 10 s: %s", what)
 }

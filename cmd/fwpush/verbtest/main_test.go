@@ -1,4 +1,4 @@
-package e2e
+package verbtest
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ var (
 
 func TestMain(m *testing.M) {
 	code, err := lab.Enter(func(w *lab.World) int {
-		dir, err := os.MkdirTemp("", "e2e")
+		dir, err := os.MkdirTemp("", "verbtest")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -1,20 +1,21 @@
-package main
+package progress
 
 import (
 	"context"
 	"errors"
 	"time"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 )
 
-// worker does something with many hosts, such as rollout.Apply.
-type worker func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result
+// Worker does something with many hosts, such as rollout.Apply.
+type Worker func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result
 
-// work runs a worker with progress on stderr and interrupts obeyed, and returns
+// Work runs a worker with progress told and interrupts obeyed, and returns
 // a result for every target.
-func (p *progress) work(do worker, targets []rollout.Target, o rollout.Options) []rollout.Result {
+func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) []rollout.Result {
 	in, stop := watchInterrupts(p.interrupted)
 	defer stop()
 	o.Event, o.Unwind = p.event, in.unwind
@@ -34,7 +35,7 @@ func (p *progress) work(do worker, targets []rollout.Target, o rollout.Options) 
 
 // leftBehind is how every host stands when a run is left at once. A host that
 // was let go on takes the new rules back by itself.
-func (p *progress) leftBehind(targets []rollout.Target) []rollout.Result {
+func (p *Progress) leftBehind(targets []rollout.Target) []rollout.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	results := make([]rollout.Result, len(targets))
@@ -59,7 +60,7 @@ func leftHint(t rollout.Target, deadline time.Time) string {
 	if deadline.IsZero() {
 		return "if the new rules came into force, the host takes them back by itself: fwpush status"
 	}
-	return "reverts by itself by " + clock(deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
+	return "reverts by itself by " + report.Clock(deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
 }
 
 // isInterrupted says whether a host ended because of an interrupt.

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"crypto/sha256"
@@ -13,29 +13,39 @@ import (
 	"fwpush/render"
 )
 
-// hostStatus is one host of status -o json. Fields are only ever added.
-type hostStatus struct {
-	Name       string         `json:"name"`
-	Outcome    string         `json:"outcome"`
-	Error      string         `json:"error"`
-	Hint       string         `json:"hint"`
-	Generation int            `json:"generation"` // 0: nothing is confirmed
-	Since      string         `json:"since"`      // when it was confirmed, RFC 3339
-	Run        string         `json:"run"`        // the run that confirmed it
-	Digest     string         `json:"digest"`     // of the confirmed rules
-	Running    string         `json:"running"`    // of the host's listing, in canonical form
-	Boot       string         `json:"boot"`       // ok, differs, disabled, none
-	Timers     []string       `json:"timers"`     // kinds on offer
-	Backend    string         `json:"backend"`
-	Fleet      string         `json:"fleet"`
-	Pending    *pendingStatus `json:"pending"`
-	LastRevert string         `json:"last_revert"` // when a revert last fired, RFC 3339
-	Notes      []string       `json:"notes,omitempty"`
+// Statuses is the object of status -o json.
+type Statuses struct {
+	Schema  int      `json:"schema"`
+	Command string   `json:"command"`
+	Exit    int      `json:"exit"`
+	Error   string   `json:"error,omitempty"` // why it is not 0
+	Hosts   []Status `json:"hosts"`
+}
+
+// Status is one host of status -o json. Fields are only ever added.
+type Status struct {
+	Name       string   `json:"name"`
+	Outcome    string   `json:"outcome"`
+	Error      string   `json:"error"`
+	Hint       string   `json:"hint"`
+	Generation int      `json:"generation"` // 0: nothing is confirmed
+	Since      string   `json:"since"`      // when it was confirmed, RFC 3339
+	Run        string   `json:"run"`        // the run that confirmed it
+	Digest     string   `json:"digest"`     // of the confirmed rules
+	Running    string   `json:"running"`    // of the host's listing, in canonical form
+	Boot       string   `json:"boot"`       // ok, differs, disabled, none
+	Timers     []string `json:"timers"`     // kinds on offer
+	Backend    string   `json:"backend"`
+	Fleet      string   `json:"fleet"`
+	Pending    *Pending `json:"pending"`
+	LastRevert string   `json:"last_revert"` // when a revert last fired, RFC 3339
+	Notes      []string `json:"notes,omitempty"`
 
 	deadline time.Time
 }
 
-type pendingStatus struct {
+// Pending is a transaction that waits for its confirm or its deadline.
+type Pending struct {
 	Run      string `json:"run"`
 	TX       string `json:"tx"`
 	State    string `json:"state"`
@@ -44,11 +54,11 @@ type pendingStatus struct {
 	Deadline string `json:"deadline"` // on this machine's clock, RFC 3339
 }
 
-// statusOf judges what a host told. All of it is the host's word.
-func statusOf(r rollout.Result, now time.Time) hostStatus {
-	h := hostStatus{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
+// StatusOf judges what a host told. All of it is the host's word.
+func StatusOf(r rollout.Result, now time.Time) Status {
+	h := Status{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
 	if r.Err != nil {
-		h.Error = cause(r)
+		h.Error = Cause(r)
 	}
 	if r.Facts == nil {
 		return h
@@ -69,7 +79,7 @@ func statusOf(r rollout.Result, now time.Time) hostStatus {
 	}
 	if p := f.Pending; p != nil {
 		h.deadline = now.Add(p.Left)
-		h.Pending = &pendingStatus{Run: p.Run, TX: p.TX, State: p.State, By: p.Who, Deadline: h.deadline.UTC().Format(time.RFC3339)}
+		h.Pending = &Pending{Run: p.Run, TX: p.TX, State: p.State, By: p.Who, Deadline: h.deadline.UTC().Format(time.RFC3339)}
 	}
 	if h.Outcome == "" {
 		h.Outcome = stateOf(f)

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"bytes"
@@ -10,10 +10,24 @@ import (
 	"testing"
 	"time"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
+
+// log is a Log with everything on.
+type log struct {
+	out     *bytes.Buffer
+	verbose bool
+}
+
+func (l *log) Tell(format string, args ...any) {
+	fmt.Fprintln(l.out, ui.Safe(fmt.Sprintf(format, args...)))
+}
+func (l *log) Note(format string, args ...any) { l.Tell(format, args...) }
+func (l *log) Verbose() bool                   { return l.verbose }
 
 func fewTargets(n int) []rollout.Target {
 	targets := make([]rollout.Target, n)
@@ -24,16 +38,16 @@ func fewTargets(n int) []rollout.Target {
 	return targets
 }
 
-func ended1(name string, r commit.Result) rollout.Event {
+func endedEvent(name string, r commit.Result) rollout.Event {
 	return rollout.Event{Host: name, Step: rollout.StepEnded, Result: &rollout.Result{Name: name, Result: r, Took: 810 * time.Millisecond}}
 }
 
 func TestProgressTellsOfFewHostsEach(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&console{err: &out}, fewTargets(2), true)
+	p := New(&log{out: &out}, fewTargets(2), true)
 	p.event(rollout.Event{Host: "web01", Step: rollout.StepConnecting})
-	p.event(ended1("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
-	p.event(ended1("web02", commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageArm,
+	p.event(endedEvent("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
+	p.event(endedEvent("web02", commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageArm,
 		Err: errors.New("fewer than two timers\x1b[2J"), Hint: "start atd"}))
 	want := "web01  confirmed in 0.8s\nweb02  failed at arm: fewer than two timers\\x1b[2J; start atd\n"
 	if out.String() != want {
@@ -43,14 +57,14 @@ func TestProgressTellsOfFewHostsEach(t *testing.T) {
 
 func TestProgressCountsManyHosts(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&console{err: &out}, fewTargets(40), true)
+	p := New(&log{out: &out}, fewTargets(40), true)
 	for i := range 39 {
-		p.event(ended1(fmt.Sprintf("web%02d", i+1), commit.Result{Outcome: commit.OutcomeConfirmed}))
+		p.event(endedEvent(fmt.Sprintf("web%02d", i+1), commit.Result{Outcome: commit.OutcomeConfirmed}))
 	}
 	if out.Len() != 0 {
 		t.Errorf("got:\n%s", out.String())
 	}
-	p.event(ended1("web40", commit.Result{Outcome: commit.OutcomeReverted, Err: errors.New("no fresh connection got in")}))
+	p.event(endedEvent("web40", commit.Result{Outcome: commit.OutcomeReverted, Err: errors.New("no fresh connection got in")}))
 	if want := "web40  reverted: no fresh connection got in\n"; out.String() != want {
 		t.Errorf("got:\n%s", out.String())
 	}
@@ -60,12 +74,12 @@ func TestProgressCountsManyHosts(t *testing.T) {
 // way and one not begun.
 func TestThirdInterruptLeaves(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&console{err: &out}, fewTargets(3), true)
+	p := New(&log{out: &out}, fewTargets(3), true)
 	deadline := time.Now().Add(time.Minute)
 	hang := make(chan struct{})
 	defer close(hang)
 	stuck := func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
-		o.Event(ended1("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
+		o.Event(endedEvent("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
 		o.Event(rollout.Event{Host: "web02", Step: rollout.StepApplied, Deadline: deadline})
 		kill(t, syscall.SIGINT)
 		<-ctx.Done()
@@ -75,7 +89,7 @@ func TestThirdInterruptLeaves(t *testing.T) {
 		<-hang
 		return nil
 	}
-	results := p.work(stuck, fewTargets(3), rollout.Options{})
+	results := p.Work(stuck, fewTargets(3), rollout.Options{})
 	var got []string
 	for _, r := range results {
 		got = append(got, r.Name+" "+string(r.Outcome))
@@ -86,11 +100,11 @@ func TestThirdInterruptLeaves(t *testing.T) {
 	if !results[1].Deadline.Equal(deadline) || !strings.HasSuffix(results[1].Hint, "to keep the rules: fwpush confirm 20261122T143055Z-7f3c91ab") {
 		t.Errorf("web02: %+v", results[1])
 	}
-	if code := rollout.ExitCode(results); code != exitInterrupted {
-		t.Errorf("exit %d, want %d", code, exitInterrupted)
+	if code := rollout.ExitCode(results); code != 130 {
+		t.Errorf("exit %d, want 130", code)
 	}
 	for _, want := range []string{
-		"interrupted: no new host is started, 1 host in flight finish, under way web02 (1), not confirmed they revert by " + clock(deadline),
+		"interrupted: no new host is started, 1 host in flight finish, under way web02 (1), not confirmed they revert by " + report.Clock(deadline),
 		"take back what is not confirmed", "leaving: 1 host in flight revert",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -101,8 +115,8 @@ func TestThirdInterruptLeaves(t *testing.T) {
 
 // TestSIGTERMUnwinds has the first SIGTERM count as two interrupts.
 func TestSIGTERMUnwinds(t *testing.T) {
-	p := newProgress(&console{err: &bytes.Buffer{}}, fewTargets(1), true)
-	p.work(func(ctx context.Context, _ []rollout.Target, o rollout.Options) []rollout.Result {
+	p := New(&log{out: &bytes.Buffer{}}, fewTargets(1), true)
+	p.Work(func(ctx context.Context, _ []rollout.Target, o rollout.Options) []rollout.Result {
 		kill(t, syscall.SIGTERM)
 		<-ctx.Done()
 		<-o.Unwind

@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"slices"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// File is a fleet file and what it means.
+type File struct {
+	Fleet *inventory.Fleet
+	// Problems are what is wrong or doubtful in it, sorted by place. With an
+	// Error among them no host has a policy.
+	Problems inventory.Problems
+
+	policies map[string]roles.Policy // by host
+}
+
+// Member is one selected host with what the file means for it.
+type Member struct {
+	Host   inventory.Host
+	Policy roles.Policy
+}
+
+// Read reads and compiles a fleet file; with an empty path the one here or
+// above. The error says that there is none; what is wrong in it is in Problems.
+func Read(path string) (*File, error) {
+	named := path != ""
+	if !named {
+		var err error
+		if path, err = inventory.Find("."); err != nil {
+			return nil, err
+		}
+	}
+	f := &File{policies: map[string]roles.Policy{}}
+	f.Fleet, f.Problems = inventory.Load(path, inventory.LoadOptions{Named: named})
+	if slices.ContainsFunc(f.Problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
+		return f, nil // the file as a whole is no good: nothing can be said of what is in it
+	}
+	meaning := roles.Check(f.Fleet)
+	if len(f.Problems.Errors()) > 0 {
+		meaning = meaning.Errors() // warnings about a file half understood would mislead
+	}
+	f.Problems = append(f.Problems, meaning...)
+	if len(f.Problems.Errors()) == 0 {
+		policies, _ := roles.CompileAll(f.Fleet) // Check has told what is to be told
+		for _, p := range policies {
+			f.policies[p.Host] = p
+		}
+	}
+	f.Problems = f.Fleet.Annotate(f.Problems)
+	f.Problems.Sort()
+	return f, nil
+}
+
+// Choose returns the selected hosts in the order of the fleet.
+func (f *File) Choose(s inventory.Selection) ([]Member, error) {
+	hosts, err := inventory.Select(f.Fleet, s)
+	if err != nil {
+		return nil, err
+	}
+	members := make([]Member, len(hosts))
+	for i, h := range hosts {
+		members[i] = Member{Host: h, Policy: f.policies[h.Name]}
+	}
+	return members, nil
+}

@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/inventory"
+	"fwpush/render"
+)
+
+// Targets renders every member. A policy that cannot be rendered stops all.
+func (f *File) Targets(members []Member) ([]rollout.Target, error) {
+	list := f.Bare(members)
+	var broken []error
+	for i, m := range members {
+		rules, err := render.Nftables(m.Policy)
+		if err != nil {
+			broken = append(broken, err)
+		}
+		list[i].Candidate.Rules = rules
+	}
+	return list, errors.Join(broken...)
+}
+
+// Bare are targets without a candidate, for verbs that push no rules.
+func (f *File) Bare(members []Member) []rollout.Target {
+	list := make([]rollout.Target, len(members))
+	for i, m := range members {
+		list[i] = rollout.Target{Host: m.Host, Policy: m.Policy,
+			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: m.Host.Name}}}
+	}
+	return list
+}
+
+// Stamp says in each target who changes it, in which run, and how long the host
+// waits for a confirm.
+func Stamp(list []rollout.Target, run, actor string, window time.Duration) {
+	for i := range list {
+		c := &list[i].Candidate
+		c.Stamp.Run, c.Stamp.Actor, c.Window = run, actor, window
+	}
+}
+
+// Checker finds what would stop a login before it is tried. A
+// *transport.Dialer is one.
+type Checker interface {
+	Check(ctx context.Context, ep inventory.Endpoint) error
+}
+
+// Preflight reports key files and known_hosts that would stop a login. Hosts
+// that share settings share the finding.
+func Preflight(ctx context.Context, checker Checker, list []rollout.Target) []error {
+	asked := map[string]bool{}
+	told := map[string]bool{}
+	var found []error
+	for _, t := range list {
+		ep := t.Host.SSH
+		settings := strings.Join(ep.Identity, "\x00") + "\x00\x00" + strings.Join(ep.KnownHosts, "\x00")
+		if asked[settings] {
+			continue
+		}
+		asked[settings] = true
+		for _, err := range parts(checker.Check(ctx, ep)) {
+			if !told[err.Error()] {
+				told[err.Error()] = true
+				found = append(found, err)
+			}
+		}
+	}
+	return found
+}
+
+// parts takes apart what errors.Join put together.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}

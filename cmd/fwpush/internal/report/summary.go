@@ -1,0 +1,97 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+)
+
+// outcomes in the order in which a summary names them, the good ones first.
+func outcomeOrder() []commit.Outcome {
+	return []commit.Outcome{
+		commit.OutcomeConfirmed, commit.OutcomeUnchanged, rollout.OutcomeChanged, commit.OutcomePending, commit.OutcomeReverted,
+		commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable, commit.OutcomeUnknown, rollout.OutcomeSkipped,
+	}
+}
+
+// writeSummary prints how many hosts ended in which way, folded.
+func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error {
+	var table ui.Table
+	for _, outcome := range outcomeOrder() {
+		var names []string
+		for _, r := range results {
+			if r.Outcome == outcome {
+				names = append(names, r.Name)
+			}
+		}
+		if len(names) > 0 {
+			table.Painted(shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names), len(names), remark(outcome)))
+		}
+	}
+	return table.Write(w)
+}
+
+// remark says what an outcome leaves a host with, where the word does not.
+func remark(o commit.Outcome) string {
+	switch o {
+	case commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable:
+		return ", untouched"
+	case commit.OutcomeReverted:
+		return ", back on the old rules"
+	}
+	return ""
+}
+
+func shade(colour ui.Colour, o commit.Outcome) func(string) string {
+	switch o {
+	case commit.OutcomeConfirmed:
+		return colour.Green
+	case commit.OutcomeUnchanged, rollout.OutcomeSkipped:
+		return colour.Dim
+	case commit.OutcomeFailed, commit.OutcomeReverted, commit.OutcomeUnknown:
+		return colour.Red
+	}
+	return colour.Yellow
+}
+
+// WriteResults prints the result of a run: how long it took, its id, how many hosts
+// ended in which way, and what to do next. again is the command for hosts that
+// want another try; their names are added.
+func WriteResults(w io.Writer, colour ui.Colour, run string, results []rollout.Result, took time.Duration, again string) error {
+	unit := time.Second
+	if took < 10*time.Second {
+		unit = 100 * time.Millisecond
+	}
+	if _, err := fmt.Fprintf(w, "Done in %s · run %s\n", took.Round(unit), run); err != nil {
+		return err
+	}
+	if err := writeSummary(w, colour, results); err != nil {
+		return err
+	}
+	for _, next := range []struct {
+		command  string
+		outcomes []commit.Outcome
+	}{
+		{"fwpush status -l", []commit.Outcome{commit.OutcomeUnknown, commit.OutcomePending}},
+		{again, []commit.Outcome{commit.OutcomeUnreachable, commit.OutcomeLocked, rollout.OutcomeSkipped}},
+	} {
+		var names []string
+		for _, r := range results {
+			if slices.Contains(next.outcomes, r.Outcome) && r.Err != nil {
+				names = append(names, r.Name)
+			}
+		}
+		if len(names) > 0 {
+			if _, err := fmt.Fprintf(w, "next: %s '%s'\n", next.command, inventory.Fold(names)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
