@@ -198,3 +198,24 @@ func difference(before, now string) string {
 	}
 	return strings.Join(out, "\n")
 }
+
+// program puts a shell script on the host.
+func (h *host) program(t *testing.T, path, script string) {
+	t.Helper()
+	if err := h.WriteFile(t.Context(), path, "#!/bin/sh\n"+script+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	h.sh(t, "chmod 755 "+path)
+}
+
+// wrapNFT makes nft run a piece of shell first. The real one is nft.real.
+func (h *host) wrapNFT(t *testing.T, script string) {
+	t.Helper()
+	h.sh(t, "mv /usr/sbin/nft /usr/sbin/nft.real")
+	h.program(t, "/usr/sbin/nft", script+"\nexec /usr/sbin/nft.real \"$@\"")
+}
+
+func (h *host) unwrapNFT(t *testing.T) {
+	t.Helper()
+	h.sh(t, "mv /usr/sbin/nft.real /usr/sbin/nft")
+}

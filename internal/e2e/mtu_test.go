@@ -55,6 +55,9 @@ func TestPathMTUDiscoveryThroughANarrowLink(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
 		if n, err := io.CopyN(io.Discard, conn, bulk); err != nil {
 			t.Errorf("%s: %d bytes of %d came from the host: %v", addr, n, bulk, err)
 		}

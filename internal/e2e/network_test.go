@@ -25,6 +25,9 @@ import (
 // a busy machine an answer has been seen to take a second.
 const silence = 2 * time.Second
 
+// patience is how long a connection may stand still in the middle.
+const patience = 15 * time.Second
+
 // network is the network namespace of a host. The zero one is the controller's.
 // A socket belongs to the namespace it was made in, whoever uses it later.
 type network struct{ file *os.File }
@@ -106,7 +109,7 @@ func (h *host) serve(t *testing.T, port int, handle func(net.Conn)) {
 			}
 			serving.Go(func() {
 				defer conn.Close()
-				if err := conn.SetDeadline(time.Now().Add(time.Minute)); err == nil {
+				if err := conn.SetDeadline(time.Now().Add(patience)); err == nil {
 					handle(conn)
 				}
 			})
