@@ -12,6 +12,7 @@ import (
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
+	"fwpush/inventory"
 	"fwpush/render"
 )
 
@@ -108,12 +109,21 @@ func (c *console) pushAll(p *prepared, f *changeFlags) ([]rollout.Result, []repo
 			diffs[r.Name] = render.Compare(r.Facts.Rules, candidates[r.Name]).Text
 		}
 	}
+	c.Note("run %s: %s, window %s", p.targets[0].Candidate.Stamp.Run, foldedHosts(p.targets), p.targets[0].Candidate.Window)
 	results := run.Work(rollout.Apply, p.targets, o)
 	hosts := make([]report.Host, len(results))
 	for i, r := range results {
 		hosts[i] = report.HostOf(r, diffs[r.Name])
 	}
 	return results, hosts, endedRun(results)
+}
+
+func foldedHosts(targets []rollout.Target) string {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.Host.Name
+	}
+	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
 }
 
 // approve shows what would change and asks. With changes, or an error, in return

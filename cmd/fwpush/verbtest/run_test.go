@@ -178,6 +178,32 @@ func TestReaderGoesAway(t *testing.T) {
 	}
 }
 
+// TestResultCannotBePrinted has a full disk under stdout: what is true on the
+// hosts decides the exit of a run, and a diff without its text has failed.
+func TestResultCannotBePrinted(t *testing.T) {
+	f := newFleet(t, "web1")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, tt := range []struct {
+		args []string
+		code int
+	}{{[]string{"apply", "-y"}, 0}, {[]string{"apply", "-y", "-o", "json"}, 0}, {[]string{"diff"}, 2}, {[]string{"status", "-o", "json"}, 2}} {
+		cmd := f.command(tt.args...)
+		var stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run() // the exit code is looked at
+		if got := cmd.ProcessState.ExitCode(); got != tt.code || !strings.Contains(stderr.String(), "cannot print the result: ") {
+			t.Errorf("%s: exit %d, want %d\n%s", tt.args[0], got, tt.code, stderr.String())
+		}
+	}
+	if f.ruleset("web1") == "" {
+		t.Error("web1 is not confirmed")
+	}
+}
+
 // TestTextOfAnApply is what a person reads.
 func TestTextOfAnApply(t *testing.T) {
 	f := newFleet(t, "web1", "web2")
@@ -185,6 +211,9 @@ func TestTextOfAnApply(t *testing.T) {
 	lines := strings.Split(stdout, "\n")
 	if !strings.HasPrefix(lines[0], "Done in ") || !strings.Contains(lines[0], " · run 20") || lines[1] != "  confirmed  web[1-2] (2)" {
 		t.Errorf("stdout:\n%s", stdout)
+	}
+	if !strings.HasPrefix(stderr, "run 20") || !strings.Contains(stderr, ": web[1-2] (2), window 30s\n") {
+		t.Errorf("stderr:\n%s", stderr)
 	}
 	for _, host := range f.order {
 		if !strings.Contains(stderr, host+"  confirmed in ") {
