@@ -346,7 +346,7 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 		return p.over("confirmed", stage, nil), true
 	case f.BootID != before.BootID:
 		r := p.over("reverted", stage, errors.New("the host was rebooted inside the window"))
-		if f.Running != before.Running && f.Running != before.Canon {
+		if !sameRules(f.Running, before.Running) && !sameRules(f.Running, before.Canon) {
 			r.Outcome = OutcomeUnknown
 			r.Hint = "after the reboot the host does not run what it ran before"
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/render"
 	"fwpush/transport"
 )
 
@@ -70,7 +71,14 @@ func (f Facts) Drifted() (drifted, known bool) {
 	if f.Generation == 0 || !f.CanonKnown {
 		return false, false
 	}
-	return f.Running != f.Canon, true
+	return !sameRules(f.Running, f.Canon), true
+}
+
+// sameRules compares two listings by their meaning: nft lists chains and sets in
+// the order in which the kernel got them, and after a boot that is another one
+// than after a load that kept chains.
+func sameRules(a, b string) bool {
+	return a == b || render.Canonical(a) == render.Canonical(b)
 }
 
 // Runs says whether the host runs exactly this text, in all four ways: running

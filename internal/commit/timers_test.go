@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fwpush/internal/lab"
+	"fwpush/render"
 )
 
 // Without two timers that proved themselves nothing is applied. A light host
@@ -177,4 +178,31 @@ func takeBackNow(t *testing.T, h *host) Result {
 		t.Fatal(r.Err)
 	}
 	return TakeBack(t.Context(), conn, h.become, f)
+}
+
+// After a load that kept base chains the kernel has the chains in another order
+// than after a boot: that is no drift.
+func TestRebootIsNoDrift(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	with := func(extra string) render.Ruleset {
+		return ruleset(strings.Replace(rules(false, 80).Text, "\tchain input {\n", extra+"\tchain input {\n", 1))
+	}
+	h.mustApply(h.candidate(with("\tchain one {\n\t}\n"), time.Minute))
+	last := with("\tset s {\n\t\ttype ipv4_addr\n\t}\n\tchain before {\n\t}\n\tchain one {\n\t}\n")
+	h.mustApply(h.candidate(last, time.Minute))
+	before := h.table()
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h.table() == before {
+		t.Log("the order of the listing did not change: this kernel shows nothing")
+	}
+	f, r := Inspect(t.Context(), h.dial(), "none")
+	if drifted, known := f.Drifted(); r.Err != nil || drifted || !known {
+		t.Errorf("drifted %v, known %v, %v\n%s\nstored:\n%s", drifted, known, r.Err, f.Running, f.Canon)
+	}
+	if r := h.apply(h.candidate(last, time.Minute)); r.Outcome != OutcomeUnchanged {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
 }
