@@ -155,12 +155,13 @@ func (r report) outcomes() string {
 	return strings.Join(words, ", ")
 }
 
-// all is the outcomes of hosts that all ended in one way.
+// all is the outcomes of hosts that all ended in one way, in the order of fwpush.
 func all(hosts []*host, outcome string) string {
 	words := make([]string, len(hosts))
 	for i, h := range hosts {
 		words[i] = h.Name() + " " + outcome
 	}
+	slices.Sort(words)
 	return strings.Join(words, ", ")
 }
 

@@ -34,7 +34,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	}{
 		{"stage", "confirmed", "confirmed"}, // nothing was sent yet: all is as after the push before
 		{"arm", "reverted", "confirmed"},    // what is dropped before it was armed is no event
-		{"apply", "reverted", "reverted"}, // armed, and the host goes on by itself
+		{"apply", "reverted", "reverted"},   // armed, and the host goes on by itself
 		{"applied", "reverted", "reverted"},
 		{"confirm", "reverted", "reverted"},
 		{"commit", "reverted", "reverted"},

@@ -29,7 +29,7 @@ func exchange(conn net.Conn) {
 // neither end can see: the ICMP errors that tell of it must pass.
 func TestPathMTUDiscoveryThroughANarrowLink(t *testing.T) {
 	t.Parallel()
-	hosts := start(t, lab.HostOptions{Name: "mtu-1web", PathMTU: 1300}, lab.HostOptions{Name: "mtu-2client"})
+	hosts := start(t, lab.HostOptions{Name: "mtu-web", PathMTU: 1300}, lab.HostOptions{Name: "mtu-client"})
 	web, client := hosts[0], hosts[1]
 	// Both ends of the exchange are managed.
 	c := newController(t, webFleet("", hosts).String())
