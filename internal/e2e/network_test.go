@@ -109,6 +109,7 @@ func (h *host) serve(t *testing.T, port int, handle func(net.Conn)) {
 			}
 			serving.Go(func() {
 				defer conn.Close()
+				defer context.AfterFunc(t.Context(), func() { conn.Close() })()
 				if err := conn.SetDeadline(time.Now().Add(patience)); err == nil {
 					handle(conn)
 				}
