@@ -20,8 +20,8 @@ type Log interface {
 	Verbose() bool
 }
 
-// Progress tells how a run goes and knows at any
-// moment where every host is. Its methods may be called from any goroutine.
+// Progress tells how a run goes and knows at any moment where every host is. Its
+// methods may be called from any goroutine.
 type Progress struct {
 	log   Log
 	now   func() time.Time
@@ -34,6 +34,7 @@ type Progress struct {
 	flying   map[string]time.Time // hosts under way; when they revert, zero before apply
 	ended    map[string]rollout.Result
 	lastWord time.Time
+	left     bool // the run was left: nothing more is told of it
 }
 
 // every confirmed host gets a line of its own up to this many hosts; beyond, the
@@ -57,6 +58,9 @@ func New(log Log, targets []rollout.Target, ends bool) *Progress {
 func (p *Progress) event(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.left {
+		return
+	}
 	switch e.Step {
 	case rollout.StepEnded:
 		delete(p.flying, e.Host)

@@ -38,6 +38,7 @@ func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) 
 func (p *Progress) leftBehind(targets []rollout.Target) []rollout.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.left = true
 	results := make([]rollout.Result, len(targets))
 	for i, t := range targets {
 		r, ended := p.ended[t.Host.Name]
