@@ -63,6 +63,8 @@ func TestOnlyFiveGenerationsAreKept(t *testing.T) {
 }
 
 func TestHostHealsItselfWithoutAController(t *testing.T) {
+	// All but the record of what happened.
+	const files = "find /etc/systemd /var/lib/fwpush -type f 2>/dev/null | grep -v -e /history -e /last_revert | sort"
 	for _, tc := range []struct {
 		name   string
 		before bool // a confirmed ruleset runs before
@@ -72,7 +74,7 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 			if tc.before {
 				h.mustApply(h.candidate(rules(false, 80), time.Minute))
 			}
-			table, disk := h.table(), h.sh("ls -R /etc/systemd /var/lib/fwpush 2>/dev/null | grep -v history || true")
+			table, disk := h.table(), h.sh(files)
 			p := h.begin(h.candidate(rules(true, 443), 4*time.Second))
 			if !strings.Contains(h.table(), "dport 443") {
 				t.Fatal("the candidate does not run, nothing to heal")
@@ -83,7 +85,10 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 				t.Errorf("rules after the revert:\n%s\nbefore:\n%s", got, table)
 			}
 			h.clean()
-			if got := h.sh("ls -R /etc/systemd /var/lib/fwpush 2>/dev/null | grep -v -e history -e last_revert || true"); got != disk {
+			if f, r := Inspect(t.Context(), h.dial(), "none"); r.Err != nil || f.LastRevert == nil || f.LastRevert.TX != p.tx {
+				t.Errorf("last revert %+v (%v), want that of %s", f.LastRevert, r.Err, p.tx)
+			}
+			if got := h.sh(files); got != disk {
 				t.Errorf("disk after the revert:\n%s\nbefore:\n%s", got, disk)
 			}
 			h.dial()

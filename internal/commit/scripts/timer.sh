@@ -142,10 +142,11 @@ finish_revert() {
 		return 2
 	fi
 	rm -f "$D/open"
-	unstage
-	turn reverted 0
+	# Before anything is tidied away: B goes with its last file.
 	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
 	[ ! -d "$B" ] || printf '%s %s %s\n' "$(date +%s)" "$T" "${run:--}" >"$B/last_revert"
+	unstage
+	turn reverted 0
 	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
 	disarm
 }
