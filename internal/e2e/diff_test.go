@@ -19,7 +19,8 @@ find /etc /run/fwpush /var/lib/fwpush /var/spool/cron /var/tmp /tmp -xdev -print
 find /etc /run/fwpush /var/lib/fwpush -xdev -type f -exec md5sum {} + 2>/dev/null | sort
 atq
 find /proc/sys/net -type f ! -name nf_conntrack_count -exec grep -H . {} + 2>/dev/null | sort
-ps -e -o args= | grep -v -e sshd -e '^ps ' -e '^sh -s$' -e '^grep ' -e '^sort$' -e '(sd-pam)' -e '/lib/systemd/systemd' | sort
+processes=$(ps -e -o args=)
+printf '%s\n' "$processes" | grep -v -e sshd -e '^ps ' -e '^sh -s$' -e '<defunct>' -e '(sd-pam)' -e '/lib/systemd/systemd' | sort
 [ ! -d /run/systemd/system ] ||
 	systemctl list-units --state=active,failed --plain --no-legend --type=service,timer | grep -v -e user-runtime-dir@ -e user@
 exit 0`

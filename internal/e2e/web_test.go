@@ -14,7 +14,8 @@ const everything = `nft list ruleset
 find /etc /run /var/lib/fwpush /var/spool/cron -xdev ! -name .SEQ ! -path /var/lib/fwpush ! -path /var/lib/fwpush/history -printf '%p %y %m %U %l\n' 2>/dev/null | sort
 find /etc -xdev -type f -exec md5sum {} + | sort
 atq
-ps -e -o args= | grep -v -e '^sshd: ' -e '^ps ' -e '^sh -s$' | sort
+processes=$(ps -e -o args=)
+printf '%s\n' "$processes" | grep -v -e '^sshd: ' -e '^ps ' -e '^sh -s$' | sort
 [ ! -d /run/systemd/system ] || { systemctl list-unit-files --no-legend; systemctl list-units --all --plain --no-legend '*fwpush*'; }
 exit 0`
 
