@@ -86,7 +86,11 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	case len(results) == 0:
 		return err
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), "fwpush "+command+" -l"))
+	again := "fwpush " + command + " -l"
+	if command == "remove" { // its hosts are arguments
+		again = "fwpush remove"
+	}
+	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), again))
 }
 
 // pushAll asks where it has to, and pushes.
