@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -252,5 +253,25 @@ func TestExample(t *testing.T) {
 		if head != "" && !strings.HasPrefix(head, "rule") && !bytes.Contains(src, []byte("["+head)) {
 			t.Errorf("no [%s]", table.Name)
 		}
+	}
+}
+
+// What overlaps becomes one range that holds all of it.
+func TestOverlapsAreMerged(t *testing.T) {
+	fleet, ps := Parse("fleet.toml", []byte(set(`"10.0.0.5-10.0.0.20", "10.0.0.0-10.0.0.9", "10.0.0.21", "10.0.0.7"`)+
+		"[services.s]\ntcp = [\"85-100\", 90, \"80-86\", 101]\nudp = [80, 80]\n"))
+	if len(ps.Errors()) > 0 || len(ps) != 2 {
+		t.Errorf("%q", told(ps))
+	}
+	var got []string
+	for _, a := range fleet.Sets["x"].Addresses {
+		got = append(got, a.V.From.String()+"-"+a.V.To.String())
+	}
+	for _, p := range fleet.Services["s"].Ports {
+		got = append(got, fmt.Sprintf("%s/%d-%d", p.V.Proto, p.V.From, p.V.To))
+	}
+	want := []string{"10.0.0.0-10.0.0.20", "10.0.0.21-10.0.0.21", "tcp/80-100", "tcp/101-101", "udp/80-80"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
