@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -104,7 +105,8 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 	}
 	if e.Become == "" {
 		e.Become = "sudo"
-		if e.User == "root" {
+		// Without a user the login is that of whoever runs this, as with ssh.
+		if e.User == "root" || e.User == "" && os.Geteuid() == 0 {
 			e.Become = "none"
 		}
 	}

@@ -122,7 +122,7 @@ var sshKeys = []Key{
 	{Name: "user", Type: String, Default: "as ssh would", Doc: "login name"},
 	{Name: "identity", Type: Strings, Default: "the agent, then ~/.ssh/id_*", Doc: "key files"},
 	{Name: "known_hosts", Type: Strings, Default: "as ssh would", Doc: "files with the keys of hosts"},
-	{Name: "become", Type: String, Values: []string{"none", "sudo"}, LaterValues: []string{"doas", "su"}, Default: `"none" for user root, else "sudo"`, Doc: "how to be root on the host"},
+	{Name: "become", Type: String, Values: []string{"none", "sudo"}, LaterValues: []string{"doas", "su"}, Default: `"none" to log in as root, else "sudo"`, Doc: "how to be root on the host"},
 	{Name: "connect_timeout", Type: Duration, Min: 1, Max: 300, Default: `"10s"`, Doc: "time for one connection, from the first packet to the login"},
 	{Name: "jump", Later: true, Doc: "host to go through"},
 }
