@@ -11,7 +11,8 @@ import (
 )
 
 // Command prepares a command that runs as root in all namespaces and the root directory of the
-// host, with a clean environment. It does not pass through the host's network or sshd.
+// host, with a clean environment. It does not pass through the host's network or sshd. When ctx
+// ends, so does the command on the host, though not what it left in the background.
 func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	b, err := h.current()
 	if err != nil {
@@ -19,7 +20,10 @@ func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
 		cmd.Err = err
 		return cmd
 	}
-	args := append([]string{"-t", strconv.Itoa(b.pid), "-a", "-r", "-w", "--"}, argv...)
+	// Joining a PID namespace takes a fork. nsenter's own stops whenever its child is stopped, which
+	// is what systemd does to all processes at the end of a shutdown. It would then never reap the
+	// child, and the host never end: a PID namespace goes when its last process is reaped.
+	args := append([]string{"-t", strconv.Itoa(b.pid), "-a", "-r", "-w", "--no-fork", "--", "unshare", "--fork", "--kill-child", "--"}, argv...)
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"}
 	// A command that leaves a daemon behind would otherwise keep Wait waiting for its output.

@@ -1,8 +1,10 @@
 package lab_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"fwpush/internal/lab"
 )
@@ -64,6 +66,42 @@ func TestShutdownIsNoReboot(t *testing.T) {
 	if answers(t, h) {
 		t.Error("a host that was shut down answers")
 	}
+}
+
+// A shutdown stops all processes before it ends them. A command that was stopped must not wait to be
+// continued from outside, or its host never ends.
+func TestStoppedCommandGoesOnWithItsHost(t *testing.T) {
+	h := start(t, lab.HostOptions{Name: "stopped"})
+	cmd := h.Command(within(t, time.Minute), "sh", "-c", "echo $$ >/run/pid; kill -STOP $$; exit 7")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the stop", func() bool {
+		out, _, _ := h.Exec(t.Context(), "", "sh", "-c", "cut -d' ' -f3 /proc/$(cat /run/pid)/stat")
+		return out == "T\n"
+	})
+	run(t, h, "sh", "-c", "kill -CONT $(cat /run/pid)")
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
+		t.Errorf("ended with %v, want exit status 7", err)
+	}
+}
+
+// A command that is given up must not go on in secret.
+func TestCommandEndsWithItsContext(t *testing.T) {
+	h := start(t, lab.HostOptions{Name: "given-up"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := h.Command(ctx, "sleep", "4242")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	sleeps := func() bool {
+		_, _, err := h.Exec(t.Context(), "", "pgrep", "-x", "-f", "sleep 4242")
+		return err == nil
+	}
+	eventually(t, "the start", sleeps)
+	cancel()
+	_ = cmd.Wait()
+	eventually(t, "the end on the host", func() bool { return !sleeps() })
 }
 
 func TestReleasesHaveTheirOwnTools(t *testing.T) {
