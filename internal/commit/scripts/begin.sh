@@ -65,7 +65,11 @@ claim() {
 	mkdir -p "$home/tx/$T" &&
 		printf '%s\n' "$RUN" >"$home/tx/$T/run" &&
 		printf '%s\n' "$WHO" >"$home/tx/$T/who" &&
-		printf '%s\n' "$W" >"$home/tx/$T/window" || refuse "stage cannot write to $home: is the disk full?"
+		printf '%s\n' "$W" >"$home/tx/$T/window" || {
+		# Whoever moved on from the same state clears away what others prepare.
+		if [ -n "$BASE" ] && [ ! -e "$R/$BASE" ]; then return 1; fi
+		refuse "stage cannot write to $home: is the disk full?"
+	}
 	if [ -n "$BASE" ]; then
 		NAME=$BASE
 		turn staged 0 && return
