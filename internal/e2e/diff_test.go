@@ -144,13 +144,25 @@ out = [ { allow = ["dns", "ntp", "https"] } ]
 			}
 		})
 	})
-	t.Run("a reboot loads the confirmed rules", func(t *testing.T) {
-		for _, h := range []*host{hosts[0], hosts[2]} {
+	t.Run("a reboot loads the confirmed rules, also in the middle of a window", func(t *testing.T) {
+		booted := []*host{hosts[0], hosts[2]}
+		before := rulesets(t, booted)
+		f.parts = []string{onePortMore}
+		c.write(t, "other.toml", f.String())
+		c.killedAt(t, "applied", 1, "apply", "-i", "other.toml", "-y", "-l", booted[1].Name())
+		if now := booted[1].ruleset(t); !strings.Contains(now, "8443") {
+			t.Errorf("%s does not run what nobody has confirmed:\n%s", booted[1].Name(), now)
+		}
+		for _, h := range booted {
 			if err := h.Reboot(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r := readsOnly(t, 0, "diff", "-o", "json").report(t)
-		r.expect(t, all(hosts, "unchanged"))
+		same(t, booted, before)
+		c.runJSON(t, 0, "diff").expect(t, all(hosts, "unchanged"))
+		c.runJSON(t, 0, "apply", "-i", "other.toml", "-y").expect(t, all(hosts, "confirmed"))
+		if got := booted[1].sh(t, "ls -A /var/lib/fwpush /var/lib/fwpush/gen | grep -E '^(boot)?\\.[0-9a-f]' || true"); got != "" {
+			t.Errorf("left of what the reboot ended: %s", got)
+		}
 	})
 }
