@@ -23,9 +23,9 @@ func TestTwoControllersAtOnce(t *testing.T) {
 	h.wrapNFT(t, `case "$*" in *-c*) ;; -f*) sleep 1 ;; esac`)
 
 	for round := range 3 {
-		ports := map[string]string{"alice": fmt.Sprint(8001 + 10*round), "bob": fmt.Sprint(8002 + 10*round)}
+		opens := map[string]string{"alice": fmt.Sprint(8001 + 10*round), "bob": fmt.Sprint(8002 + 10*round)}
 		running := map[string]*process{}
-		for who, port := range ports {
+		for who, port := range opens {
 			running[who] = newController(t, fleetWith(port), "FWPUSH_ACTOR="+who).start(t, nil, "apply", "-y", "-o", "json")
 		}
 		ends := map[string]ended{}
@@ -60,11 +60,11 @@ func TestTwoControllersAtOnce(t *testing.T) {
 		if !strings.Contains(lost.stderr, "exit 7: 1 host locked by another run: contested-1") {
 			t.Errorf("stderr of the loser:\n%s", lost.stderr)
 		}
-		if now := h.ruleset(t); !strings.Contains(now, ports[winner]) || strings.Contains(now, ports[loser]) {
+		if now := h.ruleset(t); !strings.Contains(now, opens[winner]) || strings.Contains(now, opens[loser]) {
 			t.Errorf("the host does not run the rules of %s:\n%s", winner, now)
 		}
 		// The loser's turn comes when the winner is done.
-		newController(t, fleetWith(ports[loser])).runJSON(t, 0, "apply", "-y").expect(t, all([]*host{h}, "confirmed"))
+		newController(t, fleetWith(opens[loser])).runJSON(t, 0, "apply", "-y").expect(t, all([]*host{h}, "confirmed"))
 	}
 	h.tidy(t)
 }

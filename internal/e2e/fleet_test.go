@@ -45,14 +45,13 @@ from = [%s]
 	return b.String()
 }
 
-// lockOut is the same fleet with strangers in place of the controller, and one
-// more port, so that its rules can be told from those of before.
+// lockOut is the same fleet with strangers in place of the controller.
 func (f fleet) lockOut(window string) fleet {
 	f.window, f.from = window, []string{"192.0.2.1", "2001:db8::1"}
 	return f
 }
 
-// web are hosts that all have the role web.
+// webFleet is a fleet of hosts that all have the role web.
 func webFleet(window string, hosts []*host) fleet {
 	f := fleet{window: window}
 	for _, h := range hosts {
