@@ -148,6 +148,21 @@ func TestExtendMovesTheDeadlineOnTheHost(t *testing.T) {
 	h.clean()
 }
 
+// A login script that prints, without ending its line, and one that reads a line.
+func TestLoginScriptsThatTalk(t *testing.T) {
+	for name, rc := range map[string]string{
+		"open line": "printf 'welcome '",
+		"banner":    "echo welcome; echo to this host",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, lab.HostOptions{})
+			h.sh("usermod -s /bin/bash root; cat >/root/.bashrc <<'X'\n" + rc + "\nX")
+			h.mustApply(h.candidate(rules(false, 80), time.Minute))
+			h.clean()
+		})
+	}
+}
+
 func TestSudo(t *testing.T) {
 	h := newHost(t, lab.HostOptions{Users: []lab.User{{Name: "ops", Sudo: true}, {Name: "weak"}}})
 	h.user, h.become = "weak", "none"

@@ -56,7 +56,7 @@ type Proof struct {
 // comes with the outcome.
 func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 	stopAt("confirm")
-	var cause error
+	cause := errors.New("there was no time for one")
 	failures := 0
 	for pause := time.Second; ; {
 		left := time.Until(p.Deadline())
@@ -71,12 +71,14 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 			p.hangUp()
 			return nil, *decided
 		}
-		if errors.Is(err, errTryAgain) {
-			sleep(ctx, 200*time.Millisecond)
-			continue
+		if errors.Is(err, errTold) {
+			continue // at once: the next connection may confirm
 		}
 		cause = err
-		if failures++; failures >= enough {
+		if !errors.Is(err, errNotYet) {
+			failures++
+		}
+		if failures >= enough {
 			if r, ok := p.abort(ctx, cause); ok {
 				return nil, r
 			}
@@ -88,8 +90,12 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 	return nil, p.await(ctx, dial, StageConfirm, fmt.Errorf("no fresh connection got in: %w", cause))
 }
 
-// errTryAgain asks for another connection at once: this one may not confirm.
-var errTryAgain = errors.New("another connection is needed")
+var (
+	// errTold: this connection was told the seal and may not confirm.
+	errTold = errors.New("another connection is needed")
+	// errNotYet: the host was reached and has nothing to confirm yet.
+	errNotYet = errors.New("the host is still applying")
+)
 
 // attempt makes one fresh connection and asks with it.
 func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) (*Proof, *Result, error) {
@@ -106,7 +112,8 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 	if p.seal == "" {
 		// Begin's answer was lost. Whoever is told the seal may not confirm:
 		// this connection may be older than the new rules.
-		return nil, p.learn(ctx, conn), errTryAgain
+		r, err := p.learn(ctx, conn)
+		return nil, r, err
 	}
 	d, err := start(ctx, conn, p.become, finishProgram(), "confirm", p.tx)
 	if err != nil {
@@ -124,11 +131,9 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 	case word == "over":
 		r, known := p.ended(ctx, conn, rest, StageConfirm, errors.New("the host was faster than the confirm"))
 		if !known {
-			return nil, nil, errors.New("the host does not know the transaction")
+			return nil, nil, fmt.Errorf("%w: it says %q", errNotYet, clip(rest))
 		}
 		return nil, &r, nil
-	case word == "refused" && strings.HasPrefix(rest, "fresh this connection"):
-		return nil, nil, errTryAgain
 	case word == "refused":
 		return nil, nil, refusal(rest)
 	case word != "fresh":
@@ -152,26 +157,29 @@ func (p *Pending) dial(ctx context.Context, dial Dialer, left time.Duration) (*t
 }
 
 // learn asks a connection that may not confirm for state and seal. A non-nil
-// Result means that the transaction is over.
-func (p *Pending) learn(ctx context.Context, conn *transport.Conn) *Result {
+// Result means that the transaction is over; the error says why not, errTold
+// that the seal is known now.
+func (p *Pending) learn(ctx context.Context, conn *transport.Conn) (*Result, error) {
 	word, rest, err := ask(ctx, conn, p.become, "tell", p.tx)
-	if err != nil {
-		return nil
-	}
-	switch word {
-	case "state":
-		if words := strings.Fields(rest); len(words) == 4 && words[0] == "applied" {
-			p.setLeft(words[1])
-			if words[3] != "-" {
-				p.nonce, p.seal = words[2], words[3]
-			}
+	switch {
+	case err != nil:
+		return nil, err
+	case word == "state":
+		words := strings.Fields(rest)
+		if len(words) != 4 || words[0] != "applied" || words[3] == "-" {
+			return nil, fmt.Errorf("%w: %q", errNotYet, clip(rest))
 		}
-	case "over":
-		if r, known := p.ended(ctx, conn, rest, StageApply, errors.New("the host took the new rules back")); known {
-			return &r
+		p.setLeft(words[1])
+		p.nonce, p.seal = words[2], words[3]
+		return nil, errTold
+	case word == "over":
+		r, known := p.ended(ctx, conn, rest, StageApply, errors.New("the host took the new rules back"))
+		if !known {
+			return nil, fmt.Errorf("%w: it says %q", errNotYet, clip(rest))
 		}
+		return &r, nil
 	}
-	return nil
+	return nil, refusal(rest)
 }
 
 // ask runs one verb of the finish program and returns its first word.
@@ -197,18 +205,19 @@ func (p *Pending) abort(ctx context.Context, cause error) (Result, bool) {
 	if err := first.dialogue.say(ctx, "revert"); err != nil {
 		return Result{}, false
 	}
-	word, rest, err := first.dialogue.hear(ctx, stageTime)
-	if err != nil {
-		return Result{}, false
-	}
 	lockedOut := fmt.Errorf("no fresh connection got in: %w", cause)
-	switch word {
-	case "reverted":
-		return p.over("reverted", StageConfirm, lockedOut), true
-	case "open":
-		return p.over("reverting open", StageConfirm, fmt.Errorf("%w; %s", lockedOut, rest)), true
+	for {
+		word, rest, err := first.dialogue.hear(ctx, stageTime)
+		switch {
+		case err != nil:
+			return Result{}, false
+		case word == "reverted":
+			return p.over("reverted", StageConfirm, lockedOut), true
+		case word == "open":
+			return p.over("reverting open", StageConfirm, fmt.Errorf("%w; %s", lockedOut, rest)), true
+		}
+		// What the host said before it heard of the revert: applied, late.
 	}
-	return Result{}, false
 }
 
 // over turns the host's word about a finished transaction into an outcome.
@@ -247,7 +256,11 @@ func (f *Proof) Commit(ctx context.Context, dial Dialer) Result {
 	case err != nil:
 		return f.p.await(ctx, dial, StageConfirm, fmt.Errorf("the answer to commit was lost: %w", err))
 	case word == "over":
-		return f.p.over(rest, StagePersist, errors.New("the host could not make the rules last"))
+		cause := errors.New("the host could not make the rules last")
+		if r, known := f.p.ended(ctx, f.conn, rest, StagePersist, cause); known {
+			return r
+		}
+		return f.p.await(ctx, dial, StagePersist, cause)
 	case word == "refused":
 		return f.p.takeBack(ctx, f.conn, dial, refusal(rest))
 	}
@@ -262,7 +275,9 @@ func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause erro
 	if err == nil {
 		var word, rest string
 		if word, rest, err = f.d.hear(ctx, stageTime); err == nil && word == "over" {
-			return f.p.over(rest, stage, cause)
+			if r, known := f.p.ended(ctx, f.conn, rest, stage, cause); known {
+				return r
+			}
 		}
 	}
 	return f.p.await(ctx, dial, stage, cause)
@@ -295,83 +310,20 @@ func (f *Proof) Close() {
 // takeBack asks for the revert over conn, which is in, and looks at the result.
 func (p *Pending) takeBack(ctx context.Context, conn *transport.Conn, dial Dialer, refused *refusedError) Result {
 	word, rest, err := ask(ctx, conn, p.become, "revert", p.tx)
-	if err != nil || word != "over" {
-		return p.await(ctx, dial, refused.stage, refused)
+	if err == nil && word == "over" {
+		if r, known := p.ended(ctx, conn, rest, refused.stage, refused); known {
+			return r.doubted(refused)
+		}
 	}
-	return p.over(rest, refused.stage, refused)
+	return p.await(ctx, dial, refused.stage, refused).doubted(refused)
 }
 
-// await looks until the host says how it ended, or 150 s after the deadline.
-func (p *Pending) await(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
-	end := p.Deadline().Add(afterDeadline)
-	for pause := time.Second; ctx.Err() == nil && time.Now().Before(end); pause = min(2*pause, 4*time.Second) {
-		conn, err := p.dial(ctx, dial, maxAttempt*8)
-		if err == nil {
-			r, ok := p.look(ctx, conn, stage, cause)
-			conn.Close()
-			if ok {
-				return r
-			}
-		}
-		sleep(ctx, min(pause, time.Until(end)))
+// doubted is a result after a refusal: a host that decided to confirm and then
+// found fault with what it had made last is no success.
+func (r Result) doubted(refused *refusedError) Result {
+	if r.Outcome == OutcomeConfirmed {
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, refused.stage, refused
+		r.Hint = "the new rules run, but would perhaps not come back after a reboot: apply again"
 	}
-	r := p.result
-	r.Outcome, r.Stage, r.Err = OutcomeUnknown, stage, cause
-	r.Hint = "the host did not say how it ended; it reverts by itself: fwpush status"
 	return r
-}
-
-// look asks one connection how the transaction ended.
-func (p *Pending) look(ctx context.Context, conn *transport.Conn, stage Stage, cause error) (Result, bool) {
-	word, rest, err := ask(ctx, conn, p.become, "tell", p.tx)
-	if err != nil || word != "over" {
-		return Result{}, false // still pending, or not to be understood: look again
-	}
-	return p.ended(ctx, conn, rest, stage, cause)
-}
-
-// ended is over for a word that may be "none": a reboot empties /run, and then
-// the outcome stands in what the host stores and runs. false: not to be told.
-func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, stage Stage, cause error) (Result, bool) {
-	if word != "none" {
-		return p.over(word, stage, cause), true
-	}
-	f, r := Inspect(ctx, conn, p.become)
-	if r.Err != nil || p.result.Facts == nil {
-		return Result{}, false
-	}
-	before := p.result.Facts
-	switch {
-	case f.Meta["tx"] == p.tx:
-		return p.over("confirmed", stage, nil), true
-	case f.BootID != before.BootID:
-		r := p.over("reverted", stage, errors.New("the host was rebooted inside the window"))
-		if !sameRules(f.Running, before.Running) && !sameRules(f.Running, before.Canon) {
-			r.Outcome = OutcomeUnknown
-			r.Hint = "after the reboot the host does not run what it ran before"
-		}
-		return r, true
-	}
-	return p.over(word, stage, cause), true
-}
-
-// hangUp ends the first connection: by closing it, since a host that nobody can
-// reach never answers a goodbye.
-func (p *Pending) hangUp() {
-	if p.first != nil {
-		p.first.conn.Close()
-		p.first = nil
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

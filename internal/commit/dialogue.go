@@ -13,9 +13,10 @@ import (
 
 // How long a host may take for a word. A host waits 60 s for one of ours.
 const (
-	factsTime = 30 * time.Second // a listing of 100,000 elements takes about a second
-	stageTime = 60 * time.Second
-	wordTime  = 30 * time.Second
+	factsTime  = 30 * time.Second // a listing of 100,000 elements takes about a second
+	settleTime = 3 * time.Minute  // on top of it, where an earlier run is finished first
+	stageTime  = 60 * time.Second
+	wordTime   = 30 * time.Second
 )
 
 // dialogue is one program running on a host, spoken with line by line.
@@ -66,18 +67,28 @@ func (d *dialogue) send(ctx context.Context, text string) error {
 // hear reads the next word of the host, skipping what is not addressed to us:
 // a login banner, the output of an rc file.
 func (d *dialogue) hear(ctx context.Context, limit time.Duration) (word, rest string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	end := time.Now().Add(limit)
 	for {
-		line, err := d.exec.ReadLine(ctx)
+		line, err := d.line(ctx, end)
 		if err != nil {
-			return "", "", d.broken(ctx, err)
+			return "", "", err
 		}
 		if said, ok := strings.CutPrefix(line, d.mark); ok {
 			word, rest, _ = strings.Cut(strings.TrimPrefix(said, " "), " ")
 			return word, rest, nil
 		}
 	}
+}
+
+// line reads one raw line.
+func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	line, err := d.exec.ReadLine(ctx)
+	if err != nil {
+		return "", d.broken(ctx, err)
+	}
+	return line, nil
 }
 
 // close ends the execution without waiting for it.

@@ -136,13 +136,16 @@ func refusal(rest string) *refusedError {
 
 // facts reads what a host tells until it asks for a word.
 func (d *dialogue) facts(ctx context.Context) (Facts, error) {
-	ctx, cancel := context.WithTimeout(ctx, factsTime)
-	defer cancel()
 	t := telling{mark: d.mark}
+	end := time.Now().Add(factsTime)
 	for {
-		line, err := d.exec.ReadLine(ctx)
+		if t.settling {
+			// An earlier run is finished first; that may mean to load its rules.
+			t.settling, end = false, end.Add(settleTime)
+		}
+		line, err := d.line(ctx, end)
 		if err != nil {
-			return t.facts, d.broken(ctx, err)
+			return t.facts, err
 		}
 		if done, err := t.hear(line); done || err != nil {
 			return t.facts, err
@@ -157,6 +160,9 @@ type telling struct {
 	section string // whose raw lines are being heard, "" if none
 	raw     strings.Builder
 	told    bool // the marker was seen: what came before is a banner
+
+	settling bool // the host just began to finish an earlier transaction
+	settled  bool // it said so once
 }
 
 // hear takes one line. done means that the host asks for a word; an error, that
@@ -178,6 +184,8 @@ func (t *telling) hear(line string) (done bool, err error) {
 	switch word {
 	case "section":
 		t.section = rest
+	case "settling":
+		t.settling, t.settled = !t.settled, true
 	case "held":
 		h, err := parseHolder(rest)
 		if err != nil {

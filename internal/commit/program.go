@@ -27,17 +27,21 @@ func program(start string, parts ...string) string {
 	return b.String()
 }
 
+// greeting ends a line that a login script left open, so that the marker stands
+// at the beginning of the next.
+const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
+
 func beginProgram() string {
-	return program("MARK=$2 CONNECTION=$1\nbegin\n", "base", "facts", "unit", "dialogue", "timer", "arm", "begin")
+	return program(greeting+"begin\n", "base", "facts", "unit", "dialogue", "timer", "arm", "begin")
 }
 
 // inspectProgram contains nothing that could change a host.
 func inspectProgram() string {
-	return program("MARK=$2 CONNECTION=$1\nmyself\nfacts\nsay ask\nexit 0\n", "base", "facts", "unit")
+	return program(greeting+"myself\nfacts\nsay ask\nexit 0\n", "base", "facts", "unit")
 }
 
 func finishProgram() string {
-	return program("MARK=$2 CONNECTION=$1 T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "arm", "finish")
+	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "arm", "finish")
 }
 
 // revertProgram stays on the host and is what the timers run.

@@ -4,22 +4,23 @@
 
 timer_env() { env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh "$@"; }
 
-# proved KIND: reads announcements from the fifo until the time is over.
-# A watcher that announced itself runs, outside of this session.
+# proved KIND: reads announcements from the fifo until the time is over, past
+# those of another kind that comes too late. A watcher that announced itself
+# runs, outside of this session.
 proved() {
 	trap 'WORD=' ALRM
 	guard 5 ALRM "$P" "$Q"
 	WORD=''
 	while IFS= read -r WORD <&8; do
-		# shellcheck disable=SC2086 # three words, split on purpose
+		# shellcheck disable=SC2086 # four words, split on purpose
 		set -- "$1" $WORD
-		[ "${2-}" != "$T" ] || break
+		[ "${2-}" != "$T" ] || [ "${3-}" != "$1" ] || break
 		WORD=''
 	done
 	calm
-	[ -n "$WORD" ] && alive "$3" "$4" && detached "$3" || return 1
-	printf 'process %s %s\n' "$3" "$4" >>"$D/timers"
-	WATCHER=$3
+	[ -n "$WORD" ] && alive "$4" "$5" && detached "$4" || return 1
+	printf 'process %s %s\n' "$4" "$5" >>"$D/timers" || return 1
+	WATCHER=$4
 }
 
 # detached PID: its own session leader or none of this session, and not in a
@@ -45,7 +46,7 @@ arm_at() {
 		WHY="$WHY at is not installed (apt install at);"
 		return 1
 	}
-	printf '[ -r %s ] && exec /bin/sh %s announce %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
+	printf '[ -r %s ] && exec /bin/sh %s announce %s at\n' "$D/revert.sh" "$D/revert.sh" "$T" |
 		timer_env at -M now >"$D/at" 2>&1 8>&- || {
 		WHY="$WHY at refused: $(head -n 1 "$D/at");"
 		return 1
@@ -103,7 +104,7 @@ arm_systemd() {
 	unit=fwpush-$T-$DL.service
 	systemd-run -q --collect --unit="$unit" -p IgnoreOnIsolate=yes \
 		-p Restart=on-failure -p RestartSec=100ms -p OOMScoreAdjust=-900 \
-		/bin/sh "$D/revert.sh" announce "$T" >"$D/systemd-run" 2>&1 8>&- || {
+		/bin/sh "$D/revert.sh" announce "$T" systemd >"$D/systemd-run" 2>&1 8>&- || {
 		WHY="$WHY systemd-run: $(head -n 1 "$D/systemd-run");"
 		return 1
 	}
@@ -121,7 +122,7 @@ arm_systemd() {
 
 arm_watchdog() {
 	command -v setsid >/dev/null || return 1
-	setsid /bin/sh "$D/revert.sh" announce "$T" </dev/null >/dev/null 2>&1 8>&- &
+	setsid /bin/sh "$D/revert.sh" announce "$T" watchdog </dev/null >/dev/null 2>&1 8>&- &
 	proved watchdog || {
 		WHY="$WHY the watchdog did not leave this session;"
 		return 1

@@ -143,7 +143,8 @@ run_nft() {
 	(
 		read -r stat </proc/self/stat
 		start_of "${stat%% *}"
-		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader"
+		# A load that nobody could end is not begun; a revert is, in any case.
+		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ "$ST" != applied ] || exit 98
 		[ -e "$R/$NAME" ] || exit 99
 		exec nft "$@"
 	) </dev/null >/dev/null 2>"$D/err" 8>&- &

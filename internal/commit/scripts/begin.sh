@@ -29,10 +29,12 @@ settle() {
 			;;
 		applied)
 			due || held
+			say settling
 			revert due
 			[ $? -ne 2 ] || stuck
 			;;
 		*)
+			say settling
 			revert now
 			[ $? -ne 2 ] || stuck
 			;;
@@ -68,6 +70,8 @@ claim() {
 		printf '%s\n' "$W" >"$home/tx/$T/window" || {
 		# Whoever moved on from the same state clears away what others prepare.
 		if [ -n "$BASE" ] && [ ! -e "$R/$BASE" ]; then return 1; fi
+		rm -rf "${home:?}/tx/$T"
+		[ -n "$BASE" ] || rm -rf "$home"
 		refuse "stage cannot write to $home: is the disk full?"
 	}
 	if [ -n "$BASE" ]; then
@@ -115,7 +119,15 @@ write_down() {
 # receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
 receive() {
 	[ "$2" -gt 0 ] || return 0
+	# A controller that stops in the middle holds nobody up: this shell ends, and
+	# the next one finds its owner dead. (dd cannot be the one to end: it has to
+	# run in the foreground, since bash dies of a stdin that is duplicated while
+	# the script is read from it.)
+	guard 120 KILL "$P" "$Q"
 	dd bs="$2" count=1 iflag=fullblock conv=fsync of="$1" 2>/dev/null
+	rc=$?
+	calm
+	return "$rc"
 }
 
 # stage: everything that the rest needs, written down before anything runs.
@@ -130,7 +142,7 @@ stage() {
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
 	boot_unit || drop "stage boot unit: $(head -n 1 "$D/err")"
-	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T/rules" "$B/gen/.$T/meta"
+	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T"/* 2>/dev/null || drop 'stage cannot get what was sent onto the disk'
 }
 
 # boot_unit: there before the first confirm, so that a confirmed ruleset is
@@ -171,6 +183,9 @@ check() {
 	fi
 	up
 	SPENT=$((U - began))
+	LIMIT=$((SPENT * 5))
+	[ "$LIMIT" -gt 60 ] || LIMIT=60
+	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
 	[ "$L" = "${CANON-}" ] && [ -n "$L" ] ||
 		run_nft 20 -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
 }
@@ -197,14 +212,17 @@ apply() {
 		taken_back $? "load failed (status $rc): $why"
 	fi
 	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR"; }
-	printf '%s\n' "$born" >"$D/born"
-	printf '%s\n' "$L" >"$D/canon"
-	printf '%s\n' "$L" >"$B/gen/.$T/canon"
 	up
-	printf '%s %s\n' "$U" "$(date +%s)" >"$D/clock"
 	read -r a </proc/sys/kernel/random/uuid
 	read -r b </proc/sys/kernel/random/uuid
-	printf '%s\n' "$a$b" >"$D/seal"
+	printf '%s\n' "$born" >"$D/born" &&
+		printf '%s\n' "$L" >"$D/canon" &&
+		printf '%s\n' "$L" >"$B/gen/.$T/canon" &&
+		printf '%s %s\n' "$U" "$(date +%s)" >"$D/clock" &&
+		printf '%s\n' "$a$b" >"$D/seal" || {
+		revert now
+		taken_back $? 'cannot write down what was applied: is the disk full?'
+	}
 	say applied "$((DL - U)) $a$b"
 }
 
@@ -214,8 +232,8 @@ mine() { [ -e "$R/$NAME" ]; }
 # taken_back STATUS WHY: what to say after a revert of our own.
 taken_back() {
 	case $1 in
-	0) say reverted "$2" ;;
-	*) say open "$2" ;;
+	2) say open "$2" ;;
+	*) say reverted "$2" ;;
 	esac
 	exit 0
 }

@@ -18,6 +18,7 @@ outcome() {
 
 # over: T is decided; says so and ends, after finishing what is left to finish.
 over() {
+	look && [ "$TX" = "$T" ] || ST=none
 	case $ST in confirming | reverting) revert now ;; esac
 	outcome
 	opened=''
@@ -120,19 +121,16 @@ timers_alive() {
 commit() {
 	listing || refuse "commit cannot list the running rules: $NFTERR"
 	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
-	printf '' >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
+	printf '%8192s\n' x >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
 	pending && [ "$ST" = applied ] || over
 	turn confirming "$DL" || over
 	persist
 	outcome
 	if [ "$OUTCOME" = confirmed ] && [ ! -e "$D/remove" ]; then
 		newest
-		[ "$(cat "$B/boot.nft")" = "$(cat "$B/gen/$GEN/rules")" ] || refuse 'persist the boot file does not read back'
+		[ -s "$B/boot.nft" ] && cmp -s "$B/boot.nft" "$B/gen/$GEN/rules" || refuse 'persist the boot file does not read back'
 	fi
 	say over "$OUTCOME"
-	if [ -e "$D/remove" ] && [ "$OUTCOME" = confirmed ]; then
-		mv -f "$R" "/run/fwpush.$P.$Q" && rm -rf "/run/fwpush.$P.$Q"
-	fi
 	exit 0
 }
 

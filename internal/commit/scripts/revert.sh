@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The last part of R/tx/T/revert.sh.
 #   watch T         sleep until the deadline, then revert
-#   announce T      say who and where this is through the fifo, then watch
+#   announce T KIND say who and where this is through the fifo, then watch
 # It is run by at, by systemd and by setsid; see arm.sh.
 
 # leave_session: out of the login session's cgroup, which logind may end
@@ -30,7 +30,7 @@ watch) watch ;;
 announce)
 	leave_session
 	# A fifo opened for reading and writing never blocks.
-	printf '%s %s %s\n' "$T" "$P" "$Q" 1<>"$D/proof"
+	printf '%s %s %s %s\n' "$T" "${3-}" "$P" "$Q" 1<>"$D/proof"
 	watch
 	;;
 esac

@@ -7,8 +7,11 @@
 # 1: nothing of ours could be loaded, and the table of ours is gone.
 old_rules() {
 	tries=0
+	# What the check took tells how long a load may take on this host.
+	LIMIT=60
+	{ read -r LIMIT <"$D/limit"; } 2>/dev/null
 	while [ "$tries" -lt 5 ]; do
-		if run_nft 60 -f "$D/old.nft"; then
+		if run_nft "$LIMIT" -f "$D/old.nft"; then
 			listing
 			if [ "$L" != "$(cat "$D/old.canon")" ]; then
 				printf '' >"$D/differs"
@@ -20,14 +23,14 @@ old_rules() {
 		tries=$((tries + 1))
 		sleep 1
 	done
-	if [ -r "$B/boot.nft" ] && run_nft 60 -f "$B/boot.nft"; then
+	if [ -r "$B/boot.nft" ] && run_nft "$LIMIT" -f "$B/boot.nft"; then
 		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
 	fi
 	printf '' >"$D/open"
 	printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/none.nft"
-	run_nft 60 -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
+	run_nft "$LIMIT" -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
 	return 1
 }
 
@@ -63,6 +66,10 @@ disarm() {
 		unit) [ "$a" = "$P" ] || systemctl stop "$b" 2>/dev/null ;;
 		esac
 	done <"$D/timers"
+	for g in /sys/fs/cgroup/fwpush /sys/fs/cgroup/*/fwpush; do
+		[ ! -d "$g" ] || rmdir "$g" 2>/dev/null # while a watchdog is in there it stays
+	done
+	return 0
 }
 
 # unstage: what was prepared on disk for a commit that will not be.
@@ -84,11 +91,20 @@ due() {
 	[ "$U" -ge "$DL" ]
 }
 
-# owner_done: 0 once the owner of a decided state is gone; a live one is given
-# 15 seconds, then it hangs and is ended.
+# loading: an nft of this transaction is at work; its guard bounds it.
+loading() {
+	[ -r "$D/loader" ] || return 1
+	while read -r nft_pid nft_start; do
+		! alive "$nft_pid" "$nft_start" || return 0
+	done <"$D/loader"
+	return 1
+}
+
+# owner_done: 0 once the owner of a decided state is gone; a live one that loads
+# nothing is given 15 seconds, then it hangs and is ended.
 owner_done() {
 	pid=$OP start=$OQ waited=0
-	while [ "$waited" -lt 15 ] && [ "$pid" != "$P" ] && alive "$pid" "$start"; do
+	while [ "$pid" != "$P" ] && alive "$pid" "$start" && { [ "$waited" -lt 15 ] || loading; }; do
 		sleep 1
 		waited=$((waited + 1))
 		look && [ "$OP" = "$pid" ] && [ "$OQ" = "$start" ] || return 1
@@ -114,7 +130,8 @@ revert() {
 			pid=$OP start=$OQ
 			# A rename that fails although nobody else moved the state (a file
 			# system gone read-only) must not keep the old rules away.
-			turn reverting "$DL" || { look && [ "$ST" = applied ] || continue; }
+			was=$NAME
+			turn reverting "$DL" || { look && [ "$NAME" = "$was" ] || continue; }
 			fence "$pid" "$start"
 			finish_revert
 			return
@@ -149,6 +166,7 @@ finish_revert() {
 	turn reverted 0
 	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
 	disarm
+	return 0
 }
 
 # persist: makes the decision `confirming` last. Every step may have been done
@@ -170,6 +188,8 @@ persist() {
 	note "cannot persist: $(head -c 300 "$D/err")"
 	if [ -e "$D/first" ]; then
 		rm -f "$B/boot.nft" "$B/owner"
+	elif [ -e "$D/remove" ] && [ -e "$B/boot.nft" ]; then
+		: # it is still the one of before
 	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
 		mv -f "$B/boot.prev" "$B/boot.nft"
 	fi 2>/dev/null
@@ -195,12 +215,21 @@ make_lasting() {
 			[ "${g##*/}" -gt $((GEN - 4)) ] || rm -rf "$g"
 		done
 	fi
-	flush_disk "$B" "$B/gen"
+	newest
+	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/*
 }
 
-# flush_disk PATHS: down to the disk. busybox sync may take no names.
+# flush_disk PATHS: down to the disk; 1 if it did not get there. A sync that takes
+# no names (some busybox) does all disks and cannot fail.
 flush_disk() {
-	sync "$@" 2>/dev/null || sync
+	said=$(sync "$@" 2>&1) && return 0
+	case $said in
+	*sage* | *rgument*) sync ;;
+	*)
+		printf '%s\n' "$said" >&2
+		return 1
+		;;
+	esac
 }
 
 # forget: an unmanaged host keeps one thing of ours, its history.
@@ -211,7 +240,11 @@ forget() {
 		systemctl daemon-reload
 	fi >/dev/null 2>&1
 	rm -rf "$B/gen" "$B/owner" "$B/boot.prev" "$B/last_revert"
-	flush_disk "$B"
+	flush_disk "$B" 2>/dev/null
+	# R goes last, and only if nobody claimed the host meanwhile.
+	gone=/run/fwpush.$P.$Q
+	mv -f "$R/$NAME" "$gone.state" 2>/dev/null || return 0
+	mv -f "$R" "$gone" && rm -rf "$gone" "$gone.state"
 }
 
 # watch: what every timer does: sleep until the deadline that stands in the
@@ -255,5 +288,6 @@ doze() {
 # again: a revert that failed queues a successor that needs no process.
 again() {
 	printf '[ -r %s ] && exec /bin/sh %s watch %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
-		env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh at -M now + 1 minute >/dev/null 2>&1
-}
+		env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh at -M now + 1 minute 2>&1 |
+		sed -n 's/^job \([0-9][0-9]*\) at .*/at \1/p' >>"$D/timers"
+} 2>/dev/null
