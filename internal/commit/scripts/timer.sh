@@ -51,17 +51,23 @@ record() {
 	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
 }
 
+# unqueue JOB: asks up to five times, because at(1) and atrm(1) give up when any
+# other job ends while they read the queue, and that of the watchdog may do so now.
+unqueue() {
+	for _ in 1 2 3 4 5; do
+		case $(at -c "$1" 2>/dev/null) in
+		*"$T"*) ! atrm "$1" 2>/dev/null || return 0 ;;
+		esac
+	done
+}
+
 # disarm: takes away the timers of T, but for the one that runs this. A job is
 # only removed if its text names T, a process only if it is still the same one.
 disarm() {
 	[ -r "$D/timers" ] || return 0
 	while read -r kind a b; do
 		case $kind in
-		at)
-			case $(at -c "$a" 2>/dev/null) in
-			*"$T"*) atrm "$a" 2>/dev/null ;;
-			esac
-			;;
+		at) unqueue "$a" ;;
 		process) [ "$a" = "$P" ] || ! alive "$a" "$b" || kill "$a" 2>/dev/null ;;
 		unit) [ "$a" = "$P" ] || systemctl stop "$b" 2>/dev/null ;;
 		esac
