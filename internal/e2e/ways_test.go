@@ -102,3 +102,21 @@ func TestWaysIn(t *testing.T) {
 	}
 	same(t, hosts[:1], before)
 }
+
+// TestAtQueueThatChangesWhileItIsRead has at(1) and atrm(1) give up once, as
+// they do when any job ends while they read the queue: the one of fwpush must
+// still be taken away.
+func TestAtQueueThatChangesWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	hosts := startLight(t, "queue", 1)
+	h := hosts[0]
+	h.program(t, "/usr/sbin/at", `case $1 in
+-c) ! mkdir /run/at-gave-up 2>/dev/null || { echo "Cannot stat in /var/spool/cron/atjobs: No such file or directory" >&2; exit 1; } ;;
+esac
+exec /usr/bin/at "$@"`)
+	h.program(t, "/usr/sbin/atrm", `! mkdir /run/atrm-gave-up 2>/dev/null || { echo "Cannot stat in /var/spool/cron/atjobs: No such file or directory" >&2; exit 1; }
+exec /usr/bin/atrm "$@"`)
+	newController(t, webFleet("", hosts).String()).runJSON(t, 0, "apply", "-y").expect(t, all(hosts, "confirmed"))
+	h.sh(t, "ls -d /run/at-gave-up /run/atrm-gave-up")
+	h.tidy(t)
+}
