@@ -221,7 +221,7 @@ apply() {
 		printf '%s %s\n' "$U" "$(date +%s)" >"$D/clock" &&
 		printf '%s\n' "$a$b" >"$D/seal" || {
 		revert now
-		taken_back $? 'cannot write down what was applied: is the disk full?'
+		taken_back $? "cannot write to $B what was applied: is the disk full or read-only?"
 	}
 	say applied "$((DL - U)) $a$b"
 }
