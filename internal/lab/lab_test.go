@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -216,6 +217,34 @@ func TestSSHDOptionsPrevail(t *testing.T) {
 	}
 	if _, err := login(t, h, "root", h.Addr4().String(), "true"); err == nil {
 		t.Error("root was let in")
+	}
+}
+
+// A host remembers the controller's link layer address for minutes, so it must not change with
+// the hosts that there are.
+func TestControllerKeepsItsAddresses(t *testing.T) {
+	at := func() string {
+		link, err := net.InterfaceByName("fwlab0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link.HardwareAddr.String()
+	}
+	before := at()
+	for range 3 {
+		h, err := world.Host(within(t, time.Minute), lab.HostOptions{Name: "passing"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now := at(); now != before {
+			t.Errorf("with another host the controller is at %s, before at %s", now, before)
+		}
+		if err := h.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if now := at(); now != before {
+			t.Errorf("without that host the controller is at %s, before at %s", now, before)
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ const (
 	bridge      = "fwlab0"
 	controller4 = "10.99.0.1"
 	controller6 = "fd99::1"
+	// controllerMAC is none of a host's, which have the host's number at the end.
+	controllerMAC = "02:99:00:00:00:01"
 	// hostsMax keeps the third byte of an address free for routers (254).
 	hostsMax = 250 * 250
 )
@@ -77,7 +79,9 @@ func newWorld(in isolate.Inside) (*World, error) {
 	}
 	err := ip(context.Background(), 0,
 		"link set lo up",
-		"link add "+bridge+" type bridge",
+		// Without an address of its own a bridge takes the lowest of its ports', another one when a
+		// host comes or goes, and the hosts would send to the one that they remember.
+		"link add "+bridge+" address "+controllerMAC+" type bridge",
 		"address add "+controller4+"/16 dev "+bridge,
 		"address add "+controller6+"/64 dev "+bridge+" nodad",
 		"link set "+bridge+" up",

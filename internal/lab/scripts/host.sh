@@ -95,6 +95,9 @@ systemd)
 router)
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+	# A router asks for neighbours with its link-local address, which would be tentative for its
+	# first seconds (RFC 4862 5.4).
+	echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 	echo ready
 	exec sleep 2147483647
 	;;
