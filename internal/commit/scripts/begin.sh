@@ -238,12 +238,20 @@ taken_back() {
 	exit 0
 }
 
+# outrun: another run was faster. It holds the host, or is done already.
+outrun() {
+	look && [ "$ST" != confirmed ] && [ "$ST" != reverted ] && held
+	refuse 'claim another run changed this host at the same moment; try again'
+}
+
 begin() {
 	myself
 	strange
 	settle
 	BASE=$NAME
 	facts
+	look
+	[ "$NAME" = "$BASE" ] || outrun # it may show in what was told
 	say ask
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose
@@ -254,10 +262,7 @@ begin() {
 		refuse 'protocol bad go line'
 	D=$R/tx/$T
 	ask 60 && RUN=$WORD && ask 60 && STAMP=$WORD && ask 60 && WHO=$WORD || exit 0
-	claim || {
-		look && [ "$ST" != confirmed ] && [ "$ST" != reverted ] && held
-		refuse 'claim another run changed this host at the same moment; try again'
-	}
+	claim || outrun
 	stage
 	check
 	say checked
