@@ -93,3 +93,28 @@ func TestWhoHoldsAHostIsToldWhileItIsPending(t *testing.T) {
 	})
 	bob.runJSON(t, 0, "apply", "-y").expect(t, all([]*host{h}, "confirmed"))
 }
+
+// TestARunThatBeginsWhileAnotherLooks has one run apply between the moments when
+// another one looks for runs and at the rules. What that one sees is nobody's
+// hand edit and no other fleet's table: the host is held.
+func TestARunThatBeginsWhileAnotherLooks(t *testing.T) {
+	t.Parallel()
+	const window = 8 * time.Second
+	h := startLight(t, "looked-at", 1)[0]
+	f := webFleet(window.String(), []*host{h}).String()
+	alice, bob := newController(t, f, "FWPUSH_ACTOR=alice"), newController(t, f, "FWPUSH_ACTOR=bob")
+	// The first to list the rules gets its answer when the other has applied.
+	h.wrapNFT(t, `case "$*" in *'list table'*) ! mkdir /run/looking 2>/dev/null || {
+	n=0
+	until ls /run/fwpush/S.*.applied.* >/dev/null 2>&1 || [ "$n" -gt 100 ]; do sleep 0.1; n=$((n+1)); done
+} ;; esac`)
+	late := bob.start(t, nil, "apply", "-y")
+	until(t, "bob looks at the rules", 10*time.Second, func() (string, bool) {
+		seen := h.sh(t, "ls -d /run/looking 2>/dev/null || true")
+		return seen, seen != ""
+	})
+	alice.killedAt(t, "applied", 1, "apply", "-y")
+	if e := late.wait(t); e.exit != 7 || !strings.Contains(e.stderr, "alice") {
+		t.Errorf("exit 7 and alice's name wanted: %s", e)
+	}
+}
