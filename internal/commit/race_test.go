@@ -30,16 +30,21 @@ func TestConfirmAndRevertHaveExactlyOneWinner(t *testing.T) {
 // The control: the same race with a step that looks first and acts then.
 func TestTheRaceIsSeenWithACheckThenActStep(t *testing.T) {
 	tally := race(t, 100, func(program string) string {
-		const atomic = `mv -f "$R/$NAME" "$R/$next" 2>/dev/null || return 1`
-		if !strings.Contains(program, atomic) {
-			t.Fatal("the step that this test replaces is written in another way now")
-		}
-		return strings.ReplaceAll(program, atomic, `[ -e "$R/$NAME" ] || return 1; : >"$R/$next"; rm -f "$R/$NAME"`)
+		return checkThenAct(t, program)
 	})
 	if len(tally.wrong) == 0 {
 		t.Error("a check-then-act step passed: the race test cannot see what it is for")
 	}
 	t.Logf("check-then-act: %d of 100 rounds wrong", len(tally.wrong))
+}
+
+// checkThenAct makes the step of a program one that looks first and acts then.
+func checkThenAct(t *testing.T, program string) string {
+	const atomic = `mv -f "$R/$NAME" "$R/$next" 2>/dev/null || return 1`
+	if !strings.Contains(program, atomic) {
+		t.Fatal("the step that this test replaces is written in another way now")
+	}
+	return strings.ReplaceAll(program, atomic, `[ -e "$R/$NAME" ] || return 1; : >"$R/$next"; rm -f "$R/$NAME"`)
 }
 
 type tally struct {
@@ -95,43 +100,21 @@ func (h *host) raceOnce(result *tally, variant func(string) string, round int, l
 	if p == nil {
 		return wrong("not applied: %v", r.Err)
 	}
-	confirm, err := h.dialer.Dial(ctx, h.endpoint())
+	d, fire, wait, err := h.rivals(ctx, p, variant, "revert now")
 	if err != nil {
 		return wrong("%v", err)
 	}
-	defer confirm.Close()
-	d, err := start(ctx, confirm, "none", variant(finishProgram()), "confirm", p.tx)
-	if err != nil {
-		return wrong("%v", err)
-	}
-	d.hear(ctx, wordTime)
-	d.say(ctx, p.nonce, p.seal)
-	if word, rest, err := d.hear(ctx, wordTime); word != "fresh" {
-		return wrong("%q %q %v", word, rest, err)
-	}
-	// The revert stands ready in a shell of its own; a line of input fires it.
-	revert := h.Command(ctx, "sh", "-c", `echo ready; read -r go; eval "$1"`, "sh",
-		variant(program("", "base", "timer"))+"\nmyself\nT="+p.tx+"\nD=$R/tx/$T\nlook\nrevert now\n")
-	fire, err := revert.StdinPipe()
-	if err != nil {
-		return wrong("%v", err)
-	}
-	ready, err := revert.StdoutPipe()
-	if err != nil || revert.Start() != nil {
-		return wrong("the revert did not start: %v", err)
-	}
-	ready.Read(make([]byte, 6))
 	if lead < 0 {
-		fire.Write([]byte("go\n"))
+		fire()
 		time.Sleep(-lead)
 	}
 	d.say(ctx, "commit")
 	if lead >= 0 {
 		time.Sleep(lead)
-		fire.Write([]byte("go\n"))
+		fire()
 	}
 	word, rest, err := d.hear(ctx, stageTime)
-	revert.Wait()
+	wait()
 	answer := word + " " + rest
 	after := h.sh(`cd /run/fwpush; echo S.*; grep -c '` + marker + `' /var/lib/fwpush/boot.nft; nft list table inet fwpush | grep -c '` + marker + `'; true`)
 	switch after {
@@ -155,6 +138,45 @@ func (h *host) raceOnce(result *tally, variant func(string) string, round int, l
 	// Put the host right for the next round.
 	h.sh("cd /run/fwpush && rm -f S.* && : >S." + p.tx + ".reverted.0.1.1")
 	return wrong("answer %q (%v); state files, new boot file, new rules: %q", answer, err, after)
+}
+
+// rivals are two that both stand ready to take p's next step: a confirm that was
+// found fresh, and a timer that will run the line of script. fire lets the timer
+// go, wait waits until it is done and closes the confirm's connection.
+func (h *host) rivals(ctx context.Context, p *Pending, variant func(string) string, line string) (d *dialogue, fire, wait func(), err error) {
+	conn, err := h.dialer.Dial(ctx, h.endpoint())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if d, err = start(ctx, conn, "none", variant(finishProgram()), "confirm", p.tx); err != nil {
+		conn.Close()
+		return nil, nil, nil, err
+	}
+	d.hear(ctx, wordTime)
+	d.say(ctx, p.nonce, p.seal)
+	if word, rest, err := d.hear(ctx, wordTime); word != "fresh" {
+		conn.Close()
+		return nil, nil, nil, fmt.Errorf("%q %q %w", word, rest, err)
+	}
+	timer := h.Command(ctx, "sh", "-c", `echo ready; read -r go; eval "$1"`, "sh",
+		variant(program("", "base", "timer"))+"\nmyself\nT="+p.tx+"\nD=$R/tx/$T\nlook\n"+line+"\n")
+	stdin, err := timer.StdinPipe()
+	if err != nil {
+		conn.Close()
+		return nil, nil, nil, err
+	}
+	ready, err := timer.StdoutPipe()
+	if err != nil || timer.Start() != nil {
+		conn.Close()
+		return nil, nil, nil, fmt.Errorf("the timer did not start: %w", err)
+	}
+	ready.Read(make([]byte, 6))
+	fire = func() { stdin.Write([]byte("go\n")) }
+	wait = func() {
+		timer.Wait()
+		conn.Close()
+	}
+	return d, fire, wait, nil
 }
 
 // stateFile is the first line of text if it names that one state file.

@@ -134,19 +134,35 @@ commit() {
 	exit 0
 }
 
+# outlived: T was decided while new timers were armed for it. Whoever decided may
+# have taken the timers away before: once that is through, these go too.
+outlived() {
+	if look && [ "$TX" = "$T" ]; then
+		case $ST in confirming | reverting) revert now ;; esac
+	fi
+	if look && [ "$TX" = "$T" ]; then
+		case $ST in confirmed | reverted) disarm ;; esac
+	fi
+	over
+}
+
 # extend SECONDS: new timers first, proved like the first ones; the rename that
 # moves the deadline is one more step of the state, and the old timers, which
 # read the name again when they wake, are never missing in between.
 extend() {
 	is_number "$1" && [ "$1" -ge 2 ] && [ "$1" -le 3600 ] || refuse 'extend bad number of seconds'
-	look && [ "$TX" = "$T" ] && [ "$ST" = applied ] || over
+	pending && [ "$ST" = applied ] || over
 	read -r u0 _ <"$D/clock"
 	up
 	[ $((U + $1 - u0)) -le 3600 ] || refuse 'extend a transaction lasts 60 minutes at most'
 	was=$DL
 	DL=$((U + $1))
-	arm || refuse "extend fewer than two timers could be proved:$WHY"
-	turn applied "$DL" || over
+	arm || {
+		# A watchdog that finds T decided ends instead of proving itself.
+		look && [ "$TX" = "$T" ] && [ "$ST" = applied ] || outlived
+		refuse "extend fewer than two timers could be proved:$WHY"
+	}
+	turn applied "$DL" || outlived
 	left
 	say extended "$LEFT $TIMERS (was $((was - U)))"
 }
