@@ -20,10 +20,17 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 VCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=$(VCS)
 
-.PHONY: build demo test lint fuzz clean
+PREFIX ?= /usr/local
+
+.PHONY: build install demo test lint fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/fwpush ./cmd/fwpush
+
+# After build, which may have been done by somebody who is not root.
+install:
+	install -D bin/fwpush $(DESTDIR)$(PREFIX)/bin/fwpush
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
 
 demo:
 	tools/deps demo
