@@ -101,6 +101,12 @@ func (h *host) visits(t *testing.T) (logins, execs int) {
 	return strings.Count(text, "Accepted publickey"), strings.Count(text, "Starting session: command")
 }
 
+// contacts is how many connections sshd has logged, with or without a login.
+func (h *host) contacts(t *testing.T) int {
+	t.Helper()
+	return strings.Count(h.console(t), "Connection from ")
+}
+
 // state is the state of the host's latest transaction, "none" without one.
 func (h *host) state(t *testing.T) string {
 	t.Helper()

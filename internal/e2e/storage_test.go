@@ -18,6 +18,7 @@ func TestFullDiskBeforeThePush(t *testing.T) {
 	c := newController(t, f.String())
 	for _, when := range []string{"first push", "over confirmed rules"} {
 		before := rulesets(t, hosts)
+		h.tidy(t) // what ends later would free a little
 		if err := h.FillDisk(); err != nil {
 			t.Fatal(err)
 		}
