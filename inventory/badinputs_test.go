@@ -168,9 +168,11 @@ func TestBadInputs(t *testing.T) {
 			`5:156 character not allowed in comment at column 156; remove U+202E`,
 		}},
 		{20, rule(`{ allow = "http", comment = "` + long + `", owner = "` + long[1:] + `" }`), []string{`5:36 comment is too long: 129 bytes, at most 128`}},
-		{20, base + "[defaults]\nlog = \"123456789012345678901234567890\"\n[roles.x]\nlog = \"\"\n[roles.y]\nlog = 'a\"'\n[roles.z]\nlog = \"12345678901234567890123456789\"\n", []string{
+		{20, base + "[defaults]\nlog = \"123456789012345678901234567890\"\n[roles.x]\nlog = \"\"\n[roles.y]\nlog = 'a\"'\n[roles.z]\nlog = \"12345678901234567890123456789\"\n[roles.d]\nlog = \"a$b\"\n[roles.t]\nlog = \"true\"\n", []string{
 			`5:7 log prefix is too long: 30 bytes, at most 29`, `7:7 log prefix is empty; write true or false`,
 			`9:9 character not allowed in log at column 9; remove U+0022`,
+			`13:9 character not allowed in log at column 9; nft takes $ for a variable; remove it`,
+			`15:7 log is a string; write true without quotes`,
 		}},
 
 		{29, base + "[sets.\"input;drop\"]\naddresses = [\"10.0.0.1\"]\n[services.Http]\ntcp = [80]\n[roles.\"" + strings.Repeat("r", 32) + "\"]\n[hosts.a]\naddresses = { \"L AN\" = [\"10.0.0.2\"] }\nroles = [\"x y\"]\n", []string{

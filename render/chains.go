@@ -36,8 +36,10 @@ func (r *renderer) input() block {
 	b.add(r.managementPair("saddr", "dport")...)
 	b.add(plain(`iifname "lo" accept`)...)
 	if r.p.Antispoof {
-		// The kernel drops such IPv4 packets itself, but not IPv6 ones.
-		b.add(placed(r.decided("antispoof"), `iifname != "lo" fib saddr type local counter drop`)...)
+		// The kernel drops such IPv4 packets itself, but not IPv6 ones. What this
+		// host sends to a group that it is in comes back to it with its own source
+		// on the interface it left by: only what is addressed to the host counts.
+		b.add(placed(r.decided("antispoof"), `iifname != "lo" meta pkttype host fib saddr type local counter drop`)...)
 	}
 	b.add(plain("meta l4proto { icmp, icmpv6 } jump icmp_in", states)...)
 	if r.p.DHCPClient {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,6 +32,9 @@ func check(p roles.Policy) error {
 	}
 	if err := checkString(p.Log.Prefix, maxPrefix); err != nil {
 		return fmt.Errorf("log prefix %w", err)
+	}
+	if strings.Contains(p.Log.Prefix, "$") {
+		return errors.New("log prefix has $, which nft takes for a variable; leave it out")
 	}
 	if err := checkPorts(p.Lifelines); err != nil {
 		return fmt.Errorf("lifelines: %w", err)

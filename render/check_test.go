@@ -64,6 +64,7 @@ func TestNftablesRefuses(t *testing.T) {
 		"inbound accept":     {func(p *roles.Policy) { p.Inbound = inventory.Accept }, `inbound is "accept"`},
 		"no outbound":        {func(p *roles.Policy) { p.Outbound = "" }, `outbound is ""`},
 		"log prefix":         {func(p *roles.Policy) { p.Log.Prefix = `x"` }, "log prefix has"},
+		"log variable":       {func(p *roles.Policy) { p.Log.Prefix = "a$b" }, "log prefix has $"},
 		"long log prefix":    {func(p *roles.Policy) { p.Log.Prefix = strings.Repeat("x", 30) }, "log prefix is 30 bytes long, nft takes 29"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ const (
 	icmp6Errors = "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept"
 )
 
-const dropCast = "pkttype { broadcast, multicast } counter drop"
+const dropCast = "meta pkttype { broadcast, multicast } counter drop"
 
 // dropCastOut says the same of packets on their way out, which have no packet
 // type yet. A broadcast to a subnet is not among them; the kernel answers none.

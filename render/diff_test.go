@@ -33,7 +33,7 @@ func TestCompareShowsTheChangeAndItsPlace(t *testing.T) {
 -  tcp dport 80 accept
 +  tcp dport { 80, 443 } accept            # fleet.toml:14
 +  ip saddr @h_app4 tcp dport 5432 accept  # fleet.toml:15
-   pkttype { broadcast, multicast } counter drop
+   meta pkttype { broadcast, multicast } counter drop
    limit rate 5/second burst 10 packets log prefix "fwpush-input-drop: "
    counter drop
 `

@@ -99,7 +99,7 @@ func TestPlacesStandBesideTheirLines(t *testing.T) {
 		`ip6 saddr @s_ops6 tcp dport 8080 accept comment "preview build"`: "fleet.toml:22",
 		"ip saddr @r_monitoring_lan4 tcp dport 9100 accept":               "fleet.toml:15",
 		"ip6 saddr @r_monitoring_lan6 tcp dport 9100 accept":              "fleet.toml:15",
-		"pkttype { broadcast, multicast } counter drop":                   "fleet.toml:4",
+		"meta pkttype { broadcast, multicast } counter drop":              "fleet.toml:4",
 		"counter drop": "fleet.toml:4",
 	}
 	got := map[string]string{}

@@ -156,8 +156,8 @@ func (s sim) rule(t failer, tok []string, p packet) string {
 			used, hit = 2, tok[i+1] == `"`+p.iface+`"`
 		case arg(4) == "fib saddr type local":
 			used, hit = 4, p.localSource
-		case tok[i] == "pkttype":
-			used, hit = 2, p.multicast
+		case arg(2) == "meta pkttype":
+			used, hit = 3, p.multicast == (tok[i+2] != "host")
 		case arg(2) == "meta nfproto":
 			used, hit = 3, tok[i+2] == "ipv4" == p.src.Is4()
 		case arg(2) == "meta l4proto":

@@ -114,13 +114,18 @@ func Text(key, s string) *Error {
 }
 
 // LogPrefix checks the prefix of a log line. iptables cuts it after 29 bytes
-// without a word.
+// without a word, and nft, from 1.0.2 on, looks for variables in it.
 func LogPrefix(s string) *Error {
 	const most = 29
 	if e := printable(s); e != nil {
 		return e
 	}
+	if i := strings.IndexByte(s, '$'); i >= 0 {
+		return &Error{Msg: "character not allowed", Hint: "nft takes $ for a variable; remove it", Char: i}
+	}
 	switch {
+	case s == "true" || s == "false":
+		return wrong("log is a string", "write "+s+" without quotes")
 	case s == "":
 		return wrong("log prefix is empty", "write true or false")
 	case len(s) > most:

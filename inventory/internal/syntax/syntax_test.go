@@ -68,6 +68,9 @@ func FuzzStrings(f *testing.F) {
 			}
 		}
 		for what, e := range map[string]*Error{"text": Text("comment", s), "prefix": LogPrefix(s)} {
+			if e == nil && what == "prefix" && strings.Contains(s, "$") {
+				t.Errorf("%q is taken as a prefix", s)
+			}
 			if e == nil && (len(s) > 128 || strings.ContainsAny(s, "\"\n\x00\x1b\u202e")) {
 				t.Errorf("%q is taken as %s", s, what)
 			}
