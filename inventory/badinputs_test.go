@@ -110,7 +110,7 @@ func TestBadInputs(t *testing.T) {
 		{8, set(`"010.1.1.1", "10.0.0.08", "10.1.1.010/32"`), []string{
 			`5:14 "010.1.1.1": leading zero is read as octal by nft (8.1.1.1); write 10.1.1.1`,
 			`5:27 "10.0.0.08": leading zero not allowed; write 10.0.0.8`,
-			`5:40 "10.1.1.010/32": leading zero is read as octal by nft (10.1.1.8); write 10.1.1.10`,
+			`5:40 "10.1.1.010/32": leading zero is read as octal by nft (10.1.1.8); write 10.1.1.10/32`,
 		}},
 		{9, set(`"10.0.0.5/24", "2001:db8::1/64"`), []string{
 			`5:14 "10.0.0.5/24": host bits set; write 10.0.0.0/24 or 10.0.0.5/32`,
@@ -134,7 +134,7 @@ func TestBadInputs(t *testing.T) {
 		}},
 		{13, set(`"::ffff:1.2.3.4", "::ffff:1.2.3.0/120"`), []string{
 			`5:14 "::ffff:1.2.3.4": IPv4-mapped never matches; write 1.2.3.4`,
-			`5:32 "::ffff:1.2.3.0/120": IPv4-mapped never matches; write 1.2.3.0`,
+			`5:32 "::ffff:1.2.3.0/120": IPv4-mapped never matches; write 1.2.3.0/24`,
 		}},
 		{14, set(`"fe80::1%eth0"`) + "[hosts.a]\nssh.address = \"fe80::1%eth0\"\n", []string{
 			`5:14 "fe80::1%eth0": zone not allowed; write fe80::1`, `7:15 "fe80::1%eth0": zone not allowed; write fe80::1`,
@@ -149,15 +149,16 @@ func TestBadInputs(t *testing.T) {
 			`5:48 "x-10.0.0.1" is not a range of addresses`,
 		}},
 		{17, rule(`{ allow = [] }, { allow = "http", from = [], to = [] }`), []string{
-			`5:18 list "allow" is empty; leave the key out, or give it an item`,
-			`5:49 list "from" is empty; leave the key out, or give it an item`,
-			`5:58 list "to" is empty; leave the key out, or give it an item`,
+			`5:18 list "allow" is empty; give it an item`,
+			`5:49 list "from" is empty; take the rule out, or write "any" if everybody is meant`,
+			`5:58 list "to" is empty; take the rule out, or write "any" if everybody is meant`,
 		}},
 		{17, "version = 1\n[management]\nfrom = []\n[services.x]\n[services.y]\ntcp = []\n", []string{
-			`3:8 list "from" is empty; leave the key out, or give it an item`,
+			`3:8 list "from" is empty; give it an item`,
 			`4:11 service "x" has no ports; write tcp, udp or sctp`,
 			`6:7 list "tcp" is empty; leave the key out, or give it an item`,
 		}},
+		{17, base + "[hosts.a]\naddresses = {}\n", []string{`5:13 table "addresses" is empty; leave the key out, or give it an item`}},
 		{18, base + "[services.x]\ntcp = [80, 443, 80, \"80-90\", 81]\n", nil},
 
 		{19, rule(`{ allow = "http", comment = 'a "quote"', owner = "ü\u0007", ticket = "a\nb" }, { allow = "http", comment = "\u0000" }, { allow = "http", comment = "\u202e" }`), []string{
@@ -233,6 +234,7 @@ func TestBadInputs(t *testing.T) {
 		{34, base + "[rollout]\nwindow = \"-1m\"\n", []string{`5:10 window must be ` + windows + `, not the string "-1m"`}},
 		{34, base + "[rollout]\nwindow = \"60\"\n", []string{`5:10 window must be ` + windows + `, not the string "60"`}},
 		{34, base + "[rollout]\nwindow = \"61m\"\n", []string{`5:10 window must be ` + windows + `, not the string "61m"`}},
+		{34, base + "[rollout]\nwindow = \"90.5s\"\n", []string{`5:10 window must be ` + windows + `, not the string "90.5s"; write whole seconds`}},
 		{34, base + "[defaults]\nssh.connect_timeout = 10\n[hosts.a]\nssh.connect_timeout = \"6m\"\n", []string{
 			`5:23 connect_timeout must be 1s..5m, not the number 10; write the unit in a string, as in "10s"`,
 			`7:23 connect_timeout must be 1s..5m, not the string "6m"`,

@@ -129,7 +129,7 @@ func (d *decoder) fits(k Key, n *source.Node) bool {
 	case schema.Duration:
 		v, err := time.ParseDuration(n.Text())
 		if n.Kind == source.String && err == nil && v >= time.Duration(k.Min)*time.Second && v <= time.Duration(k.Max)*time.Second {
-			return true
+			return v%time.Second == 0 || d.mismatch(k, n, "write whole seconds")
 		}
 		if n.Kind == source.Integer {
 			return d.mismatch(k, n, fmt.Sprintf(`write the unit in a string, as in "%ds"`, n.Value))
@@ -148,6 +148,10 @@ func (d *decoder) fits(k Key, n *source.Node) bool {
 	case schema.Strings, schema.Integers, schema.Ports:
 		return d.fitsList(k, n)
 	case schema.Nets:
+		if n.Kind == source.Table && len(n.Kids) == 0 {
+			d.fail(n.Val, fmt.Sprintf("table %q is empty", k.Name), k.WhenEmpty())
+			return false
+		}
 		return n.Kind == source.Table || d.fitsList(k, n)
 	case schema.List:
 		return n.Kind == source.Array || d.mismatch(k, n, "")
@@ -208,7 +212,7 @@ func (d *decoder) fitsList(k Key, n *source.Node) bool {
 		return d.mismatch(k, n, "")
 	}
 	if n.Kind == source.Array && len(n.Elems) == 0 && k.NotEmpty {
-		d.fail(n.Val, fmt.Sprintf("list %q is empty", k.Name), "leave the key out, or give it an item")
+		d.fail(n.Val, fmt.Sprintf("list %q is empty", k.Name), k.WhenEmpty())
 		return false
 	}
 	for _, item := range items(n) {
@@ -246,7 +250,10 @@ func written(n *source.Node) string {
 	case int64:
 		return "the number " + strconv.FormatInt(v, 10)
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		if s := strconv.FormatFloat(v, 'g', -1, 64); strings.ContainsAny(s, ".einN") {
+			return s
+		}
+		return strconv.FormatFloat(v, 'f', 1, 64)
 	case bool:
 		return strconv.FormatBool(v)
 	case time.Time:

@@ -76,6 +76,8 @@ addresses = ["10.20.2.21"]
 		{"all of IPv4 in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/0`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv6 in management", strings.Replace(prelude, `fd00::/8`, `::/0`, 1) + hosts, `3: management.from admits every address`},
 		{"two halves in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/1", "128.0.0.0/1`, 1) + hosts, `3: management.from admits every address`},
+		{"the public addresses in management", strings.Replace(prelude, `"10.0.0.0/8", "fd00::/8"`, `"2000::/3", "1.0.0.0-223.255.255.255"`, 1) + hosts, `3: management.from admits most addresses there are`},
+		{"all but one in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.1-255.255.255.255`, 1) + hosts, `3: management.from admits most addresses there are`},
 		{"a set of everything in management", strings.Replace(prelude, `10.0.0.0/8`, `set:w`, 1) + hosts + "[sets.w]\naddresses = [\"0.0.0.0-255.255.255.255\"]\n", `3: management.from admits every address`},
 
 		{"no management path", strings.Replace(prelude, `"10.0.0.0/8", `, ``, 1) + hosts, `2: hosts db1,web[1-2] would have no management path`},
@@ -165,7 +167,7 @@ func TestLints(t *testing.T) {
 		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", ""},
 		{"outbound closed, dns somewhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\", to = \"10.0.0.1\" }, { deny = \"ntp\" } ]", ""},
 		{"outbound closed, dns nowhere", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"\nout = [ { allow = \"dns\", to = \"set:none\" } ]\n[sets.none]\nallow_empty = true", `10: outbound is drop and no rule allows dns out on hosts a,b`},
-		{"outbound closed, both nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"udp/1-1000\", to = \"role:db\", allow_empty = true } ]", `8: outbound is reject and no rule allows dns and ntp out on host a`},
+		{"outbound closed, both nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = [\"dns\", \"ntp\"], to = \"role:db\", allow_empty = true } ]", `8: outbound is reject and no rule allows dns and ntp out on host a`},
 		{"outbound closed, dns over tcp alone", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"tcp/53\" } ]", `8: outbound is reject and no rule allows dns out on host a`},
 		{"outbound closed, dns nowhere and yet by all", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\", to = \"set:none\" }, { allow = \"all\", to = \"10.0.0.1\" } ]\n[sets.none]\nallow_empty = true", ""},
 		{"outbound open, dns nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\", to = \"set:none\" } ]\n[sets.none]\nallow_empty = true", ""},
@@ -179,9 +181,12 @@ func TestLints(t *testing.T) {
 
 		{"db opens nothing", "[hosts.a]\nroles = [\"db\"]\n[hosts.b]\nroles = [\"db\"]", `6: role "db" opens nothing on hosts a,b`},
 		{"monitoring opens nothing", "[hosts.a]\nroles = [\"web\", \"monitoring\"]", `6: role "monitoring" opens nothing on host a`},
+		{"db with a port in a role of its own", "[hosts.a]\nroles = [\"db\", \"pg\"]\n[roles.pg]\nin = [ { allow = \"postgres\", from = \"10.0.0.0/24\" } ]", ""},
 		{"db with a port", "[hosts.a]\nroles = [\"db\"]\n[roles.db]\nextends = \"db\"\nin = [ { allow = \"postgres\", from = \"10.0.0.0/24\" } ]", ""},
 		{"base is to open nothing", "[hosts.a]\nroles = [\"base\"]", ""},
 		{"db with a port of the host", "[hosts.a]\nroles = [\"db\"]\nin = [ { allow = \"postgres\", from = \"10.0.0.0/24\" } ]", ""},
+		{"a role by extension", "[hosts.s]\nroles = [\"shop\"]\naddresses = [\"10.0.0.1\"]\n[hosts.w]\nroles = [\"web\"]\naddresses = [\"10.0.0.2\"]\n[hosts.d]\nroles = [\"x\"]\n[roles.shop]\nextends = \"web\"\n[roles.x]\nin = [ { deny = \"all\", from = \"role:web\" } ]", `16: role:web does not stand for host s, whose role only extends it`},
+		{"a role by extension and by name", "[hosts.s]\nroles = [\"shop\", \"web\"]\naddresses = [\"10.0.0.1\"]\n[hosts.d]\nroles = [\"x\"]\n[roles.shop]\nextends = \"web\"\n[roles.x]\nin = [ { deny = \"all\", from = \"role:web\" } ]", ""},
 		{"no ping", "[hosts.a]\nroles = [\"web\"]\nping = false", `7: host a will not answer ping`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -40,21 +40,25 @@ type compiler struct {
 	hosts      map[string]int   // by name, index into fleet.Hosts
 	byRole     map[string][]int // hosts that name the role themselves
 	lineages   map[string]*lineage
-	path       []string        // roles being resolved, for cycles
-	sets       map[string]Peer // resolved sets
-	resolved   map[string]Peer // resolved host: and role: references
-	management *Management     // of every host, without ports; nil until resolved
-	broken     bool            // management.from has errors of its own
+	path       []string                    // roles being resolved, for cycles
+	sets       map[string]Peer             // resolved sets
+	resolved   map[string]Peer             // resolved host: and role: references
+	compared   map[[2]inventory.Place]bool // allows and denies that lint has compared
+	inherited  map[inheritance]any         // what roles say about settings, a vote or nil
+	management *Management                 // of every host, without ports; nil until resolved
+	broken     bool                        // management.from has errors of its own
 }
 
 func newCompiler(fleet *inventory.Fleet) *compiler {
 	c := &compiler{
-		fleet:    fleet,
-		hosts:    map[string]int{},
-		byRole:   map[string][]int{},
-		lineages: map[string]*lineage{},
-		sets:     map[string]Peer{},
-		resolved: map[string]Peer{},
+		fleet:     fleet,
+		hosts:     map[string]int{},
+		byRole:    map[string][]int{},
+		lineages:  map[string]*lineage{},
+		sets:      map[string]Peer{},
+		resolved:  map[string]Peer{},
+		compared:  map[[2]inventory.Place]bool{},
+		inherited: map[inheritance]any{},
 	}
 	standard, problems := standardRoles()
 	c.standard = standard

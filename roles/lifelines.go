@@ -25,9 +25,10 @@ func lifelinesBeside(named []inventory.PortRange) []inventory.PortRange {
 	return mergePorts(kept)
 }
 
-// named are the ports that allows name as they are written: also one that is
-// left out because it stands for nobody, and one that names all beside them.
-// Services that do not exist are reported where the rules are compiled.
+// named are the ports that allows name one by one, as they are written: also one
+// that is left out because it stands for nobody, and one that names all beside
+// them. A range that happens to hold the port of a lifeline is about something
+// else. Services that do not exist are reported where the rules are compiled.
 func (c *compiler) named(written []inventory.Rule) []inventory.PortRange {
 	var r Rule
 	for _, w := range written {
@@ -38,7 +39,7 @@ func (c *compiler) named(written []inventory.Rule) []inventory.PortRange {
 			c.addService(&r, s)
 		}
 	}
-	return r.Ports
+	return slices.DeleteFunc(r.Ports, func(p inventory.PortRange) bool { return p.From != p.To })
 }
 
 // meet reports whether two lists have a port in common.

@@ -38,7 +38,8 @@ allow_empty = true
 		{"both to somebody", own(`{ allow = ["ntp", "dns"], to = "10.0.0.1" }`), ""},
 		{"a literal", own(`{ allow = "udp/53", to = "10.0.0.1" }`), ntp},
 		{"a literal of the other protocol", own(`{ allow = "tcp/53", to = "10.0.0.1" }`), ntp},
-		{"a range", own(`{ allow = "udp/50-130", to = "10.0.0.1" }`), ""},
+		{"a range is about something else", own(`{ allow = ["udp/50-130", "tcp/1-65535"], to = "10.0.0.1" }`), both},
+		{"a range of one", own(`{ allow = "udp/123-123", to = "10.0.0.1" }`), dns},
 		{"a service of the file", "[services.names]\nudp = [53]\n" + own(`{ allow = "names", to = "10.0.0.1" }`), ntp},
 		{"tcp/123 is not ntp", own(`{ allow = "tcp/123", to = "10.0.0.1" }`), both},
 

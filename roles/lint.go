@@ -20,6 +20,7 @@ func (c *compiler) lint(policies []Policy) {
 	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
 	silent := map[silence][]string{}
 	quiet := map[inventory.Place][]string{}
+	heirs := c.heirs()
 	for i, p := range policies {
 		h := c.fleet.Hosts[i]
 		if len(h.Roles) == 0 {
@@ -28,6 +29,7 @@ func (c *compiler) lint(policies []Policy) {
 		for _, rules := range [][]Rule{p.In, p.Out} {
 			c.lintShadowed(rules)
 			c.lintFamilies(rules, h)
+			c.lintHeirs(rules, heirs)
 		}
 		c.lintSSH(p)
 		for _, r := range p.Out {
@@ -91,7 +93,7 @@ func (c *compiler) lintOpensNothing(name string) {
 	var at inventory.At[string]
 	for _, i := range c.byRole[name] {
 		h := c.fleet.Hosts[i]
-		if slices.ContainsFunc(h.In, isAllow) {
+		if slices.ContainsFunc(h.In, isAllow) || c.opensElsewhere(h, name, isAllow) {
 			continue
 		}
 		hosts = append(hosts, h.Name)
@@ -105,17 +107,28 @@ func (c *compiler) lintOpensNothing(name string) {
 	}
 }
 
+// opensElsewhere reports whether a role that the file writes beside this one lets
+// something in: that may well be what the host is for.
+func (c *compiler) opensElsewhere(h inventory.Host, name string, isAllow func(inventory.Rule) bool) bool {
+	return slices.ContainsFunc(h.Roles, func(r inventory.At[string]) bool {
+		_, inFile := c.fleet.Roles[r.V]
+		return inFile && r.V != name && slices.ContainsFunc(c.lineage(r.V).all(), func(l *lineage) bool {
+			return slices.ContainsFunc(l.role.In, isAllow)
+		})
+	})
+}
+
 // lintShadowed warns about an allow of which a deny takes a service whole.
 func (c *compiler) lintShadowed(rules []Rule) {
-	for _, allow := range rules {
-		if allow.Deny {
-			continue
-		}
-		for _, deny := range rules {
-			if !deny.Deny || !c.first("shadow\x00"+allow.Place.String()+"\x00"+deny.Place.String()) {
+	denies, _ := slices.BinarySearchFunc(rules, false, func(r Rule, _ bool) int { return rank(!r.Deny)*2 - 1 }) // they come first
+	for _, allow := range rules[denies:] {
+		for _, deny := range rules[:denies] {
+			pair := [2]inventory.Place{allow.Place, deny.Place}
+			if !deny.takes(allow) || c.compared[pair] {
 				continue
 			}
-			if deny.takes(allow) && deny.spans(allow) {
+			c.compared[pair] = true
+			if deny.spans(allow) {
 				c.warnAt(allow.Place, fmt.Sprintf("the allow is shadowed, the deny at %s wins", deny.Place), "narrow one of the two")
 			}
 		}
@@ -163,6 +176,40 @@ func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
 	}
 }
 
+// heirs are, by role, the hosts that have all its rules without naming it, because
+// a role of theirs extends it.
+func (c *compiler) heirs() map[string][]string {
+	heirs := map[string][]string{}
+	for _, h := range c.fleet.Hosts {
+		has := map[string]bool{}
+		for _, r := range h.Roles {
+			for _, l := range c.lineage(r.V).all() {
+				has[l.role.Name] = true
+			}
+		}
+		for _, r := range h.Roles {
+			delete(has, r.V)
+		}
+		for name := range has {
+			heirs[name] = append(heirs[name], h.Name)
+		}
+	}
+	return heirs
+}
+
+// lintHeirs warns about a rule for a role that hosts have without naming it: it
+// is not about them, and a deny that misses somebody is easily overlooked.
+func (c *compiler) lintHeirs(rules []Rule, heirs map[string][]string) {
+	for _, r := range rules {
+		for _, p := range slices.Concat(r.From, r.To) {
+			if names := heirs[p.Name]; p.Kind == RolePeer && len(names) > 0 {
+				c.warnAt(r.Place, fmt.Sprintf("%s does not stand for %s, whose role only extends it", p, theHosts(names)),
+					"name that role too, or give such a host both")
+			}
+		}
+	}
+}
+
 // String is the peer as a fleet file writes it.
 func (p Peer) String() string {
 	s := string(p.Kind)
@@ -182,13 +229,13 @@ func (c *compiler) lintSSH(p Policy) {
 		if r.Deny || isStandard(r.Place) {
 			continue
 		}
-		v4, v6 := reach(r.From)
-		if !addrs.Covers(v4, addrs.All4()) && !addrs.Covers(v6, addrs.All6()) {
+		whom := crowd(r.From)
+		if whom == "" {
 			continue
 		}
 		for _, port := range p.Management.Ports {
 			if r.takes(onePort("tcp", port)) {
-				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to every address", port), "name who may reach it with from; management has its own way in")
+				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to %s", port, whom), "name who may reach it with from; management has its own way in")
 				break
 			}
 		}

@@ -50,22 +50,35 @@ func (c *compiler) fleetManagement() Management {
 	return m
 }
 
-// refuseAny reports a management pair that is open to all of a family, however
-// that is written: any, a prefix of length 0, two halves, or a set of them.
+// refuseAny reports a management pair that is open to most of a family, however
+// that is written: any, a prefix of length 0, 2000::/3, halves, or a set of them.
 func (c *compiler) refuseAny(m Management) {
-	v4, v6 := reach(m.Peers)
-	if len(m.Peers) == 0 || !addrs.Covers(v4, addrs.All4()) && !addrs.Covers(v6, addrs.All6()) {
+	whom := crowd(m.Peers)
+	if len(m.Peers) == 0 || whom == "" {
 		return
 	}
 	at := c.fleet.Management.From[0]
 	for _, ref := range c.fleet.Management.From {
 		one, everyone, _ := c.peers([]inventory.At[string]{ref}, false)
-		if v4, v6 := reach(one); everyone || len(one) > 0 && (addrs.Covers(v4, addrs.All4()) || addrs.Covers(v6, addrs.All6())) {
+		if everyone || len(one) > 0 && crowd(one) != "" {
 			at = ref
 			break
 		}
 	}
-	c.errorAt(at.Place, "management.from admits every address", "name the networks of the administrators, or write allow_any = true in [management]")
+	c.errorAt(at.Place, "management.from admits "+whom, "name the networks of the administrators, or write allow_any = true in [management]")
+}
+
+// crowd names what peers stand for if that is most of a family's addresses, ""
+// if it is not.
+func crowd(peers []Peer) string {
+	v4, v6 := reach(peers)
+	switch {
+	case addrs.Covers(v4, addrs.All4()), addrs.Covers(v6, addrs.All6()):
+		return "every address"
+	case addrs.Most(v4), addrs.Most(v6):
+		return "most addresses there are"
+	}
+	return ""
 }
 
 // managementPaths reports hosts that the management pair leaves no way in to by

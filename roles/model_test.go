@@ -276,9 +276,9 @@ func lifelineOf(k Packet) []string {
 	switch {
 	case k.Direction != Output:
 	case k.DstPort == 53 && (k.Proto == "tcp" || k.Proto == "udp"):
-		return []string{"dns", "udp/53", "tcp/50-60"}
+		return []string{"dns", "udp/53"}
 	case k.DstPort == 123 && k.Proto == "udp":
-		return []string{"ntp", "udp/100-130"}
+		return []string{"ntp"}
 	}
 	return nil
 }

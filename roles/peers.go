@@ -106,7 +106,11 @@ func (c *compiler) rolePeer(ref inventory.At[string], name string, allowEmpty bo
 	p := Peer{Kind: RolePeer, Name: name, Net: net}
 	if len(c.byRole[name]) == 0 {
 		if !allowEmpty {
-			c.errorAt(ref.Place, fmt.Sprintf("no host has role %q", name), "give it to a host, or write allow_empty = true in the rule to leave it out until one has it")
+			hint := "give it to a host, or write allow_empty = true in the rule to leave it out until one has it"
+			if slices.Contains(c.fleet.Management.From, ref) {
+				hint = "give it to a host, or take it out of management.from until one has it"
+			}
+			c.errorAt(ref.Place, fmt.Sprintf("no host has role %q", name), hint)
 		}
 		return p, allowEmpty
 	}

@@ -83,10 +83,30 @@ func decide[T comparable](c *compiler, p *Policy, h inventory.Host, roles []*lin
 	return v.value
 }
 
-// inherited is what a role says about a setting: its own word, else that of the
+// inheritance is a question that is asked once for all hosts, and for all ways
+// in which roles lead to a role.
+type inheritance struct {
+	role *lineage
+	key  string
+}
+
+func inherited[T comparable](c *compiler, l *lineage, s setting[T]) (vote[T], bool) {
+	key := inheritance{l, s.key}
+	known, asked := c.inherited[key]
+	if !asked {
+		if v, ok := inherit(c, l, s); ok {
+			known = v
+		}
+		c.inherited[key] = known
+	}
+	v, ok := known.(vote[T])
+	return v, ok
+}
+
+// inherit is what a role says about a setting: its own word, else that of the
 // nearest role it extends. Among parents one that extends the other is nearer;
 // parents that are not related must agree.
-func inherited[T comparable](c *compiler, l *lineage, s setting[T]) (vote[T], bool) {
+func inherit[T comparable](c *compiler, l *lineage, s setting[T]) (vote[T], bool) {
 	if v := s.get(l.role.Settings); v != nil {
 		return vote[T]{value: v.V, by: "role " + l.role.Name, place: v.Place, from: l}, true
 	}

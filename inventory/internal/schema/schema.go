@@ -121,6 +121,19 @@ func (k Key) Allowed() string {
 	return string(k.Type)
 }
 
+// WhenEmpty says what to do about a list without items. Leaving a key out is no
+// advice where that widens a rule or where it is needed.
+func (k Key) WhenEmpty() string {
+	isVerb := slices.ContainsFunc(Verbs, func(v Key) bool { return v.Name == k.Name })
+	switch {
+	case k.Default == `"any"`:
+		return `take the rule out, or write "any" if everybody is meant`
+	case k.Required || isVerb:
+		return "give it an item"
+	}
+	return "leave the key out, or give it an item"
+}
+
 // Short writes seconds as people do: 15s, 60m.
 func Short(seconds int64) string {
 	if seconds%60 == 0 {

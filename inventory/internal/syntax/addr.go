@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -97,10 +98,20 @@ func Addresses(s string) (from, to netip.Addr, e *Error) {
 
 func prefix(s, host, length string) (from, to netip.Addr, e *Error) {
 	a, e := Address(host)
-	if e != nil {
-		return a, a, wrong(strings.Replace(e.Msg, Quote(host), Quote(s), 1), e.Hint)
-	}
 	n, err := strconv.Atoi(length)
+	if e != nil {
+		hint := e.Hint
+		switch mapped, perr := netip.ParseAddr(host); {
+		case hint == "" || err != nil:
+		case perr == nil && mapped.Is4In6() && n >= 96 && n <= 128:
+			hint = fmt.Sprintf("write %s/%d", mapped.Unmap(), n-96)
+		case perr == nil && mapped.Is4In6():
+			hint = ""
+		default:
+			hint += "/" + length
+		}
+		return a, a, wrong(strings.Replace(e.Msg, Quote(host), Quote(s), 1), hint)
+	}
 	switch {
 	case err == nil && (n < 0 || n > a.BitLen()), errors.Is(err, strconv.ErrRange):
 		return a, a, wrong(Quote(s)+": prefix length out of range", "0 to "+strconv.Itoa(a.BitLen())+" for this family")

@@ -1,6 +1,7 @@
 package addrs
 
 import (
+	"math/big"
 	"net/netip"
 	"slices"
 	"sort"
@@ -64,6 +65,24 @@ func Covers(outer, inner []inventory.AddrRange) bool {
 	}
 	return true
 }
+
+// Most reports whether a merged list of one family holds half of its public
+// addresses or more: whoever is kept out of such a list, nobody is let in on
+// purpose. The public ones of IPv6 are 2000::/3 (RFC 4291 section 2.4).
+func Most(list []inventory.AddrRange) bool {
+	half := new(big.Int).Lsh(big.NewInt(1), 31) // of IPv4
+	if len(list) > 0 && !list[0].From.Is4() {
+		half.Lsh(big.NewInt(1), 124)
+	}
+	held := new(big.Int)
+	for _, r := range list {
+		size := new(big.Int).Sub(number(r.To), number(r.From))
+		held.Add(held, size.Add(size, big.NewInt(1)))
+	}
+	return held.Cmp(half) >= 0
+}
+
+func number(a netip.Addr) *big.Int { return new(big.Int).SetBytes(a.AsSlice()) }
 
 // Compare orders merged lists; equal ones hold the same addresses.
 func Compare(a, b []inventory.AddrRange) int {
