@@ -44,6 +44,41 @@ func TestFaults(t *testing.T) {
 			[]Fault{{Span: Span{Line: 2, Col: 1, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}}},
 			[]string{"a"},
 		},
+		"header into an inline table": {
+			"[h]\na = {x = 1}\n[h.a.b]\ny = 2\n[c]\n",
+			[]Fault{{Span: Span{Line: 3, Col: 4, Width: 1}, Path: []string{"h", "a"}, First: Span{Line: 2, Col: 1, Width: 1}}},
+			[]string{"h", "c"},
+		},
+		"dotted key into an inline table": {
+			"a = {x = 1}\na.y = [\n2]\nb = 3\n",
+			[]Fault{{Span: Span{Line: 2, Col: 1, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}}},
+			[]string{"a", "b"},
+		},
+		"dotted key into a table with a header": {
+			"[h.a]\nx = 1\n[h]\na.y = 2\nb = 3\n",
+			[]Fault{{Span: Span{Line: 4, Col: 1, Width: 1}, Path: []string{"h", "a"}, First: Span{Line: 1, Col: 4, Width: 1}}},
+			[]string{"h"},
+		},
+		"header of a table that dotted keys made": {
+			"a.x = 1\n[a]\ny = 2\n[b]\n",
+			[]Fault{{Span: Span{Line: 2, Col: 2, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}}},
+			[]string{"a", "b"},
+		},
+		"header into a number": {
+			"a = 1\n[a.b]\n[b]\n",
+			[]Fault{{Span: Span{Line: 2, Col: 2, Width: 1}, Path: []string{"a"}, First: Span{Line: 1, Col: 1, Width: 1}}},
+			[]string{"a", "b"},
+		},
+		"dotted key into an array of tables": {
+			"[[a]]\nx = 1\n[b]\nc.d = 1\n[b.c]\n",
+			[]Fault{{Span: Span{Line: 5, Col: 4, Width: 1}, Path: []string{"b", "c"}, First: Span{Line: 4, Col: 1, Width: 1}}},
+			[]string{"a", "b"},
+		},
+		"tables below those that dotted keys made": {
+			"a.x = 1\na.z.u = 1\n[a.y]\n[a.z.v]\n[[b]]\n[b.c]\n[[b]]\n[b.c]\n",
+			nil,
+			[]string{"a", "b"},
+		},
 		"syntax error, and what stands before it": {
 			"a = 1\na = 2\nb = dorp\na = 3\n",
 			[]Fault{
@@ -115,6 +150,35 @@ func TestLineHidesSecrets(t *testing.T) {
 	} {
 		if got := doc.Line(line); got != want {
 			t.Errorf("line %d is %q, want %q", line, got, want)
+		}
+	}
+	for name, text := range map[string]string{
+		"a list":                "password = [\n\"hunter2\",\n]\na = 1\n",
+		"a list that is open":   "password = [\n\"hunter2\",\na = 1\n",
+		"several lines":         "password = \"\"\"\nhunter2\n\"\"\"\n",
+		"a string that is open": "password = '''\nhunter2\n",
+		"no TOML at all":        "password: hunter2\n",
+		"an escape in the key":  "\"pass\\u0077ord\" = \"hunter2\"\n",
+		"a table":               "ssh = { secret = { a = [\"x\", \"hunter2\"] }, b = 1 }\n",
+		"short names":           "pw = \"hunter2\"\nsudo_pass = \"hunter2\"\n[a]\nbecome-pass = 'hunter2'\n",
+		"behind a mistake":      "a = = 1\ntoken = \"hunter2\"\n",
+	} {
+		doc, faults := Read(text)
+		for n := range strings.Count(text, "\n") {
+			if got := doc.Line(n + 1); strings.Contains(got, "hunter2") {
+				t.Errorf("%s: line %d is shown as %q", name, n+1, got)
+			}
+		}
+		for _, f := range faults {
+			if strings.Contains(f.Msg, "hunter2") {
+				t.Errorf("%s: %s", name, f.Msg)
+			}
+		}
+	}
+	doc, _ = Read("compass = 1\nbypass = 2 # pass\n[hosts.pass]\n")
+	for n, want := range []string{"compass = 1", "bypass = 2 # pass", "[hosts.pass]"} {
+		if got := doc.Line(n + 1); got != want {
+			t.Errorf("%q is shown as %q", want, got)
 		}
 	}
 }

@@ -38,6 +38,8 @@ type Node struct {
 	byName   map[string]*Node
 	explicit bool // written as a header or a key, not only implied by a longer one
 	tables   bool // an array written as [[name]]
+	value    bool // right of an equals sign: an inline table ends where it is written
+	dotted   bool // a table that only dotted keys have made
 }
 
 // Kid returns the member of a table by name, nil if there is none.

@@ -3,8 +3,8 @@ package source
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,6 +17,8 @@ type Doc struct {
 
 	text   string
 	starts []int // byte offset of each line
+	tree   *Node // what the scanner saw, also of a text that is not TOML
+	hide   func() [][2]int
 }
 
 // Fault is something wrong with the text as TOML.
@@ -44,6 +46,7 @@ func Read(text string) (*Doc, []Fault) {
 	}
 	s := newScanner(text)
 	whole := s.document()
+	doc.tree, doc.hide = s.root, sync.OnceValue(doc.secrets)
 	if s.tooDeep {
 		return doc, s.faults
 	}
@@ -104,7 +107,7 @@ func (d *Doc) syntaxFault(err error) Fault {
 	}
 	s := newScanner(d.text)
 	span := s.span(off, min(off+width, len(d.text)))
-	if secret.MatchString(d.raw(span.Line)) {
+	if d.Line(span.Line) != d.raw(span.Line) {
 		msg = "syntax error" // the parser's words may repeat the value
 	}
 	return Fault{Span: span, Msg: msg}
@@ -114,19 +117,13 @@ func (d *Doc) syntaxFault(err error) Fault {
 const maxLine = 16 << 10
 
 // Line returns a line of the text without its end, "" if there is none or it is
-// too long to be shown. What is assigned to a key that names a secret is
-// replaced by asterisks: lines are printed, and people write passwords where
-// they do not belong.
+// too long to be shown. Secrets in it are asterisks, see secrets.
 func (d *Doc) Line(n int) string {
 	line := d.raw(n)
 	if len(line) > maxLine {
 		return ""
 	}
-	loc := secret.FindStringIndex(line)
-	if loc == nil {
-		return line
-	}
-	return line[:loc[1]] + strings.Repeat("*", utf8.RuneCountInString(line[loc[1]:]))
+	return d.mask(line, n)
 }
 
 func (d *Doc) raw(n int) string {
@@ -139,12 +136,3 @@ func (d *Doc) raw(n int) string {
 	}
 	return strings.TrimSuffix(line, "\r")
 }
-
-// SecretKey reports whether a key is named like something that must not be
-// written into a file which many people read.
-func SecretKey(name string) bool { return secretName.MatchString(name) }
-
-var (
-	secretName = regexp.MustCompile(`(?i)pass?w(or)?d|passphrase|secret|private_?key|token`)
-	secret     = regexp.MustCompile(`(?i)(pass?w(or)?d|passphrase|secret|private_?key|token)[a-z0-9_-]*["']?[ \t]*=[ \t]*`)
-)

@@ -187,18 +187,26 @@ func (s *scanner) deep(at Span) bool {
 	return false
 }
 
-// down goes from a table to the member a dotted key leads through, the last
-// element if it is an array of tables.
-func (n *Node) down(p part) *Node {
-	kid := n.byName[p.name]
-	if kid == nil {
-		kid = &Node{Name: p.name, Key: p.span, Val: p.span}
-		n.add(kid)
+// down goes from a table along the parts of a dotted key, into the last element
+// of an array of tables. Closed is where it may not go on: a value, which ends
+// where it is written, and for a key, not a header, also a table that has a
+// header of its own; at is the part that leads there. TOML 1.0 refuses both, the
+// parser does not always.
+func (n *Node) down(parts []part, key bool) (table, closed *Node, at Span) {
+	for _, p := range parts {
+		kid := n.byName[p.name]
+		switch {
+		case kid == nil:
+			kid = &Node{Name: p.name, Key: p.span, Val: p.span, dotted: key}
+			n.add(kid)
+		case kid.tables && !key:
+			kid = kid.Elems[len(kid.Elems)-1]
+		case kid.tables, kid.value, key && !kid.dotted:
+			return n, kid, p.span
+		}
+		n = kid
 	}
-	if kid.tables {
-		return kid.Elems[len(kid.Elems)-1]
-	}
-	return kid
+	return n, nil, Span{}
 }
 
 // header scans [a.b] or [[a.b]] and returns the table it opens. Again says
@@ -210,12 +218,14 @@ func (s *scanner) header() (table *Node, again, ok bool) {
 	if !ok || !s.accept(']') || array && !s.accept(']') {
 		return nil, false, false
 	}
-	n, last := s.root, parts[len(parts)-1]
-	for _, p := range parts[:len(parts)-1] {
-		n = n.down(p)
+	last := parts[len(parts)-1]
+	n, closed, at := s.root.down(parts[:len(parts)-1], false)
+	table = &Node{Name: last.name, Key: last.span, Val: last.span, explicit: true, parent: n}
+	if closed != nil {
+		s.duplicate(&Node{Name: closed.Name, Key: at, parent: closed.parent}, closed)
+		return table, true, true
 	}
 	kid := n.byName[last.name]
-	table = &Node{Name: last.name, Key: last.span, Val: last.span, explicit: true, parent: n}
 	switch {
 	case array && kid == nil:
 		n.add(&Node{Name: last.name, Key: last.span, Val: last.span, tables: true, Elems: []*Node{table}})
@@ -223,7 +233,7 @@ func (s *scanner) header() (table *Node, again, ok bool) {
 		kid.Elems = append(kid.Elems, table)
 	case kid == nil:
 		n.add(table)
-	case kid.explicit || array || kid.tables:
+	case kid.explicit || array || kid.tables || kid.dotted:
 		s.duplicate(table, kid)
 		return table, true, true
 	default:
@@ -251,13 +261,12 @@ func (s *scanner) keyValue(table *Node, inline bool, depth int) bool {
 		return false
 	}
 	s.spaces()
-	for _, p := range parts[:len(parts)-1] {
-		table = table.down(p)
-	}
 	last := parts[len(parts)-1]
-	n := &Node{Name: last.name, Key: last.span, explicit: true, parent: table}
-	first := table.byName[last.name]
-	if first == nil {
+	table, first, at := table.down(parts[:len(parts)-1], true)
+	n := &Node{Name: last.name, Key: last.span, explicit: true, value: true, parent: table}
+	if first != nil {
+		s.duplicate(&Node{Name: first.Name, Key: at, parent: first.parent}, first)
+	} else if first = table.byName[last.name]; first == nil {
 		table.add(n)
 	} else {
 		s.duplicate(n, first)
