@@ -159,6 +159,9 @@ func TestBadInputs(t *testing.T) {
 			`6:7 list "tcp" is empty; leave the key out, or give it an item`,
 		}},
 		{17, base + "[hosts.a]\naddresses = {}\n", []string{`5:13 table "addresses" is empty; leave the key out, or give it an item`}},
+		{54, rule(`{ allow = "http", from = [` + strings.Repeat(`"10.0.0.1", `, 64) + `"set:x", "any"] }, { deny = "http", from = [` + strings.Repeat(`"10.0.0.1", `, 65) + `] }`), []string{
+			`5:845 a rule has at most 64 addresses in from, not 65; put them into [sets.NAME] and write "set:NAME"`,
+		}},
 		{18, base + "[services.x]\ntcp = [80, 443, 80, \"80-90\", 81]\n", nil},
 
 		{19, rule(`{ allow = "http", comment = 'a "quote"', owner = "ü\u0007", ticket = "a\nb" }, { allow = "http", comment = "\u0000" }, { allow = "http", comment = "\u202e" }`), []string{

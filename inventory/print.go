@@ -44,7 +44,7 @@ func (p Problem) print(w io.Writer) error {
 	if p.Source != "" && p.Place.Col > 0 {
 		before, under, after := p.excerpt()
 		fmt.Fprintf(&b, "%5d | %s%s%s\n", p.Place.Line, before, under, after)
-		fmt.Fprintf(&b, "%5s | %s%s\n", "", spaces(before), strings.Repeat("^", max(1, len([]rune(under)))))
+		fmt.Fprintf(&b, "%5s | %s%s\n", "", spaces(before), strings.Repeat("^", max(1, width(under))))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -76,7 +76,26 @@ func (p Problem) excerpt() (before, under, after string) {
 }
 
 // spaces is a blank as wide as s.
-func spaces(s string) string { return strings.Repeat(" ", len([]rune(s))) }
+func spaces(s string) string { return strings.Repeat(" ", width(s)) }
+
+// wide are the scripts whose characters take two cells of a terminal (Unicode
+// Standard Annex 11).
+var wide = []*unicode.RangeTable{unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana}
+
+// width is how many cells of a terminal printable text takes.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me): // stands on the character before it
+		case unicode.In(r, wide...), r >= 0xff01 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
 
 // visible replaces a tab by four spaces and what does not print, or changes
 // the direction of what does, by its number.

@@ -39,8 +39,8 @@ func TestPrint(t *testing.T) {
 			"fleet.toml:1:1: m\n    1 |     a\n      | ^^^^^\n",
 		},
 		"characters of several bytes": {
-			Problem{Place: at(1, 3), Width: 2, Source: "ü漢éx", Msg: "m"},
-			"fleet.toml:1:3: m\n    1 | ü漢éx\n      |   ^^\n",
+			Problem{Place: at(1, 4), Width: 2, Source: "ü漢e\u0301éx", Msg: "m"},
+			"fleet.toml:1:4: m\n    1 | ü漢e\u0301éx\n      |     ^\n",
 		},
 		"what does not print": {
 			Problem{Place: Place{"f\x1b", 1, 4}, Width: 1, Source: "a\x1b\u202e\x00b\u009b", Msg: "bad \x07", Hint: "\u2028"},

@@ -60,8 +60,8 @@ func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 		Place:      d.place(n.Val),
 		Deny:       f["deny"] != nil,
 		Services:   d.strings(services, syntax.Service),
-		From:       d.peers(f["from"]),
-		To:         d.peers(f["to"]),
+		From:       d.peers(d.few(f["from"])),
+		To:         d.peers(d.few(f["to"])),
 		AllowEmpty: flag(f["allow_empty"]),
 		Comment:    d.note(f, "comment"),
 		Owner:      d.note(f, "owner"),
@@ -90,6 +90,25 @@ func (d *decoder) oneVerb(n *source.Node, t Table) {
 	case len(verbs) > 1:
 		d.fail(verbs[1].Key, fmt.Sprintf("a rule has one verb, not %s and %s", verbs[0].Name, verbs[1].Name), "make two rules of it")
 	}
+}
+
+// maxLiterals bounds the addresses in a rule. Each is a line of the ruleset, which
+// a packet passes one by one; a set is looked up at once.
+const maxLiterals = 64
+
+// few reports a list with too many addresses.
+func (d *decoder) few(n *source.Node) *source.Node {
+	literals := 0
+	for _, item := range items(n) {
+		if s := item.Text(); s != "any" && !syntax.Reference(s) {
+			literals++
+		}
+	}
+	if literals > maxLiterals {
+		d.fail(n.Val, fmt.Sprintf("a rule has at most %d addresses in %s, not %d", maxLiterals, n.Name, literals),
+			`put them into [sets.NAME] and write "set:NAME"`)
+	}
+	return n
 }
 
 // peers decodes from or to.

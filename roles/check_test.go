@@ -34,7 +34,7 @@ addresses = ["10.20.2.21"]
 	for _, tt := range []struct{ name, fleet, want string }{
 		{"nothing wrong", prelude + hosts, ""},
 		{"unknown role", prelude + "[defaults]\nroles = [\"wbe\"]\n" + hosts, `6: role "wbe" not defined; did you mean "web"`},
-		{"gateway is not there yet", prelude + "[hosts.a]\nroles = [\"gateway\"]\n", `6: role "gateway" not defined`},
+		{"gateway is not there yet", prelude + "[hosts.a]\nroles = [\"gateway\"]\n", `6: role "gateway" is not supported yet`},
 		{"unknown parent", prelude + hosts + "[roles.x]\nextends = [\"bastoin\"]\n", `15: role "bastoin" not defined; did you mean "bastion"`},
 		{"unknown service", prelude + hosts + "[roles.web]\nin = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"`},
 		{"unknown service of the file", prelude + hosts + "[services.billing]\ntcp = [1]\n[roles.web]\nin = [ { allow = \"biling\" } ]\n", `17: service "biling" not defined; did you mean "billing"`},
@@ -75,6 +75,7 @@ addresses = ["10.20.2.21"]
 		{"any in management", strings.Replace(prelude, `["10.0.0.0/8", "fd00::/8"]`, `"any"`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv4 in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/0`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv6 in management", strings.Replace(prelude, `fd00::/8`, `::/0`, 1) + hosts, `3: management.from admits every address`},
+		{"services of a later version", prelude + "[hosts.a]\nin = [ { allow = [\"icmp\", \"vrrp\", \"gree\"] } ]\n", "6: service \"icmp\" is not supported yet\n6: service \"vrrp\" is not supported yet\n6: service \"gree\" not defined"},
 		{"two halves in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/1", "128.0.0.0/1`, 1) + hosts, `3: management.from admits every address`},
 		{"the public addresses in management", strings.Replace(prelude, `"10.0.0.0/8", "fd00::/8"`, `"2000::/3", "1.0.0.0-223.255.255.255"`, 1) + hosts, `3: management.from admits most addresses there are`},
 		{"all but one in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.1-255.255.255.255`, 1) + hosts, `3: management.from admits most addresses there are`},

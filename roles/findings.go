@@ -3,6 +3,8 @@ package roles
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"fwpush/inventory"
 )
@@ -10,8 +12,9 @@ import (
 // findings collects problems, one for each mistake: what many hosts stumble
 // over is told once.
 type findings struct {
-	list inventory.Problems
-	seen map[string]bool
+	list  inventory.Problems
+	seen  map[string]bool
+	count [inventory.Note + 1]int // by severity, told or not
 }
 
 // first reports whether nothing was found under the key before.
@@ -26,9 +29,21 @@ func (f *findings) first(key string) bool {
 	return true
 }
 
+// maxFindings bounds what is told of one severity; a file with more mistakes is
+// no fleet file.
+const maxFindings = 1000
+
 func (f *findings) add(p inventory.Problem) {
-	if f.first(p.Place.String() + "\x00" + p.Msg) {
+	if !f.first(p.Place.String() + "\x00" + p.Msg) {
+		return
+	}
+	f.count[p.Severity]++
+	switch n := f.count[p.Severity]; {
+	case n <= maxFindings:
 		f.list = append(f.list, p)
+	case n == maxFindings+1:
+		f.list = append(f.list, inventory.Problem{Severity: p.Severity, Place: inventory.Place{File: p.Place.File},
+			Msg: fmt.Sprintf("more than %d findings, the rest is not shown", maxFindings)})
 	}
 }
 
@@ -42,8 +57,22 @@ func (f *findings) warnAt(place inventory.Place, msg, hint string) {
 	f.add(inventory.Problem{Severity: inventory.Warning, Place: place, Width: 1, Msg: msg, Hint: hint})
 }
 
+// laterNames are standard roles and built-in services that are planned.
+var laterNames = map[string][]string{
+	"role":    {"gateway"},
+	"service": {"ah", "esp", "gre", "icmp", "icmpv6", "vrrp"},
+}
+
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
+	if slices.Contains(laterNames[kind], name) {
+		hint := ""
+		if strings.HasPrefix(name, "icmp") {
+			hint = `what connections need of ICMP is always let through; an echo request is "ping"`
+		}
+		f.errorAt(place, fmt.Sprintf("%s %q is not supported yet", kind, name), hint)
+		return
+	}
 	msg := fmt.Sprintf("%s %q not defined", kind, name)
 	hint := ""
 	if n := inventory.Nearest(name, known); n != "" {

@@ -112,6 +112,21 @@ func TestFaults(t *testing.T) {
 			[]Fault{{Span: Span{Line: 2, Col: 2, Width: 1}, Msg: "expected a comma (',') or array terminator (']'), but got end of file"}},
 			nil,
 		},
+		"an inline table that is open": {
+			"a = [{b = 1\n",
+			[]Fault{{Span: Span{Line: 1, Col: 12, Width: 1}, Msg: "expected a comma or an inline table terminator '}', but got end of file instead"}},
+			nil,
+		},
+		"two byte order marks": {
+			"\ufeff\ufeffa = 1\n",
+			[]Fault{{Span: Span{Line: 1, Col: 1, Width: 1}, Msg: "the file begins with two byte order marks"}},
+			nil,
+		},
+		"a carriage return alone": {
+			"a = 1\rb = 2\n",
+			[]Fault{{Span: Span{Line: 1, Col: 6, Width: 1}, Msg: "control character U+000D is not allowed"}},
+			nil,
+		},
 		"brackets": {
 			"a = " + strings.Repeat("[", 1<<20),
 			[]Fault{{Span: Span{Line: 1, Col: 37, Width: 1}, Msg: "nested too deep"}},

@@ -64,9 +64,14 @@ func Read(text string) (*Doc, []Fault) {
 		}
 		return doc, append(before, fault)
 	case !whole || !s.root.bind(values):
-		// No text is known for which this happens. If there is one, refusing
-		// it is right: a key without a place would be a key nobody checks.
-		return doc, append(s.faults, Fault{Span: s.span(s.pos, s.pos), Msg: "cannot make sense of the file from here on"})
+		// A second byte order mark, which the parser skips too, is the only text
+		// known for which this happens. If there is another, refusing it is right:
+		// a key without a place would be a key nobody checks.
+		msg := "cannot make sense of the file from here on"
+		if strings.HasPrefix(text, "\ufeff") {
+			msg = "the file begins with two byte order marks"
+		}
+		return doc, append(s.faults, Fault{Span: s.span(s.pos, s.pos), Msg: msg})
 	}
 	doc.Root = s.root
 	return doc, s.faults
@@ -100,7 +105,7 @@ func (d *Doc) syntaxFault(err error) Fault {
 	}
 	// The parser names the place before a control character.
 	for i := off; i < min(off+2, len(d.text)); i++ {
-		if c := d.text[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+		if c := d.text[i]; c < ' ' && c != '\t' && c != '\n' && (c != '\r' || !strings.HasPrefix(d.text[i:], "\r\n")) || c == 0x7f {
 			msg, off, width = fmt.Sprintf("control character %U is not allowed", c), i, 1
 			break
 		}

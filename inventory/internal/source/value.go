@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -76,12 +77,12 @@ func (s *scanner) array(n *Node, depth int) bool {
 func (s *scanner) inline(n *Node, depth int) bool {
 	open := n.Val
 	s.pos++
-	said, comma := false, false
+	said, comma := -1, false // said: which fault it is
 	newer := func() {
-		if !said {
+		if said < 0 {
 			s.stretch(&open, open.off+1)
+			said = len(s.faults)
 			s.faults = append(s.faults, Fault{Span: open, Msg: "an inline table stands on one line and has no comma after its last key"})
-			said = true
 		}
 	}
 	for {
@@ -103,6 +104,9 @@ func (s *scanner) inline(n *Node, depth int) bool {
 			newer()
 		}
 		if comma = s.accept(','); !comma && s.peek() != '}' {
+			if said >= 0 && s.pos == len(s.text) { // it was never meant to go on
+				s.faults = slices.Delete(s.faults, said, said+1)
+			}
 			return false
 		}
 	}
