@@ -25,6 +25,18 @@ func lifelinesBeside(named []inventory.PortRange) []inventory.PortRange {
 	return mergePorts(kept)
 }
 
+// LifelineNames are the services that a closed outbound lets out to everywhere
+// although no rule allows them.
+func (p Policy) LifelineNames() []string {
+	var names []string
+	for _, service := range lifelines {
+		if ports, _ := services.Ports(service); meet(ports, p.Lifelines) {
+			names = append(names, service)
+		}
+	}
+	return names
+}
+
 // named are the ports that allows name one by one, as they are written: also one
 // that is left out because it stands for nobody, and one that names all beside
 // them. A range that happens to hold the port of a lifeline is about something

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,7 +101,7 @@ func (k *checkup) write(c *console) error {
 	in, out := 0, 0
 	for i, m := range k.members {
 		r := row{roles: roleNames(m.Host), in: fmt.Sprintf("%d, else %s", len(m.Policy.In), m.Policy.Inbound),
-			out: fmt.Sprintf("%d, else %s", len(m.Policy.Out), m.Policy.Outbound), way: way(k.proofs[i])}
+			out: rulesOut(m.Policy), way: way(k.proofs[i])}
 		if hosts[r] == nil {
 			order = append(order, r)
 		}
@@ -118,6 +119,13 @@ func (k *checkup) write(c *console) error {
 	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s\n", ui.Safe(k.Fleet.Path), ui.Count(len(k.members), "host"),
 		ui.Count(in, "rule"), out, ui.Count(k.count(inventory.Warning), "warning"))
 	return err
+}
+
+// rulesOut is what leaves a host: by so many rules, by what a closed outbound
+// keeps alive, and otherwise.
+func rulesOut(p roles.Policy) string {
+	parts := append([]string{strconv.Itoa(len(p.Out))}, p.LifelineNames()...)
+	return fmt.Sprintf("%s, else %s", strings.Join(parts, " + "), p.Outbound)
 }
 
 func roleNames(h inventory.Host) string {
