@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -355,8 +356,39 @@ func TestAgentHangsInSigning(t *testing.T) {
 		var dial *DialError
 		if !errors.As(err, &dial) || dial.Kind != DialTimeout || dial.Stage != stageLogin {
 			t.Errorf("got %v", err)
+		} else if !strings.Contains(err.Error(), "agent key ") || !strings.Contains(err.Error(), "did not sign within") {
+			t.Errorf("the host is blamed: %v", err)
 		}
 	})
+}
+
+// What logged in with a key file is not kept from the confirming connection by
+// an agent that takes connections and says nothing.
+func TestRedialAsksNoAgentForAKeyFile(t *testing.T) {
+	home := homeless(t)
+	var asked atomic.Int32
+	serveAgent(t, func(conn net.Conn) {
+		asked.Add(1)
+		io.Copy(io.Discard, conn)
+	})
+	f := newFixture(t, sshtest.Config{}, Options{})
+	key, err := os.ReadFile(f.ep.Identity[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".ssh", "id_ed25519"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.ep.Identity, f.ep.ConnectTimeout = nil, 10*slack
+	conn := f.dial(t)
+	again, err := f.dialer.Redial(t.Context(), conn.Pinned())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the agent was asked %d times, want once, by the first login", n)
+	}
 }
 
 type slowAgent struct{ agent.Agent }

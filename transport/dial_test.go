@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -223,6 +224,17 @@ func TestDialCannotReadFiles(t *testing.T) {
 			t.Errorf("Check: got %v, want %q", err, want)
 		}
 	}
+	fifo := filepath.Join(t.TempDir(), "known_hosts")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing = f.ep
+	missing.KnownHosts = []string{fifo}
+	if err := f.dialer.Check(t.Context(), missing); err == nil || !strings.Contains(err.Error(), fifo+" is no regular file") {
+		t.Errorf("Check of a FIFO that nobody writes into: %v", err)
+	}
+	// A full or missing directory for temporary files keeps nobody out.
+	t.Setenv("TMPDIR", "/nonexistent")
 	if err := f.dialer.Check(t.Context(), f.ep); err != nil {
 		t.Errorf("Check of a good endpoint: %v", err)
 	}

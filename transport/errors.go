@@ -49,7 +49,9 @@ type DialError struct {
 	Kind  DialKind
 	Stage string        // connect, handshake, login, session, exec
 	Limit time.Duration // the time allowed, if Kind is DialTimeout
-	Err   error
+	// Awaited is the key whose signature was waited for then, "" if it was the host.
+	Awaited string
+	Err     error
 }
 
 func (e *DialError) Error() string {
@@ -60,6 +62,8 @@ func (e *DialError) what() string {
 	switch {
 	case e.Kind == DialTimeout && e.Stage == stageConnect:
 		return fmt.Sprintf("no answer within %s", e.Limit)
+	case e.Kind == DialTimeout && e.Awaited != "":
+		return fmt.Sprintf("%s did not sign within %s", e.Awaited, e.Limit)
 	case e.Kind == DialTimeout:
 		return fmt.Sprintf("connected, but the SSH %s was not done within %s", e.Stage, e.Limit)
 	case e.Kind == DialRefused && e.Stage == stageConnect:
@@ -77,6 +81,8 @@ func (e *DialError) Hint() string {
 	switch {
 	case e.Kind == DialTimeout && e.Stage == stageConnect:
 		return "check the address, the port and the firewalls on the way"
+	case e.Kind == DialTimeout && e.Awaited != "":
+		return "touch the token or confirm the use of the key in time, or look at ssh-agent; the host is not to blame"
 	case e.Kind == DialTimeout:
 		return "check that an SSH server answers on that port and is not overloaded, or raise connect_timeout"
 	case e.Kind == DialRefused && e.Stage == stageConnect:

@@ -52,7 +52,7 @@ func (l *login) loginError(parent context.Context, w *wire, expired bool, err er
 	case cancelled(parent):
 		return fmt.Errorf("%s: %s: %w", l.peer, stage, context.Cause(parent))
 	case expired, errors.Is(broken, os.ErrDeadlineExceeded):
-		e.Kind = DialTimeout
+		e.Kind, e.Awaited = DialTimeout, l.awaited
 	case errors.As(err, &negotiation):
 		e.Err = fmt.Errorf("no %s in common: the host offers only %s",
 			negotiation.What, strings.Join(negotiation.RequestedAlgorithms, ", "))

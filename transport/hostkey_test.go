@@ -94,6 +94,11 @@ func TestHostKeys(t *testing.T) {
 		{"another port", all, func(a netip.AddrPort) string {
 			return keyLine("", netip.AddrPortFrom(a.Addr(), a.Port()+1), public(ed))
 		}, trust.Unknown, nil},
+		{"no port, as ssh looks for it last", all, func(netip.AddrPort) string { return "127.0.0.1 ssh-ed25519 " + blob(public(ed)) + "\n" }, "", nil},
+		{"no port, another key", []ssh.Signer{ec}, func(netip.AddrPort) string { return "127.0.0.1 ssh-ed25519 " + blob(public(ed)) + "\n" }, trust.Unknown, nil},
+		{"no port, beside another key with it", []ssh.Signer{ed}, func(a netip.AddrPort) string {
+			return keyLine("", a, public(other)) + "127.0.0.1 ssh-ed25519 " + blob(public(ed)) + "\n"
+		}, trust.Changed, nil},
 		{"changed", []ssh.Signer{ed}, func(a netip.AddrPort) string { return "# a comment\n" + keyLine("", a, public(other)) }, trust.Changed,
 			[]string{ssh.FingerprintSHA256(public(ed)), ssh.FingerprintSHA256(public(other)), "/known_hosts:2", "ssh-keygen -R '[127.0.0.1]:"}},
 		{"changed type", []ssh.Signer{ec}, func(a netip.AddrPort) string { return keyLine("", a, public(ed)) }, trust.Changed,

@@ -41,6 +41,7 @@ type login struct {
 	prefer   trust.Identity // to offer first
 	user     string
 	limit    time.Duration // for all of it
+	until    time.Time
 	notes    []string
 
 	mu       sync.Mutex
@@ -51,27 +52,33 @@ type login struct {
 	partial  bool
 	used     trust.Identity // made the last signature
 	signErr  error
-	finished bool // no key is left to offer
+	awaited  string // the key that was asked for a signature and gave none yet
+	finished bool   // no key is left to offer
 }
 
 func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(parent, timeoutOf(l.ep))
 	defer cancel()
-	until, _ := ctx.Deadline()
-	l.limit = until.Sub(started).Round(time.Millisecond)
+	l.until, _ = ctx.Deadline()
+	l.limit = l.until.Sub(started).Round(time.Millisecond)
 
 	var err error
 	if l.user, err = userOf(l.ep); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.peer, err)
 	}
-	keys, err := d.store.Identities(ctx, l.ep.Identity)
-	//lint:ignore SA5001 with an error there are keys, too
-	defer keys.Close()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", l.peer, err)
+	// What logged in before is enough: an agent that hangs must not make the
+	// connection fail that confirms.
+	keys := trust.Alone(l.prefer)
+	if !l.prefer.ByItself() {
+		keys, err = d.store.Identities(ctx, l.ep.Identity)
+		//lint:ignore SA5001 with an error there are keys, too
+		defer keys.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.peer, err)
+		}
+		keys.Trim(l.prefer)
 	}
-	keys.Trim(l.prefer)
 	if len(keys.List) == 0 {
 		return nil, &AuthError{Peer: l.peer, User: l.user, Notes: keys.Notes}
 	}
@@ -83,7 +90,7 @@ func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
 	}
 	l.peer.Addr = tcp.RemoteAddr().String()
 	w := newWire(tcp, d.quickAck)
-	w.SetDeadline(until)
+	w.SetDeadline(l.until)
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, l.addr, l.config(w, keys.List))
 	if !stop() && err == nil {
@@ -144,14 +151,24 @@ func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {
 			next := keys[0]
 			keys = keys[1:]
 			l.tried = append(l.tried, next.String())
-			return ssh.PublicKeys(next.Signer(l.signed)), nil
+			return ssh.PublicKeys(next.Signer(l.signing, l.signed)), nil
 		},
 	}
+}
+
+func (l *login) signing(id trust.Identity) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.awaited = id.String()
 }
 
 func (l *login) signed(id trust.Identity, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Running out of time ends a signature under way with an error.
+	if err == nil || time.Now().Before(l.until) {
+		l.awaited = ""
+	}
 	if err != nil {
 		l.signErr = fmt.Errorf("%s: %w", id, err)
 		return

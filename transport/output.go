@@ -123,19 +123,19 @@ type lines struct {
 	open int // bytes since the last newline
 }
 
-// add reports false if a line got too long.
+// add reports false if a line got too long. What came is kept all the same: open
+// always speaks of bytes that are there.
 func (l *lines) add(p []byte) bool {
+	fits := true
 	for part := range bytes.Lines(p) {
 		l.open += len(part)
-		if l.open > maxLine {
-			return false
-		}
+		fits = fits && l.open <= maxLine
 		if part[len(part)-1] == '\n' {
 			l.open = 0
 		}
 	}
 	l.buf = append(l.buf, p...)
-	return true
+	return fits
 }
 
 // next takes out the first whole line.

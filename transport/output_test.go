@@ -70,6 +70,16 @@ func TestTooMuch(t *testing.T) {
 			default:
 				t.Error("the connection is still open")
 			}
+			for {
+				_, err := x.ReadLine(t.Context())
+				if err == nil {
+					continue
+				}
+				if !errors.Is(err, ErrTooMuch) {
+					t.Errorf("reading on: %v", err)
+				}
+				break
+			}
 			if len(x.Stderr()) > maxStderrTail {
 				t.Errorf("%d bytes of stderr kept", len(x.Stderr()))
 			}

@@ -33,7 +33,7 @@ var house = []room{
 	{dir: "inventory", modules: []string{toml, netipx}, tests: []string{cmp, rapid}},
 	{dir: "roles", rooms: []string{"inventory"}, modules: []string{netipx}, tests: []string{cmp, rapid}},
 	{dir: "render", rooms: []string{"inventory", "roles"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
-	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto}, tests: []string{goleak}},
+	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto, xsys}, tests: []string{goleak}},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},

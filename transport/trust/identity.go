@@ -76,12 +76,12 @@ func (s *Store) Identities(ctx context.Context, files []string) (*Identities, er
 	for _, key := range held {
 		wanted := slices.ContainsFunc(blocked, func(k *keyFile) bool { return k.heldAs(key) })
 		if !named || wanted {
-			ids.add(Identity{fmt.Sprintf("agent key %.80q", key.comment), key.pub, key.signer})
+			ids.add(Identity{fmt.Sprintf("agent key %.80q", key.comment), key.pub, key.signer, true})
 		}
 	}
 	for _, k := range direct {
 		for _, signer := range k.signers {
-			ids.add(Identity{k.path, signer.PublicKey(), signer})
+			ids.add(Identity{k.path, signer.PublicKey(), signer, false})
 		}
 	}
 	for _, k := range blocked {
@@ -117,12 +117,20 @@ func (ids *Identities) Trim(prefer Identity) {
 	}
 }
 
+// Alone is the one key of a login that knows which it needs. It must be one that
+// signs by itself.
+func Alone(id Identity) *Identities { return &Identities{List: []Identity{id}} }
+
 // Identity is one key that can be offered.
 type Identity struct {
 	label  string // where it comes from
 	Key    ssh.PublicKey
 	signer ssh.AlgorithmSigner
+	agent  bool // the agent signs, over the connection of one login
 }
+
+// ByItself reports whether the key signs without the agent.
+func (id Identity) ByItself() bool { return id.Key != nil && !id.agent }
 
 // String names the key in messages, with its fingerprint.
 func (id Identity) String() string {
@@ -134,13 +142,16 @@ func (id Identity) is(other Identity) bool {
 	return id.Key != nil && other.Key != nil && string(id.Key.Marshal()) == string(other.Key.Marshal())
 }
 
-// Signer returns a signer that tells signed about each signature it made or
-// failed to make.
-func (id Identity) Signer(signed func(Identity, error)) ssh.Signer { return witness{id, signed} }
+// Signer returns a signer that tells signing about each signature it is asked for
+// and signed how that went.
+func (id Identity) Signer(signing func(Identity), signed func(Identity, error)) ssh.Signer {
+	return witness{id, signing, signed}
+}
 
 type witness struct {
 	Identity
-	signed func(Identity, error)
+	signing func(Identity)
+	signed  func(Identity, error)
 }
 
 func (w witness) PublicKey() ssh.PublicKey { return w.Key }
@@ -150,6 +161,7 @@ func (w witness) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 }
 
 func (w witness) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (sig *ssh.Signature, err error) {
+	w.signing(w.Identity)
 	err = caught(func() (err error) {
 		sig, err = w.signer.SignWithAlgorithm(rand, data, algorithm)
 		return err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,20 +62,19 @@ func (s *Store) KnownHosts(files []string) (*KnownHosts, error) {
 // parse hands the accepted lines to the library, which reads only files and
 // refuses a whole file for one line it cannot parse.
 func (k *KnownHosts) parse() error {
-	f, err := os.CreateTemp("", "fwpush-known-hosts-")
+	f, path, done, err := scratch()
 	if err != nil {
 		return fmt.Errorf("cannot write a temporary file: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer done()
 	var text strings.Builder
 	for _, line := range k.lines {
 		text.WriteString(line.text + "\n")
 	}
-	_, err = io.WriteString(f, text.String())
-	if err := errors.Join(err, f.Close()); err != nil {
+	if _, err := io.WriteString(f, text.String()); err != nil {
 		return fmt.Errorf("cannot write a temporary file: %w", err)
 	}
-	k.db, err = knownhosts.NewDB(f.Name())
+	k.db, err = knownhosts.NewDB(path)
 	return err
 }
 
@@ -85,12 +83,13 @@ type Host struct {
 	*KnownHosts
 	name string // "host:port", lower case, as ssh looks it up
 	port string
+	bare string // "host:22", where ssh looks if nothing is recorded for another port
 }
 
 // Host looks up a host by the address or name in the fleet file and its port.
 func (k *KnownHosts) Host(address string, port uint16) Host {
-	p := strconv.Itoa(int(port))
-	return Host{k, net.JoinHostPort(strings.ToLower(address), p), p}
+	p, address := strconv.Itoa(int(port)), strings.ToLower(address)
+	return Host{k, net.JoinHostPort(address, p), p, net.JoinHostPort(address, "22")}
 }
 
 // Algorithms are the host key algorithms to ask for. First comes what the host
@@ -109,7 +108,11 @@ func (h Host) Algorithms() []string {
 		}
 	}
 	authority := false
-	for _, key := range h.db.HostKeys(h.name) {
+	keys := h.db.HostKeys(h.name)
+	if len(keys) == 0 {
+		keys = h.db.HostKeys(h.bare)
+	}
+	for _, key := range keys {
 		switch {
 		case key.Cert:
 			authority = true
@@ -137,6 +140,10 @@ func (h Host) Algorithms() []string {
 func (h Host) Check(remote net.Addr, key ssh.PublicKey) *Refusal {
 	ask := h.db.HostKeyCallback()
 	err := ask(h.name, remote, key)
+	var unknown *xknownhosts.KeyError
+	if errors.As(err, &unknown) && len(unknown.Want) == 0 && ask(h.bare, remote, key) == nil {
+		return nil
+	}
 	if err == nil {
 		return nil
 	}

@@ -65,6 +65,12 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // readFile reads a file of at most limit bytes.
 func readFile(path string, limit int64) ([]byte, error) {
+	// Opening a FIFO would wait for whoever writes into it.
+	if info, err := os.Stat(path); err != nil {
+		return nil, unreadable(path, err)
+	} else if mode := info.Mode(); !mode.IsRegular() && mode&fs.ModeCharDevice == 0 {
+		return nil, &FileError{Path: path, Reason: "is no regular file", Next: "check the path in the fleet file"}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)
