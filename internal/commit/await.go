@@ -8,6 +8,13 @@ import (
 	"fwpush/transport"
 )
 
+// Watch gives up on confirming, because of cause, and looks how the host ends: at
+// the latest 150 s after the deadline.
+func (p *Pending) Watch(ctx context.Context, dial Dialer, cause error) Result {
+	p.hangUp()
+	return p.await(ctx, dial, StageConfirm, cause)
+}
+
 // await looks until the host says how it ended, or 150 s after the deadline.
 func (p *Pending) await(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
 	end := p.Deadline().Add(afterDeadline)

@@ -209,7 +209,14 @@ func (b *beginning) payload() (string, error) {
 // hold keeps the host waiting until the gate opens.
 func (b *beginning) hold(ctx context.Context) error {
 	opened := make(chan error, 1)
-	go func() { opened <- b.Gate(ctx) }()
+	go func() {
+		defer func() { // a panic here would end every transaction of this controller
+			if p := recover(); p != nil {
+				opened <- fmt.Errorf("a bug in fwpush: %v", p)
+			}
+		}()
+		opened <- b.Gate(ctx)
+	}()
 	beat := time.NewTicker(20 * time.Second) // the host waits 60 s for a word
 	defer beat.Stop()
 	for {
@@ -299,8 +306,8 @@ func beginTrouble(stage Stage, err error) Result {
 	var remote *RemoteError
 	switch {
 	case errors.As(err, &lost), errors.Is(err, errSilent):
-		if stage == StageInspect {
-			return Result{Outcome: OutcomeUnreachable, Stage: stage, Err: err}
+		if stage == StageInspect { // it let us in: this host can be reached
+			return failed(stage, err, "look at the login shell and the load of the host; nothing was sent to it")
 		}
 		return failed(stage, err, "nothing was applied: the host drops what was staged by itself")
 	case errors.As(err, &refused):

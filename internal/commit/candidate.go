@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"fwpush/render"
 )
@@ -41,11 +42,11 @@ type Stamp struct {
 	Actor string // who, for people
 }
 
-// who is the line a host keeps and other controllers read. It is text: control
-// characters would break the line, so they go.
+// who is the line a host keeps and other controllers read, and people on the host
+// with cat: what does not print, or turns text around, goes.
 func (s Stamp) who() string {
 	line := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

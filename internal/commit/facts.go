@@ -61,6 +61,7 @@ type Holder struct {
 	State string // staged, armed, applied, confirming, reverting
 	Run   string
 	Who   string
+	From  string        // address of its controller as the host saw it, "" if not told yet
 	Left  time.Duration // until it reverts by itself
 	Open  bool          // its revert failed: the host has no rules of ours
 }
@@ -307,10 +308,10 @@ func parseReverted(s string) (*Reverted, error) {
 	return nil, fmt.Errorf("the host told of a revert that makes no sense: %q", clip(s))
 }
 
-// parseHolder reads "TX STATE LEFT RUN OPEN WHO...".
+// parseHolder reads "TX STATE LEFT RUN OPEN FROM WHO...".
 func parseHolder(s string) (Holder, error) {
-	words := strings.SplitN(s, " ", 6)
-	if len(words) != 6 || !isHex(words[0], 32) {
+	words := strings.SplitN(s, " ", 7)
+	if len(words) != 7 || !isHex(words[0], 32) {
 		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
 	}
 	left, err := strconv.Atoi(words[2])
@@ -319,7 +320,7 @@ func parseHolder(s string) (Holder, error) {
 	}
 	return Holder{
 		TX: words[0], State: words[1], Left: time.Duration(left) * time.Second,
-		Run: words[3], Open: words[4] == "yes", Who: words[5],
+		Run: words[3], Open: words[4] == "yes", From: strings.TrimPrefix(words[5], "-"), Who: words[6],
 	}, nil
 }
 

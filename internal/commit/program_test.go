@@ -57,7 +57,7 @@ func TestACutProgramRunsNothing(t *testing.T) {
 func FuzzFacts(f *testing.F) {
 	const mark = "0123456789abcdef"
 	f.Add("banner\nM proto 1\nM uid 0\nM section running\ntable inet fwpush {\n}\nM ask\n")
-	f.Add("M pending " + strings.Repeat("a", 32) + " applied 20 run no who is it\nM ask")
+	f.Add("M pending " + strings.Repeat("a", 32) + " applied 20 run no 10.0.0.1 who is it\nM ask")
 	f.Add("M owner 1 a b c\nM lastrevert 1 2 3\nM clock 99999999999999999999\nM generation -1\nM held x")
 	f.Fuzz(func(t *testing.T, text string) {
 		told := telling{mark: mark}

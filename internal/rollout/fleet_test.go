@@ -247,6 +247,23 @@ func TestPanicBetweenApplyAndConfirmLeavesTheHostToItsTimers(t *testing.T) {
 	expect(t, Apply(t.Context(), targets, Options{Forks: 2, Dialer: d}), "web01 confirmed, web02 confirmed")
 }
 
+// One whose worker fails once is looked at until the host says how it ended.
+func TestPanicAfterApplyIsWatchedToItsEnd(t *testing.T) {
+	hosts := labHosts(t, 1)
+	targets := labTargets(t, hosts, 80)
+	targets[0].Candidate.Window = 3 * time.Second
+	var once sync.Once
+	o := Options{Forks: 1, Dialer: holdingDialer{dialer(), closed(), func() { once.Do(func() { panic("the way back in is gone") }) }}}
+	results := Apply(t.Context(), targets, o)
+	expect(t, results, "web01 reverted")
+	if err := results[0].Err; err == nil || !strings.Contains(err.Error(), "bug in fwpush") {
+		t.Errorf("error %v", err)
+	}
+	if got := table(t, hosts[0]); got != "" {
+		t.Errorf("rules:\n%s", got)
+	}
+}
+
 func closed() chan struct{} {
 	c := make(chan struct{})
 	close(c)

@@ -24,6 +24,8 @@ type host struct {
 	conns  []*transport.Conn // logged in, closed or not
 	failed int               // TCP connections that came to no login
 	going  atomic.Bool       // the host was let go on to arm and apply
+
+	pending *commit.Pending // applied, and not yet known how it ends
 }
 
 func (h *host) dial(ctx context.Context) (*transport.Conn, error) {
@@ -114,6 +116,7 @@ func (h *host) commit(ctx context.Context) commit.Result {
 
 // confirm decides a pending transaction by a fresh connection.
 func (h *host) confirm(ctx context.Context, pending *commit.Pending) commit.Result {
+	h.pending = pending
 	h.tell(Event{Host: h.target.Host.Name, Step: StepApplied, Deadline: pending.Deadline()})
 	proof, r := pending.Prove(ctx, h)
 	switch {
@@ -148,6 +151,19 @@ func (h *host) panicked(value any) commit.Result {
 		r.Hint = "if the new rules are in force, the host takes them back by itself: fwpush status; please report this"
 	}
 	return r
+}
+
+// watched is how a host ended whose worker failed after the new rules came into
+// force: nobody confirms them any more, and it takes them back.
+func (h *host) watched(ctx context.Context, r commit.Result) commit.Result {
+	if h.pending == nil {
+		return r
+	}
+	seen := h.pending.Watch(context.WithoutCancel(ctx), h, r.Err)
+	if seen.Outcome != commit.OutcomeUnknown {
+		seen.Hint = "please report this"
+	}
+	return seen
 }
 
 // panicPlace is " at FILE:LINE" of the line that panicked, told from a deferred

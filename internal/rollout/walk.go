@@ -44,7 +44,7 @@ func walk(ctx context.Context, targets []Target, o Options, do work, done func(i
 	for ended := 0; ended < len(targets); {
 		n := <-notes
 		if o.Event != nil {
-			o.Event(n.Event)
+			contained(func() { o.Event(n.Event) })
 		}
 		if n.Result != nil {
 			done(n.index, *n.Result)
@@ -64,6 +64,13 @@ func outcomes(ctx context.Context, targets []Target, o Options, do work) []Resul
 	return results
 }
 
+// contained keeps a panic of f, a bug in what tells of hosts, from ending the
+// transactions of all of them.
+func contained(f func()) {
+	defer func() { _ = recover() }()
+	f()
+}
+
 // run does work with one host and makes a Result of whatever happens.
 func (h *host) run(ctx context.Context, do work) (r Result) {
 	r = Result{Name: h.target.Host.Name, Digest: h.target.Candidate.Rules.Digest, Wave: 1}
@@ -75,8 +82,10 @@ func (h *host) run(ctx context.Context, do work) (r Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.Result = h.panicked(p)
+			// What the host came to is still to be seen.
+			contained(func() { r.Result = h.watched(ctx, r.Result) })
 		}
-		r.learn(h.target)
+		contained(func() { r.learn(h.target) })
 		r.Connections, r.Execs = h.hangUp()
 		r.Took = time.Since(began)
 	}()

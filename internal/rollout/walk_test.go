@@ -183,6 +183,15 @@ func TestPanicAfterApplyIsUnknown(t *testing.T) {
 	}
 }
 
+// A bug in what tells of a run, or in what reads a host's facts, ends no run.
+func TestPanicInAListenerEndsNothing(t *testing.T) {
+	o := Options{Forks: 2, Event: func(Event) { panic("the terminal is gone") },
+		Dialer: dialFunc(func(context.Context, string) error { return errors.New("no route") })}
+	if got, want := outcomesOf(Apply(t.Context(), named(3), o)), "web01 unreachable, web02 unreachable, web03 unreachable"; got != want {
+		t.Errorf("results %q, want %q", got, want)
+	}
+}
+
 func TestSlowListenerHoldsUpNoHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &gatedDialer{release: make(chan struct{})}

@@ -38,18 +38,19 @@ unit_state() {
 # holder: the transaction that stands in the state file.
 holder() {
 	up
-	run='' who='' window=0
+	run='' who='' window=0 from=''
 	{
 		read -r run <"$R/tx/$TX/run"
 		read -r who <"$R/tx/$TX/who"
 		read -r window <"$R/tx/$TX/window"
+		read -r from _ <"$R/tx/$TX/seen" # of Begin's connection: where it came from
 	} 2>/dev/null
 	left=$((DL - U))
 	[ "$DL" -gt 0 ] || left=$window # not armed yet: it cannot end later than this
 	[ "$left" -gt 0 ] || left=0
 	opened=no
 	[ ! -e "$R/tx/$TX/open" ] || opened=yes
-	say "$1" "$TX $ST $left ${run:--} $opened ${who:-unknown}"
+	say "$1" "$TX $ST $left ${run:--} $opened ${from:--} ${who:-unknown}"
 }
 
 facts() {

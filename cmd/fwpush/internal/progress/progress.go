@@ -65,12 +65,12 @@ func (p *Progress) event(e rollout.Event) {
 	case rollout.StepEnded:
 		delete(p.flying, e.Host)
 		r := *e.Result
-		if p.Facts != nil && r.Facts != nil {
-			p.Facts(r)
-		}
 		r.Facts = nil // they hold a host's rules several times over
 		p.ended[e.Host] = r
 		p.tellEnd(r)
+		if p.Facts != nil && e.Result.Facts != nil {
+			p.Facts(*e.Result)
+		}
 	case rollout.StepApplied:
 		p.flying[e.Host] = e.Deadline
 		if p.log.Verbose() {

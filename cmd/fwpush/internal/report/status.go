@@ -32,7 +32,7 @@ type Status struct {
 	Since      string   `json:"since"`      // when it was confirmed, RFC 3339
 	Run        string   `json:"run"`        // the run that confirmed it
 	Digest     string   `json:"digest"`     // of the confirmed rules
-	Running    string   `json:"running"`    // of the host's listing, in canonical form
+	Running    string   `json:"running"`    // the same where those run, else of the host's own listing
 	Boot       string   `json:"boot"`       // ok, differs, disabled, none
 	Timers     []string `json:"timers"`     // kinds on offer
 	Backend    string   `json:"backend"`
@@ -73,13 +73,15 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	if f.Owner != nil {
 		h.Fleet = f.Owner.Fleet
 	}
-	if f.Running != "" {
+	if drifted, known := f.Drifted(); known && !drifted {
+		h.Running = h.Digest
+	} else if f.Running != "" {
 		sum := sha256.Sum256([]byte(render.Canonical(f.Running)))
 		h.Running = "sha256:" + hex.EncodeToString(sum[:])
 	}
 	if p := f.Pending; p != nil {
 		h.deadline = now.Add(p.Left)
-		h.Pending = &Pending{Run: p.Run, TX: p.TX, State: p.State, By: p.Who, Deadline: h.deadline.UTC().Format(time.RFC3339)}
+		h.Pending = &Pending{Run: p.Run, TX: p.TX, State: p.State, By: p.Who, From: p.From, Deadline: h.deadline.UTC().Format(time.RFC3339)}
 	}
 	if h.Outcome == "" {
 		h.Outcome = stateOf(f)

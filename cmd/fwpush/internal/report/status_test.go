@@ -24,7 +24,7 @@ func TestStatusOf(t *testing.T) {
 		}
 		return f
 	}
-	pending := commit.Holder{TX: strings.Repeat("a", 32), State: "applied", Run: "20261122T143000Z-00000001", Who: "bob", Left: time.Minute}
+	pending := commit.Holder{TX: strings.Repeat("a", 32), State: "applied", Run: "20261122T143000Z-00000001", From: "198.51.100.7", Who: "bob", Left: time.Minute}
 	holder := func(state string, open bool) func(*commit.Facts) {
 		return func(f *commit.Facts) {
 			h := pending
@@ -60,7 +60,7 @@ func TestStatusOf(t *testing.T) {
 			if h.Outcome != tt.want || h.Boot != tt.boot {
 				t.Errorf("%s, boot %s; want %s, boot %s", h.Outcome, h.Boot, tt.want, tt.boot)
 			}
-			if tt.facts.Pending != nil && (h.Pending.Deadline != "2026-11-22T14:31:55Z" || h.Pending.By != "bob") {
+			if tt.facts.Pending != nil && (h.Pending.Deadline != "2026-11-22T14:31:55Z" || h.Pending.By != "bob" || h.Pending.From != "198.51.100.7") {
 				t.Errorf("pending: %+v", h.Pending)
 			}
 		})
@@ -68,10 +68,15 @@ func TestStatusOf(t *testing.T) {
 	f := base(func(f *commit.Facts) {
 		f.LastRevert = &commit.Reverted{When: now.Add(-14*time.Minute - 15*time.Second)}
 	})
-	h := StatusOf(rollout.Result{Result: commit.Result{Facts: &f}}, now)
+	h := StatusOf(rollout.Result{Result: commit.Result{Facts: &f}, Previous: "sha256:confirmed"}, now)
 	if h.Since != "2026-11-22T14:30:55Z" || h.LastRevert != "2026-11-22T14:16:40Z" || h.Backend != "nftables 1.0.6" || h.Fleet != "default" ||
-		strings.Join(h.Timers, " ") != "at systemd watchdog" || !strings.HasPrefix(h.Running, "sha256:") {
+		strings.Join(h.Timers, " ") != "at systemd watchdog" || h.Running != "sha256:confirmed" {
 		t.Errorf("%+v", h)
+	}
+	f.Running += "x"
+	h = StatusOf(rollout.Result{Result: commit.Result{Facts: &f}, Previous: "sha256:confirmed"}, now)
+	if h.Digest != "sha256:confirmed" || h.Running == h.Digest || !strings.HasPrefix(h.Running, "sha256:") {
+		t.Errorf("edited by hand: %+v", h)
 	}
 }
 
