@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,10 +13,10 @@ import (
 	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/progress"
 	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
-	"fwpush/render"
 )
 
 func newApply(c *console, g *globals) *cobra.Command {
@@ -75,10 +78,7 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 		err = p.preflight(ctx)
 	}
 	if err == nil {
-		run, err = p.stamp(c, f)
-	}
-	if err == nil {
-		results, hosts, err = c.pushAll(p, f)
+		run, results, hosts, err = c.pushAll(p, f)
 	}
 	switch {
 	case f.json():
@@ -93,33 +93,71 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), again))
 }
 
-// pushAll asks where it has to, and pushes.
-func (c *console) pushAll(p *prepared, f *changeFlags) ([]rollout.Result, []report.Host, error) {
+// pushAll asks where it has to, and pushes. Only hosts whose change was shown are
+// changed by a yes; the others stay as the review found them. Without anything to
+// push there is no run.
+func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []rollout.Result, hosts []report.Host, err error) {
 	o := p.options(f.forks, f.accept.Risks)
+	targets, seen := p.targets, []report.Change(nil)
 	if !f.yes && c.isInteractive() {
-		changes, err := c.approve(p.targets, o)
-		if changes != nil || err != nil {
-			return report.Outcomes(changes), report.ChangedHosts(changes), err
+		if seen, err = c.review(p.targets, o); err != nil {
+			return "", nil, nil, err
 		}
+		if targets = changing(p.targets, seen); len(targets) == 0 {
+			results = report.Outcomes(seen)
+			return "", results, report.ChangedHosts(seen), endedRun(results)
+		}
+		if err := c.approve(len(targets)); err != nil {
+			return "", nil, nil, err
+		}
+	}
+	if run, err = p.stamp(c, f, targets); err != nil {
+		return "", nil, nil, err
+	}
+	pushed := c.pushTargets(targets, o, f.json())
+	for i, t := range p.targets {
+		r, ok := pushed[t.Host.Name]
+		switch {
+		case !ok:
+			r.Result, r.host = seen[i].Result, report.ChangedHosts(seen[i : i+1])[0]
+		case seen != nil: // what the review opened is part of the run
+			r.host.Connections += seen[i].Connections
+			r.host.Execs += seen[i].Execs
+		}
+		results, hosts = append(results, r.Result), append(hosts, r.host)
+	}
+	return run, results, hosts, endedRun(results)
+}
+
+// pushed is how a host ended, for people and for programs.
+type pushed struct {
+	rollout.Result
+	host report.Host
+}
+
+// pushTargets runs the commits and tells of them.
+func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, programs bool) map[string]pushed {
+	byName := map[string]rollout.Target{}
+	for _, t := range targets {
+		byName[t.Host.Name] = t
 	}
 	diffs := map[string]string{}
-	run := progress.New(c, p.targets, true)
-	if f.json() {
-		candidates := map[string]render.Ruleset{}
-		for _, t := range p.targets {
-			candidates[t.Host.Name] = t.Candidate.Rules
+	run := progress.New(c, targets, progress.Changes)
+	run.Facts = func(r rollout.Result) {
+		diff, byHand := report.DiffOf(byName[r.Name], *r.Facts)
+		if programs {
+			diffs[r.Name] = diff
 		}
-		run.Facts = func(r rollout.Result) {
-			diffs[r.Name] = render.Compare(r.Facts.Rules, candidates[r.Name]).Text
+		if byHand != "" && r.Outcome == commit.OutcomeConfirmed {
+			c.Tell("%s  note: %s", r.Name, byHand)
 		}
 	}
-	c.Note("run %s: %s, window %s", p.targets[0].Candidate.Stamp.Run, foldedHosts(p.targets), p.targets[0].Candidate.Window)
-	results := run.Work(rollout.Apply, p.targets, o)
-	hosts := make([]report.Host, len(results))
-	for i, r := range results {
-		hosts[i] = report.HostOf(r, diffs[r.Name])
+	c.Note("run %s: %s, window %s", targets[0].Candidate.Stamp.Run, foldedHosts(targets), targets[0].Candidate.Window)
+	results := map[string]pushed{}
+	for _, r := range run.Work(rollout.Apply, targets, o) {
+		results[r.Name] = pushed{r, report.HostOf(r, diffs[r.Name])}
 	}
-	return results, hosts, endedRun(results)
+	return results
 }
 
 func foldedHosts(targets []rollout.Target) string {
@@ -130,31 +168,56 @@ func foldedHosts(targets []rollout.Target) string {
 	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
 }
 
-// approve shows what would change and asks. With changes, or an error, in return
-// there is nothing to push: no host would change, or the answer was no.
-func (c *console) approve(targets []rollout.Target, o rollout.Options) ([]report.Change, error) {
+// review shows what would change.
+func (c *console) review(targets []rollout.Target, o rollout.Options) ([]report.Change, error) {
 	changes := c.inspect(targets, o)
 	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
 		return nil, err
 	}
-	n := 0
-	for _, ch := range changes {
-		if ch.Outcome == rollout.OutcomeChanged {
-			n++
-		}
-	}
-	if n == 0 {
-		return changes, endedRun(report.Outcomes(changes))
-	}
-	yes, err := ui.Ask(c.in, c.err, fmt.Sprintf("Change %s?", ui.Count(n, "host")))
-	if err == nil && !yes {
-		err = ended(exitInterrupted, "not approved, no host was changed")
-	}
-	return nil, err
+	return changes, nil
 }
 
-// stamp draws the id of the run and marks every target with it.
-func (p *prepared) stamp(c *console, f *changeFlags) (run string, err error) {
+// changing are the targets whose change was shown, each bound to the host as it
+// was then.
+func changing(targets []rollout.Target, seen []report.Change) []rollout.Target {
+	var list []rollout.Target
+	for i, t := range targets {
+		if seen[i].Outcome == rollout.OutcomeChanged {
+			t.Reviewed = seen[i].Fingerprint
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// approve asks. Whoever interrupts has not said yes.
+func (c *console) approve(hosts int) error {
+	type answer struct {
+		yes bool
+		err error
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	answers := make(chan answer, 1)
+	go func() {
+		yes, err := ui.Ask(c.in, c.err, fmt.Sprintf("Change %s?", ui.Count(hosts, "host")))
+		answers <- answer{yes, err}
+	}()
+	select {
+	case <-interrupted:
+		c.Tell("")
+		return ended(exitInterrupted, "interrupted at the question, no host was changed")
+	case a := <-answers:
+		if a.err == nil && !a.yes {
+			return ended(exitInterrupted, "not approved, no host was changed; the answer that approves is yes")
+		}
+		return a.err
+	}
+}
+
+// stamp draws the id of a run and marks every target with it.
+func (p *prepared) stamp(c *console, f *changeFlags, targets []rollout.Target) (run string, err error) {
 	run, err = rollout.NewRunID(time.Now())
 	if err != nil {
 		return "", err
@@ -163,6 +226,6 @@ func (p *prepared) stamp(c *console, f *changeFlags) (run string, err error) {
 	if f.window.given {
 		window = f.window.v
 	}
-	plan.Stamp(p.targets, run, actor(c.getenv), window)
+	plan.Stamp(targets, run, actor(c.getenv), window)
 	return run, nil
 }

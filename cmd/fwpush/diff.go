@@ -51,7 +51,7 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 
 // inspect asks all targets for their facts and compares.
 func (c *console) inspect(targets []rollout.Target, o rollout.Options) []report.Change {
-	results := progress.New(c, targets, false).Work(observe, targets, o)
+	results := progress.New(c, targets, progress.Reads).Work(observe, targets, o)
 	changes := make([]report.Change, len(results))
 	for i, r := range results {
 		changes[i] = report.ChangeOf(targets[i], rollout.Observation{Result: r}, o.Accept)

@@ -70,7 +70,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 		err = p.preflight(cmd.Context())
 	}
 	if err == nil {
-		results = progress.New(c, p.targets, true).Work(do, p.targets, p.options(f.forks, rollout.Risks{}))
+		results = progress.New(c, p.targets, progress.Changes).Work(do, p.targets, p.options(f.forks, rollout.Risks{}))
 		err = endedRun(results)
 		if err == nil && !concerned(results) {
 			err = ended(exitFailed, "run %s is neither pending nor confirmed on any selected host", run)

@@ -62,7 +62,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 }
 
 func (c *console) statuses(targets []rollout.Target, o rollout.Options) ([]report.Status, []rollout.Result) {
-	results := progress.New(c, targets, false).Work(observe, targets, o)
+	results := progress.New(c, targets, progress.Reads).Work(observe, targets, o)
 	hosts := make([]report.Status, len(results))
 	for i, r := range results {
 		hosts[i] = report.StatusOf(r, time.Now())

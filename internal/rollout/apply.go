@@ -63,7 +63,7 @@ func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []
 		default:
 			return unconcerned(run, f)
 		}
-		h.going.Store(true)
+		h.goOn()
 		pending, r := commit.Resume(ctx, conn, h.target.Host.SSH.Become, f)
 		if pending == nil {
 			return r
@@ -82,7 +82,7 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 		case r.Err != nil:
 			return r
 		case f.Pending != nil && f.Pending.Run == run:
-			h.going.Store(true)
+			h.goOn()
 			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
 		case f.Meta["run"] == run:
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,

@@ -81,11 +81,16 @@ func (h *host) candidate() commit.Candidate {
 		if h.unwinding() {
 			return ErrInterrupted
 		}
-		h.going.Store(true)
-		h.tell(Event{Host: h.target.Host.Name, Step: StepChecked})
+		h.goOn()
 		return nil
 	}
 	return c
+}
+
+// goOn is the last moment at which nothing has been decided on the host.
+func (h *host) goOn() {
+	h.going.Store(true)
+	h.tell(Event{Host: h.target.Host.Name, Step: StepChecked})
 }
 
 func (h *host) unwinding() bool {

@@ -24,6 +24,8 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 		return commit.Verdict{Err: alien, Hint: "if it shall be this fleet's from now on: --accept-risk take-over"}
 	case alien == nil && t.settled(f):
 		return commit.Verdict{Act: commit.Unchanged}
+	case t.Reviewed != "" && t.Reviewed != Fingerprint(f):
+		return commit.Verdict{Err: errors.New("the host is not as it was when its change was shown"), Hint: "look at the change again: fwpush diff"}
 	case accept.LoseSSH:
 		return commit.Verdict{Act: commit.Go}
 	}

@@ -44,7 +44,7 @@ type Step string
 
 const (
 	StepConnecting Step = "connecting"
-	StepChecked    Step = "checked" // the host has checked the candidate and goes on
+	StepChecked    Step = "checked" // the host is told to go on: from here on something may change
 	StepApplied    Step = "applied" // the host runs it, a fresh connection comes next
 	StepEnded      Step = "ended"
 )

@@ -10,6 +10,7 @@ import (
 
 	"fwpush/internal/commit"
 	"fwpush/inventory"
+	"fwpush/render"
 	"fwpush/roles"
 )
 
@@ -19,6 +20,19 @@ type Target struct {
 	Host      inventory.Host
 	Policy    roles.Policy // not looked at where Candidate.Remove is set
 	Candidate commit.Candidate
+	// Reviewed, if set, is the Fingerprint of the host when a person was shown its
+	// change: a host that is another one by now is not changed.
+	Reviewed string
+}
+
+// Fingerprint is what a change of a host depends on: what runs, what is stored,
+// what would boot.
+func Fingerprint(f commit.Facts) string {
+	sum := sha256.New()
+	for _, part := range []string{render.Canonical(f.Running), f.Rules, f.Boot, f.Unit, f.Meta["tx"]} {
+		fmt.Fprintf(sum, "%d\n%s", len(part), part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Outcomes that only a run of many hosts has.

@@ -67,33 +67,10 @@ func TestApproval(t *testing.T) {
 		{"no", 130, []string{"● web[1-2] (2)", "first push", "Change 2 hosts?", "exit 130: not approved, no host was changed"}},
 		{"yes", 0, []string{"Change 2 hosts?", "confirmed  web[1-2] (2)"}},
 	} {
-		cmd := f.command("apply")
-		cmd.Env = append(cmd.Env, "TERM=xterm")
-		terminal, err := pty.Start(cmd)
-		if err != nil {
-			t.Fatal(err)
+		code, plain := f.converse(nil, answer.word, "apply")
+		if code != answer.code {
+			t.Errorf("%s: exit %d, want %d\n%s", answer.word, code, answer.code, plain)
 		}
-		var seen strings.Builder
-		in := bufio.NewReader(terminal)
-		for !strings.HasSuffix(seen.String(), "[yes/no] ") {
-			b, err := in.ReadByte()
-			if err != nil {
-				t.Fatalf("no question came: %v\n%s", err, seen.String())
-			}
-			seen.WriteByte(b)
-		}
-		if _, err := io.WriteString(terminal, answer.word+"\n"); err != nil {
-			t.Fatal(err)
-		}
-		// The other end closed is EIO on Linux (tty_ioctl has no word for it).
-		if _, err := io.Copy(&seen, in); err != nil && !errors.Is(err, syscall.EIO) {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // the exit code is looked at
-		if got := cmd.ProcessState.ExitCode(); got != answer.code {
-			t.Errorf("%s: exit %d, want %d\n%s", answer.word, got, answer.code, seen.String())
-		}
-		plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "").Replace(seen.String())
 		for _, want := range answer.want {
 			if !strings.Contains(plain, want) {
 				t.Errorf("%s: no %q in:\n%s", answer.word, want, plain)
@@ -102,6 +79,79 @@ func TestApproval(t *testing.T) {
 		if changed := f.ruleset("web1") != ""; changed != (answer.word == "yes") {
 			t.Errorf("%s: changed is %t", answer.word, changed)
 		}
+	}
+}
+
+// converse runs fwpush on a terminal, does something while the question stands,
+// and answers it. It returns the exit code and what was seen, without colours.
+func (f *fleet) converse(meanwhile func(), answer string, args ...string) (code int, plain string) {
+	f.t.Helper()
+	cmd := f.command(args...)
+	cmd.Env = append(cmd.Env, "TERM=xterm")
+	terminal, err := pty.Start(cmd)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var seen strings.Builder
+	in := bufio.NewReader(terminal)
+	for !strings.HasSuffix(seen.String(), "[yes/no] ") {
+		b, err := in.ReadByte()
+		if err != nil {
+			f.t.Fatalf("no question came: %v\n%s", err, seen.String())
+		}
+		seen.WriteByte(b)
+	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	if _, err := io.WriteString(terminal, answer); err != nil {
+		f.t.Fatal(err)
+	}
+	if !strings.HasSuffix(answer, "\x03") { // which ends the line by itself
+		io.WriteString(terminal, "\n")
+	}
+	// The other end closed is EIO on Linux (tty_ioctl has no word for it).
+	if _, err := io.Copy(&seen, in); err != nil && !errors.Is(err, syscall.EIO) {
+		f.t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code is looked at
+	plain = strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "").Replace(seen.String())
+	return cmd.ProcessState.ExitCode(), plain
+}
+
+// TestApprovalCoversWhatWasShown says yes after the fleet has become another one:
+// a host that did not answer the review does now, and one is not as it was.
+func TestApprovalCoversWhatWasShown(t *testing.T) {
+	f := newFleet(t, "web1", "web2", "web3")
+	f.run(0, "apply", "-l", "web3")
+	f.append("[roles.web]\nin = [ { allow = \"https\" } ]\n")
+	f.sh("web2", "pkill -STOP -o sshd")
+	code, seen := f.converse(func() {
+		f.sh("web2", "pkill -CONT -o sshd")
+		f.sh("web3", "nft insert rule inet fwpush input tcp dport 9 drop")
+	}, "yes", "apply")
+	for _, want := range []string{"Change 2 hosts?", "confirmed    web1 (1)", "failed       web3 (1)", "unreachable  web2 (1)", "not as it was when its change was shown"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("no %q in:\n%s", want, seen)
+		}
+	}
+	if code != 3 {
+		t.Errorf("exit %d, want 3", code)
+	}
+	if f.ruleset("web2") != "" || !strings.Contains(f.ruleset("web3"), "tcp dport 9 drop") {
+		t.Error("a host was changed whose change nobody has seen")
+	}
+}
+
+// TestInterruptAtTheQuestion has a person think better of it.
+func TestInterruptAtTheQuestion(t *testing.T) {
+	f := newFleet(t, "web1")
+	code, seen := f.converse(nil, "\x03", "apply")
+	if code != 130 || !strings.Contains(seen, "exit 130: interrupted at the question, no host was changed") {
+		t.Errorf("exit %d\n%s", code, seen)
+	}
+	if f.ruleset("web1") != "" {
+		t.Error("the host was changed")
 	}
 }
 
@@ -132,7 +182,7 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("exit %d, want 130", got)
 	}
 	text := told.String()
-	for _, want := range []string{"interrupted: no new host is started, ", " in flight finish", "exit 130: "} {
+	for _, want := range []string{"interrupted: no new host is started, ", " in flight is finished", "exit 130: "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

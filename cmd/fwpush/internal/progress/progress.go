@@ -2,13 +2,11 @@ package progress
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
-	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
 
@@ -26,16 +24,35 @@ type Progress struct {
 	log   Log
 	now   func() time.Time
 	names []string // all hosts, in order
-	ends  bool     // each host that ends is told; a diff or a table tells them itself
+	does  Manner
 	// Facts, if set, hears of each host's result while it still has its facts.
 	Facts func(rollout.Result)
 
 	mu       sync.Mutex
-	flying   map[string]time.Time // hosts under way; when they revert, zero before apply
+	flying   map[string]flight // hosts under way
 	ended    map[string]rollout.Result
 	lastWord time.Time
 	left     bool // the run was left: nothing more is told of it
 }
+
+// Manner is what a run does with hosts.
+type Manner bool
+
+const (
+	// Reads is a run that asks hosts; what it heard is shown at its end.
+	Reads Manner = false
+	// Changes is a run that changes hosts; each is told as it ends.
+	Changes Manner = true
+)
+
+// flight is how far a host under way has got.
+type flight struct {
+	step     rollout.Step
+	deadline time.Time // when it reverts, zero before apply
+}
+
+// undecided says whether something may have changed on the host.
+func (f flight) undecided() bool { return f.step != rollout.StepConnecting }
 
 // every confirmed host gets a line of its own up to this many hosts; beyond, the
 // heartbeat counts them.
@@ -45,8 +62,8 @@ const fewHosts = 25
 const heartbeat = 10 * time.Second
 
 // New returns a Progress for a run over targets.
-func New(log Log, targets []rollout.Target, ends bool) *Progress {
-	p := &Progress{log: log, ends: ends, now: time.Now, flying: map[string]time.Time{}, ended: map[string]rollout.Result{}}
+func New(log Log, targets []rollout.Target, does Manner) *Progress {
+	p := &Progress{log: log, does: does, now: time.Now, flying: map[string]flight{}, ended: map[string]rollout.Result{}}
 	for _, t := range targets {
 		p.names = append(p.names, t.Host.Name)
 	}
@@ -72,12 +89,12 @@ func (p *Progress) event(e rollout.Event) {
 			p.Facts(*e.Result)
 		}
 	case rollout.StepApplied:
-		p.flying[e.Host] = e.Deadline
+		p.flying[e.Host] = flight{e.Step, e.Deadline}
 		if p.log.Verbose() {
 			p.say("%s  applied, reverts %s unless a fresh connection gets in", e.Host, report.Clock(e.Deadline))
 		}
 	default:
-		p.flying[e.Host] = time.Time{}
+		p.flying[e.Host] = flight{step: e.Step}
 		if p.log.Verbose() {
 			p.say("%s  %s", e.Host, e.Step)
 		}
@@ -88,7 +105,7 @@ func (p *Progress) event(e rollout.Event) {
 func (p *Progress) tellEnd(r rollout.Result) {
 	good := r.Err == nil
 	switch {
-	case !p.ends:
+	case p.does == Reads:
 		return
 	case r.Outcome == rollout.OutcomeSkipped && isInterrupted(r): // there may be thousands; the summary has them
 		return
@@ -131,13 +148,23 @@ func (p *Progress) beat(stop <-chan struct{}) {
 	}
 }
 
-// underWay counts the hosts in flight and tells when the last of them reverts.
-// It is called with the lock held.
+// underWay names the hosts in flight and tells when the last of them reverts. It
+// is called with the lock held.
 func (p *Progress) underWay() string {
-	if len(p.flying) == 0 {
+	return p.inFlight(", under way ", func(flight) bool { return true })
+}
+
+func (p *Progress) inFlight(intro string, take func(flight) bool) string {
+	names := p.names[:0:0]
+	for _, name := range p.names {
+		if f, ok := p.flying[name]; ok && take(f) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
 		return ""
 	}
-	text := ", under way " + p.fold(func(name string) bool { _, ok := p.flying[name]; return ok })
+	text := fmt.Sprintf("%s%s (%d)", intro, inventory.Fold(names), len(names))
 	if last := p.lastDeadline(); !last.IsZero() {
 		text += ", not confirmed they revert by " + report.Clock(last)
 	}
@@ -146,30 +173,28 @@ func (p *Progress) underWay() string {
 
 func (p *Progress) lastDeadline() time.Time {
 	var last time.Time
-	for _, d := range p.flying {
-		if d.After(last) {
-			last = d
+	for _, f := range p.flying {
+		if f.deadline.After(last) {
+			last = f.deadline
 		}
 	}
 	return last
-}
-
-func (p *Progress) fold(take func(string) bool) string {
-	names := slices.DeleteFunc(slices.Clone(p.names), func(n string) bool { return !take(n) })
-	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
 }
 
 // interrupted says what an interrupt means, the count-th one.
 func (p *Progress) interrupted(count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	flying := ui.Count(len(p.flying), "host")
-	switch count {
-	case 1:
-		p.log.Tell("interrupted: no new host is started, %s in flight finish%s; again to take back what is not confirmed", flying, p.underWay())
-	case 2:
-		p.log.Tell("interrupted: no new host is started, %s in flight take back what is not confirmed%s; again to leave at once", flying, p.underWay())
+	switch {
+	case p.does == Reads && count == 1:
+		p.log.Tell("interrupted: hosts that have not answered are left out%s", p.underWay())
+	case p.does == Reads:
+		p.log.Tell("leaving")
+	case count == 1:
+		p.log.Tell("interrupted: no new host is started, what is in flight is finished%s; again to take back what is not confirmed", p.underWay())
+	case count == 2:
+		p.log.Tell("interrupted: no new host is started, what is in flight and not confirmed is taken back%s; again to leave at once", p.underWay())
 	default:
-		p.log.Tell("leaving: %s in flight revert by themselves%s", flying, p.underWay())
+		p.log.Tell("leaving%s", p.inFlight(": by themselves revert ", flight.undecided))
 	}
 }

@@ -44,7 +44,7 @@ func endedEvent(name string, r commit.Result) rollout.Event {
 
 func TestProgressTellsOfFewHostsEach(t *testing.T) {
 	var out bytes.Buffer
-	p := New(&log{out: &out}, fewTargets(2), true)
+	p := New(&log{out: &out}, fewTargets(2), Changes)
 	p.event(rollout.Event{Host: "web01", Step: rollout.StepConnecting})
 	p.event(endedEvent("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
 	p.event(endedEvent("web02", commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageArm,
@@ -57,7 +57,7 @@ func TestProgressTellsOfFewHostsEach(t *testing.T) {
 
 func TestProgressCountsManyHosts(t *testing.T) {
 	var out bytes.Buffer
-	p := New(&log{out: &out}, fewTargets(40), true)
+	p := New(&log{out: &out}, fewTargets(40), Changes)
 	for i := range 39 {
 		p.event(endedEvent(fmt.Sprintf("web%02d", i+1), commit.Result{Outcome: commit.OutcomeConfirmed}))
 	}
@@ -70,17 +70,18 @@ func TestProgressCountsManyHosts(t *testing.T) {
 	}
 }
 
-// TestThirdInterruptLeaves has a worker that hangs with one host done, one under
-// way and one not begun.
+// TestThirdInterruptLeaves has a worker that hangs with hosts at every step.
 func TestThirdInterruptLeaves(t *testing.T) {
 	var out bytes.Buffer
-	p := New(&log{out: &out}, fewTargets(3), true)
+	p := New(&log{out: &out}, fewTargets(5), Changes)
 	deadline := time.Now().Add(time.Minute)
 	hang := make(chan struct{})
 	defer close(hang)
 	stuck := func(ctx context.Context, targets []rollout.Target, o rollout.Options) []rollout.Result {
 		o.Event(endedEvent("web01", commit.Result{Outcome: commit.OutcomeConfirmed}))
 		o.Event(rollout.Event{Host: "web02", Step: rollout.StepApplied, Deadline: deadline})
+		o.Event(rollout.Event{Host: "web03", Step: rollout.StepChecked})
+		o.Event(rollout.Event{Host: "web04", Step: rollout.StepConnecting})
 		kill(t, syscall.SIGINT)
 		<-ctx.Done()
 		kill(t, syscall.SIGINT)
@@ -89,23 +90,23 @@ func TestThirdInterruptLeaves(t *testing.T) {
 		<-hang
 		return nil
 	}
-	results := p.Work(stuck, fewTargets(3), rollout.Options{})
+	results := p.Work(stuck, fewTargets(5), rollout.Options{})
 	var got []string
 	for _, r := range results {
 		got = append(got, r.Name+" "+string(r.Outcome))
 	}
-	if want := "web01 confirmed, web02 pending, web03 skipped"; strings.Join(got, ", ") != want {
+	if want := "web01 confirmed, web02 pending, web03 unknown, web04 skipped, web05 skipped"; strings.Join(got, ", ") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
 	}
 	if !results[1].Deadline.Equal(deadline) || !strings.HasSuffix(results[1].Hint, "to keep the rules: fwpush confirm 20261122T143055Z-7f3c91ab") {
 		t.Errorf("web02: %+v", results[1])
 	}
-	if code := rollout.ExitCode(results); code != 130 {
-		t.Errorf("exit %d, want 130", code)
+	if code := rollout.ExitCode(results); code != 5 {
+		t.Errorf("exit %d, want 5", code)
 	}
 	for _, want := range []string{
-		"interrupted: no new host is started, 1 host in flight finish, under way web02 (1), not confirmed they revert by " + report.Clock(deadline),
-		"take back what is not confirmed", "leaving: 1 host in flight revert",
+		"interrupted: no new host is started, what is in flight is finished, under way web[02-04] (3), not confirmed they revert by " + report.Clock(deadline),
+		"take back what is not confirmed", "leaving: by themselves revert web[02-03] (2), ",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
@@ -115,7 +116,7 @@ func TestThirdInterruptLeaves(t *testing.T) {
 
 // TestSIGTERMUnwinds has the first SIGTERM count as two interrupts.
 func TestSIGTERMUnwinds(t *testing.T) {
-	p := New(&log{out: &bytes.Buffer{}}, fewTargets(1), true)
+	p := New(&log{out: &bytes.Buffer{}}, fewTargets(1), Changes)
 	p.Work(func(ctx context.Context, _ []rollout.Target, o rollout.Options) []rollout.Result {
 		kill(t, syscall.SIGTERM)
 		<-ctx.Done()

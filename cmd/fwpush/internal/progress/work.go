@@ -3,7 +3,6 @@ package progress
 import (
 	"context"
 	"errors"
-	"time"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
@@ -42,26 +41,26 @@ func (p *Progress) leftBehind(targets []rollout.Target) []rollout.Result {
 	results := make([]rollout.Result, len(targets))
 	for i, t := range targets {
 		r, ended := p.ended[t.Host.Name]
-		deadline, flying := p.flying[t.Host.Name]
-		switch {
-		case ended:
-		case flying:
-			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: commit.Result{
-				Outcome: commit.OutcomePending, Err: rollout.ErrInterrupted, Deadline: deadline, Hint: leftHint(t, deadline)}}
-		default:
-			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: commit.Result{
-				Outcome: rollout.OutcomeSkipped, Err: rollout.ErrInterrupted}}
+		if !ended {
+			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: p.flying[t.Host.Name].left(t)}
 		}
 		results[i] = r
 	}
 	return results
 }
 
-func leftHint(t rollout.Target, deadline time.Time) string {
-	if deadline.IsZero() {
-		return "if the new rules came into force, the host takes them back by itself: fwpush status"
+// left is how a host stands that nobody waits for any more.
+func (f flight) left(t rollout.Target) commit.Result {
+	r := commit.Result{Outcome: rollout.OutcomeSkipped, Err: rollout.ErrInterrupted}
+	switch {
+	case f.step == rollout.StepApplied:
+		r.Outcome, r.Deadline = commit.OutcomePending, f.deadline
+		r.Hint = "reverts by itself by " + report.Clock(f.deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
+	case f.step != "" && f.undecided():
+		r.Outcome = commit.OutcomeUnknown
+		r.Hint = "if the new rules came into force, the host takes them back by itself: fwpush status"
 	}
-	return "reverts by itself by " + report.Clock(deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
+	return r
 }
 
 // isInterrupted says whether a host ended because of an interrupt.

@@ -15,6 +15,7 @@ import (
 // Change is what an apply would do to one host.
 type Change struct {
 	rollout.Result             // with the outcome of a diff
+	Fingerprint    string      // of the host as it was seen, where it would be changed
 	rules          render.Diff // from the confirmed rules to the candidate
 	undo           render.Diff // what was edited by hand, as it would be taken back
 }
@@ -40,11 +41,8 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) 
 		c.Outcome, c.Stage, c.Err, c.Hint = commit.OutcomeFailed, commit.StageInspect, verdict.Err, verdict.Hint
 		return c
 	}
-	c.Outcome = rollout.OutcomeChanged
-	c.rules = render.Compare(f.Rules, t.Candidate.Rules)
-	if c.Drift {
-		c.undo = render.Drift(f.Running, f.Canon)
-	}
+	c.Outcome, c.Fingerprint = rollout.OutcomeChanged, rollout.Fingerprint(f)
+	c.rules, c.undo = difference(t, f)
 	switch drifted, known := f.Drifted(); {
 	case f.Generation == 0:
 		c.Notes = append(c.Notes, "first push")
@@ -54,6 +52,25 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) 
 		c.Notes = append(c.Notes, "the same rules; the boot path would be repaired")
 	}
 	return c
+}
+
+// difference is what the file changes on a host, and what would be taken back of
+// what was edited by hand.
+func difference(t rollout.Target, f commit.Facts) (rules, undo render.Diff) {
+	if drifted, _ := f.Drifted(); drifted && f.Pending == nil {
+		undo = render.Drift(f.Running, f.Canon)
+	}
+	return render.Compare(f.Rules, t.Candidate.Rules), undo
+}
+
+// DiffOf is the change that a host went through, for programs, and for people
+// what of it was edited by hand and is gone, "" if nothing was.
+func DiffOf(t rollout.Target, f commit.Facts) (text, byHand string) {
+	rules, undo := difference(t, f)
+	if undo.Changed {
+		byHand = fmt.Sprintf("the running rules were edited by hand: %s taken out, %s put back", ui.Count(undo.Removed, "line"), ui.Count(undo.Added, "line"))
+	}
+	return rules.Text + undo.Text, byHand
 }
 
 // group is hosts that an apply would do the same to.

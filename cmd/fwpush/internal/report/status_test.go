@@ -99,7 +99,7 @@ func TestStatusTable(t *testing.T) {
 	want := strings.Join([]string{
 		`STATE        HOSTS         CONFIRMED BY RUN  BOOT  FLEET`,
 		`ok           web[1-2] (2)  r1                ok    default`,
-		`pending      web[3-4] (2)  -                 -     -        reverts by 14:31:55: run 20261122T143000Z-00000001 by bob\x1b[2J, applied`,
+		`pending      web[3-4] (2)  -                 -     -        reverts by 14:31:55Z: run 20261122T143000Z-00000001 by bob\x1b[2J, applied`,
 		`unreachable  db1 (1)       -                 -     -        10.0.0.1:22: connection refused`,
 		``}, "\n")
 	if out.String() != want {

@@ -68,7 +68,11 @@ func WriteResults(w io.Writer, colour ui.Colour, run string, results []rollout.R
 	if took < 10*time.Second {
 		unit = 100 * time.Millisecond
 	}
-	if _, err := fmt.Fprintf(w, "Done in %s · run %s\n", took.Round(unit), run); err != nil {
+	head := fmt.Sprintf("Done in %s", took.Round(unit))
+	if run != "" { // none, if there was nothing to push
+		head += " · run " + run
+	}
+	if _, err := fmt.Fprintln(w, head); err != nil {
 		return err
 	}
 	if err := writeSummary(w, colour, results); err != nil {

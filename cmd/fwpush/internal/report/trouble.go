@@ -34,5 +34,6 @@ func Cause(r rollout.Result) string {
 	return text
 }
 
-// Clock is a time of day for people.
-func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
+// Clock is a time of day for people, in UTC like the ids of runs and all else that
+// is told of a time.
+func Clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
