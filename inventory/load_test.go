@@ -180,3 +180,24 @@ func wrongTexts(size int) map[string]string {
 		"unknown in line": base + "[hosts]\na = {" + strings.Repeat("\"p\\u0061ss\" = 1, ", size/16) + "z = 1}\n",
 	}
 }
+
+// A link does not make a file trustworthy that everybody could replace.
+func TestLoadLooksBehindALink(t *testing.T) {
+	dir, open := t.TempDir(), filepath.Join(t.TempDir(), "open")
+	if err := os.Mkdir(open, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(open, "fleet.toml"), base, 0o644)
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "fleet.toml")
+	if err := os.Symlink(filepath.Join(open, "fleet.toml"), link); err != nil {
+		t.Fatal(err)
+	}
+	_, ps := Load(link, LoadOptions{})
+	want := []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}
+	if diff := cmp.Diff(want, told(ps)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -13,6 +13,7 @@ import (
 type Selection struct {
 	Roles   []string // --role: hosts with any of these roles
 	Limit   []string // --limit: patterns; each narrows
+	Named   string   // a pattern that is an argument, not a flag
 	Exclude []string // --exclude: patterns; each takes hosts away
 }
 
@@ -40,7 +41,7 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		flag     string
 		patterns []string
 		want     bool
-	}{{"--limit", s.Limit, true}, {"--exclude", s.Exclude, false}} {
+	}{{"", named(s.Named), true}, {"--limit", s.Limit, true}, {"--exclude", s.Exclude, false}} {
 		for _, pattern := range narrow.patterns {
 			hits, err := union(fleet, narrow.flag, pattern)
 			if err != nil {
@@ -67,6 +68,9 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
 	terms, err := hostlist.Parse(pattern)
 	if err != nil {
+		if flag == "" {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	all := make([]bool, len(fleet.Hosts))
@@ -99,7 +103,15 @@ func matches(fleet *Fleet, flag string, t hostlist.Term) ([]bool, error) {
 	if n := suggest(fleet, t); n != "" {
 		meant = fmt.Sprintf("; did you mean %q?", n)
 	}
-	return nil, fmt.Errorf("no host matches %s %s; %s%s", flag, syntax.Quote(t.Text), known(fleet), meant)
+	return nil, fmt.Errorf("no host matches %s; %s%s", strings.TrimSpace(flag+" "+syntax.Quote(t.Text)), known(fleet), meant)
+}
+
+// named is a pattern as a list, none for "".
+func named(pattern string) []string {
+	if pattern == "" {
+		return nil
+	}
+	return []string{pattern}
 }
 
 func known(fleet *Fleet) string {
@@ -144,9 +156,9 @@ func (s Selection) String() string {
 	for _, f := range []struct {
 		flag   string
 		values []string
-	}{{"--role", s.Roles}, {"--limit", s.Limit}, {"--exclude", s.Exclude}} {
+	}{{"", named(s.Named)}, {"--role", s.Roles}, {"--limit", s.Limit}, {"--exclude", s.Exclude}} {
 		for _, v := range f.values {
-			words = append(words, f.flag+" "+syntax.Quote(v))
+			words = append(words, strings.TrimSpace(f.flag+" "+syntax.Quote(v)))
 		}
 	}
 	return strings.Join(words, " ")

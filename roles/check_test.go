@@ -145,7 +145,8 @@ func TestLints(t *testing.T) {
 	for _, tt := range []struct{ name, fleet, want string }{
 		{"nothing to say", "[hosts.a]\nroles = [\"web\"]", ""},
 		{"the standard bastion is for SSH", "[hosts.a]\nroles = [\"bastion\"]", ""},
-		{"host without a role", "[hosts.a]", `5: host "a" has no role`},
+		{"host without a role", "[hosts.a]", `5: host a has no role`},
+		{"hosts without a role", "[hosts.a1]\n[hosts.a2]\n[hosts.b]\nroles = [\"web\"]", `5: hosts a[1-2] have no role`},
 		{"role without a host", "[hosts.a]\nroles = [\"web\"]\n[roles.x]\nin = [ { allow = \"http\" } ]", `7: no host has role "x", its rules apply nowhere`},
 		{"role used by extends", "[hosts.a]\nroles = [\"y\"]\n[roles.x]\n[roles.y]\nextends = \"x\"", ""},
 

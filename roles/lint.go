@@ -21,10 +21,11 @@ func (c *compiler) lint(policies []Policy) {
 	silent := map[silence][]string{}
 	quiet := map[inventory.Place][]string{}
 	heirs := c.heirs()
+	var roleless []inventory.Host
 	for i, p := range policies {
 		h := c.fleet.Hosts[i]
 		if len(h.Roles) == 0 {
-			c.warnAt(h.Place, fmt.Sprintf("host %q has no role", h.Name), "only management and what [defaults] says applies to it")
+			roleless = append(roleless, h)
 		}
 		for _, rules := range [][]Rule{p.In, p.Out} {
 			c.lintShadowed(rules)
@@ -45,6 +46,17 @@ func (c *compiler) lint(policies []Policy) {
 			place := p.Decided["ping"].Place
 			quiet[place] = append(quiet[place], h.Name)
 		}
+	}
+	if len(roleless) > 0 {
+		names := make([]string, len(roleless))
+		for i, h := range roleless {
+			names[i] = h.Name
+		}
+		has := "has"
+		if len(names) > 1 {
+			has = "have"
+		}
+		c.warnAt(roleless[0].Place, fmt.Sprintf("%s %s no role", theHosts(names), has), "only management and what [defaults] says applies there")
 	}
 	for place, useless := range idle {
 		if useless {

@@ -14,11 +14,17 @@ import (
 type console struct {
 	in       io.Reader
 	out, err io.Writer
-	getenv   func(string) string
+	environ  func(string) (string, bool) // os.LookupEnv
 
 	quiet, verbose bool
 	outColour      ui.Colour
 	errColour      ui.Colour
+}
+
+// getenv is a variable of the environment, "" if there is none.
+func (c *console) getenv(name string) string {
+	value, _ := c.environ(name)
+	return value
 }
 
 // Tell writes one line to stderr, made safe for a terminal.

@@ -109,22 +109,40 @@ func (r *risks) Set(s string) error {
 	return nil
 }
 
-// fromEnvironment sets each flag that was not given from FWPUSH_<FLAG>; an
-// empty variable counts as none.
-func fromEnvironment(cmd *cobra.Command, getenv func(string) string) error {
+// fromEnvironment sets each flag that was not given from FWPUSH_<FLAG>. An empty
+// variable counts as none, but not where it would widen what a run is about: a
+// script whose variable was not set must not push to the whole fleet.
+func fromEnvironment(cmd *cobra.Command, environ func(string) (string, bool)) error {
 	var first error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "help" || first != nil {
 			return
 		}
 		name := "FWPUSH_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if value := getenv(name); value != "" {
-			if err := cmd.Flags().Set(f.Name, value); err != nil {
+		value, set := environ(name)
+		switch {
+		case value != "":
+			if err := cmd.Flags().Set(f.Name, asBool(f, value)); err != nil {
 				first = &usageError{cmd, fmt.Sprintf("%s in the environment: %v", name, err)}
 			}
+		case set && slices.Contains([]string{"inventory", "role", "limit", "exclude"}, f.Name):
+			first = &usageError{cmd, fmt.Sprintf("%s in the environment is empty; unset it, or say what is meant", name)}
 		}
 	})
 	return first
+}
+
+// asBool takes yes and no where a flag is true or false, as people write them.
+func asBool(f *pflag.Flag, value string) string {
+	if f.Value.Type() == "bool" {
+		switch strings.ToLower(value) {
+		case "yes", "on":
+			return "true"
+		case "no", "off":
+			return "false"
+		}
+	}
+	return value
 }
 
 // addOutput adds -o to a verb that has something to say to programs.

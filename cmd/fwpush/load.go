@@ -13,14 +13,37 @@ import (
 )
 
 // load reads and compiles the fleet file. Every mistake in it is printed, and
-// then an exit is returned.
+// then an exit is returned. Of warnings and notes about what stands in it only
+// their number is told, since they may be about hosts that are not meant now;
+// fwpush check prints them.
 func (c *console) load(g *globals) (*plan.File, error) {
 	f, err := plan.Read(g.inventory.v)
 	if err != nil {
 		return nil, ended(exitConfig, "%v", err)
 	}
-	if err := c.explain(f.Fleet, f.Problems); err != nil {
+	var shown inventory.Problems
+	left := map[inventory.Severity]int{}
+	for _, p := range f.Problems {
+		if p.Severity == inventory.Error || p.Place.Line == 0 || c.verbose {
+			shown = append(shown, p)
+		} else {
+			left[p.Severity]++
+		}
+	}
+	if err := c.explain(f.Fleet, shown); err != nil {
 		return nil, err
+	}
+	var counted []string
+	for _, kind := range []struct {
+		inventory.Severity
+		word string
+	}{{inventory.Warning, "warning"}, {inventory.Note, "note"}} {
+		if n := left[kind.Severity]; n > 0 {
+			counted = append(counted, ui.Count(n, kind.word))
+		}
+	}
+	if len(counted) > 0 {
+		c.Note("%s: %s; fwpush check shows them", f.Fleet.Path, strings.Join(counted, " and "))
 	}
 	return f, nil
 }

@@ -53,7 +53,7 @@ func TestManPages(t *testing.T) {
 
 // manPages is a page for each verb and one for fwpush.
 func manPages(t *testing.T) map[string]string {
-	root := newRoot(&console{out: io.Discard, err: io.Discard, getenv: func(string) string { return "" }})
+	root := newRoot(&console{out: io.Discard, err: io.Discard, environ: func(string) (string, bool) { return "", false }})
 	root.DisableAutoGenTag = true
 	forMan(root)
 	dir := t.TempDir()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"syscall"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/ui"
@@ -14,12 +16,12 @@ func (c *console) writeRun(command, run string, err error, hosts []report.Host) 
 }
 
 // shown is how a command ends whose whole purpose is what it prints: one that
-// could not print has failed.
+// could not print has failed, unless its reader has had enough.
 func shown(err, printing error) error {
-	if err == nil && printing != nil {
-		return fmt.Errorf("cannot print the result: %w", printing)
+	if printing == nil || errors.Is(printing, syscall.EPIPE) || exitCode(err) > exitDifferences {
+		return err
 	}
-	return err
+	return fmt.Errorf("cannot print the result: %w", printing)
 }
 
 // done is how a command ends that has changed hosts. That it could not print the

@@ -28,7 +28,7 @@ func newRender(c *console, g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			members, err := choose(f, inventory.Selection{Limit: args})
+			members, err := choose(f, inventory.Selection{Named: args[0]})
 			switch {
 			case err != nil:
 				return err

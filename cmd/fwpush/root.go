@@ -48,7 +48,7 @@ func newRoot(c *console) *cobra.Command {
 			return &usageError{cmd, "a verb is missing"}
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd, c.getenv); err != nil {
+			if err := fromEnvironment(cmd, c.environ); err != nil {
 				return err
 			}
 			when := ui.When(g.colour.v)
@@ -62,6 +62,8 @@ func newRoot(c *console) *cobra.Command {
 		}
 		return &usageError{cmd, err.Error()}
 	})
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	flags := root.PersistentFlags()

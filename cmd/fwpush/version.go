@@ -32,19 +32,25 @@ func newVersion(c *console) *cobra.Command {
 			if output.v == "json" {
 				return ui.WriteJSON(c.out, b)
 			}
-			revision := b.Revision
-			if b.Modified {
-				revision += "+changes"
-			}
-			if revision != "" {
-				revision = " (" + revision + ", " + b.Time + ")"
-			}
-			_, err := fmt.Fprintf(c.out, "fwpush %s%s %s %s\n", b.Version, revision, b.Go, b.Platform)
+			_, err := fmt.Fprintln(c.out, versionLine())
 			return err
 		},
 	}
 	addOutput(cmd, output)
 	return cmd
+}
+
+// versionLine is the version for people.
+func versionLine() string {
+	b := build()
+	revision := b.Revision
+	if b.Modified {
+		revision += "+changes"
+	}
+	if revision != "" {
+		revision = " (" + revision + ", " + b.Time + ")"
+	}
+	return fmt.Sprintf("fwpush %s%s %s %s", b.Version, revision, b.Go, b.Platform)
 }
 
 // build reads what the Go tool recorded in the binary.

@@ -71,7 +71,7 @@ func Read(path string, named bool) ([]byte, []Finding) {
 		return nil, refuse(reason(err), "")
 	}
 	defer file.Close()
-	found, err := trustBoth(file, filepath.Dir(path), named)
+	found, err := trustAll(file, path, named)
 	if err != nil {
 		return nil, refuse(reason(err), "")
 	}
@@ -125,17 +125,30 @@ func invalidUTF8(src []byte) int {
 	return -1
 }
 
-// trustBoth looks at a file and the directory it is in.
-func trustBoth(file *os.File, dir string, named bool) ([]Finding, error) {
+// trustAll looks at a file, the directory it is in, and, if it is a link, the one
+// it is really in.
+func trustAll(file *os.File, path string, named bool) ([]Finding, error) {
 	own, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	around, err := os.Stat(dir)
-	if err != nil {
-		return nil, err
+	found := trust("the file", own, named)
+	dirs := []string{filepath.Dir(path)}
+	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(real) != dirs[0] {
+		dirs = append(dirs, filepath.Dir(real))
 	}
-	return append(trust("the file", own, named), trust("its directory", around, named)...), nil
+	var seen fs.FileInfo
+	for _, dir := range dirs {
+		around, err := os.Stat(dir)
+		if err != nil {
+			return nil, err
+		}
+		if seen == nil || !os.SameFile(seen, around) {
+			found = append(found, trust("its directory", around, named)...)
+		}
+		seen = around
+	}
+	return found, nil
 }
 
 // trust says who else could have written a file. What stands in it becomes the

@@ -87,10 +87,8 @@ func fold(changes []Change) []group {
 	var groups []group
 	index := map[string]int{}
 	for _, c := range changes {
-		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), c.Hint}, "\x00")
-		if c.Err != nil {
-			key += "\x00" + Cause(c.Result)
-		}
+		cause, hint := common(c.Result)
+		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint}, "\x00")
 		i, known := index[key]
 		if !known {
 			i = len(groups)
@@ -124,7 +122,11 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 		case commit.OutcomeUnchanged:
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
 		default:
-			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(Trouble(hosts, g.Result)))
+			text := troubleOfMany(hosts, g.Result)
+			if len(g.names) == 1 {
+				text = Trouble(hosts, g.Result)
+			}
+			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(text))
 		}
 	}
 	_, err := io.WriteString(w, out.String())

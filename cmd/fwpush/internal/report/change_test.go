@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -70,6 +71,10 @@ func TestWriteChanges(t *testing.T) {
 		{Result: rollout.Result{Name: "web9", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Stage: commit.StageConnect,
 			Err: errors.New("web9 (203.0.113.9:22): no answer within 10s"), Hint: "check the address"}}},
 	}
+	for _, name := range []string{"db1", "db2"} { // the same trouble at two addresses is one
+		changes = append(changes, Change{Result: rollout.Result{Name: name, Result: commit.Result{Outcome: commit.OutcomeUnreachable,
+			Err: fmt.Errorf("%s (203.0.113.%s:22): connection refused", name, name[2:]), Hint: "check the port"}}})
+	}
 	var b bytes.Buffer
 	if err := WriteChanges(&b, ui.Colour{}, changes); err != nil {
 		t.Fatal(err)
@@ -92,6 +97,7 @@ func TestWriteChanges(t *testing.T) {
 		`✗ web7 (1)  failed at inspect: the host belongs to fleet "other"; if it shall be this fleet's from now on: --accept-risk take-over`,
 		"● web8 (1)   +0 -0",
 		"the same rules; the boot path would be repaired",
+		"✗ db[1-2] (2)  unreachable: connection refused; check the port\n",
 		"✗ web9 (1)  unreachable: 203.0.113.9:22: no answer within 10s; check the address",
 	} {
 		if !strings.Contains(got, line) {

@@ -42,6 +42,7 @@ type Status struct {
 	Notes      []string `json:"notes,omitempty"`
 
 	deadline time.Time
+	shared   string // what of Error and Hint hosts may have in common
 }
 
 // Pending is a transaction that waits for its confirm or its deadline.
@@ -59,6 +60,8 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	h := Status{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
 	if r.Err != nil {
 		h.Error = Cause(r)
+		cause, hint := common(r)
+		h.shared = strings.TrimSuffix(cause+"; "+hint, "; ")
 	}
 	if r.Facts == nil {
 		return h

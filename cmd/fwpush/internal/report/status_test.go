@@ -84,7 +84,7 @@ func TestStatusOf(t *testing.T) {
 // safe.
 func TestStatusTable(t *testing.T) {
 	var out bytes.Buffer
-	deadline := time.Date(2026, 11, 22, 14, 31, 55, 0, time.Local)
+	deadline := time.Date(2026, 11, 22, 14, 31, 55, 0, time.UTC)
 	waiting := &Pending{Run: "20261122T143000Z-00000001", By: "bob\x1b[2J", State: "applied"}
 	hosts := []Status{
 		{Name: "web1", Outcome: "ok", Run: "r1", Boot: "ok", Fleet: "default"},
@@ -92,6 +92,8 @@ func TestStatusTable(t *testing.T) {
 		{Name: "web3", Outcome: "pending", Pending: waiting, deadline: deadline.Add(-time.Second)},
 		{Name: "web4", Outcome: "pending", Pending: waiting, deadline: deadline},
 		StatusOf(rollout.Result{Name: "db1", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("db1 (10.0.0.1:22): connection refused")}}, deadline),
+		StatusOf(rollout.Result{Name: "mx1", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("mx1 (10.0.0.2:22): no answer within 10s")}}, deadline),
+		StatusOf(rollout.Result{Name: "mx2", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("mx2 (10.0.0.3:22): no answer within 10s")}}, deadline),
 	}
 	if err := WriteStatus(&out, ui.Colour{}, hosts); err != nil {
 		t.Fatal(err)
@@ -101,6 +103,7 @@ func TestStatusTable(t *testing.T) {
 		`ok           web[1-2] (2)  r1                ok    default`,
 		`pending      web[3-4] (2)  -                 -     -        reverts by 14:31:55Z: run 20261122T143000Z-00000001 by bob\x1b[2J, applied`,
 		`unreachable  db1 (1)       -                 -     -        10.0.0.1:22: connection refused`,
+		`unreachable  mx[1-2] (2)   -                 -     -        no answer within 10s`,
 		``}, "\n")
 	if out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)

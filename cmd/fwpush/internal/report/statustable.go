@@ -15,10 +15,12 @@ func WriteStatus(w io.Writer, colour ui.Colour, hosts []Status) error {
 	type row struct{ state, run, boot, fleet, note string }
 	var order []row
 	names, last := map[row][]string{}, map[row]time.Time{}
+	whole := map[row]string{} // the note where one host has it
 	for _, h := range hosts {
-		r := row{state: h.Outcome, run: orDash(h.Run), boot: orDash(h.Boot), fleet: orDash(h.Fleet), note: h.remark()}
+		r := row{state: h.Outcome, run: orDash(h.Run), boot: orDash(h.Boot), fleet: orDash(h.Fleet), note: h.remark(h.shared)}
 		if names[r] == nil {
 			order = append(order, r)
+			whole[r] = h.remark(strings.TrimSuffix(h.Error+"; "+h.Hint, "; "))
 		}
 		names[r] = append(names[r], h.Name)
 		if h.deadline.After(last[r]) {
@@ -29,6 +31,9 @@ func WriteStatus(w io.Writer, colour ui.Colour, hosts []Status) error {
 	table.Row("STATE", "HOSTS", "CONFIRMED BY RUN", "BOOT", "FLEET", "")
 	for _, r := range order {
 		note := r.note
+		if len(names[r]) == 1 {
+			note = whole[r]
+		}
 		if d := last[r]; !d.IsZero() {
 			note = fmt.Sprintf("reverts by %s: %s", Clock(d), note)
 		}
@@ -37,17 +42,17 @@ func WriteStatus(w io.Writer, colour ui.Colour, hosts []Status) error {
 	return table.Write(w)
 }
 
-// remark is what else there is to say of a host.
-func (h Status) remark() string {
+// remark is what else there is to say of a host, with its trouble in these words.
+func (h Status) remark(trouble string) string {
 	var parts []string
 	if p := h.Pending; p != nil {
 		parts = append(parts, fmt.Sprintf("run %s by %s, %s", p.Run, p.By, p.State))
 	}
-	if h.Error != "" {
-		parts = append(parts, h.Error)
+	if h.Error == "" {
+		trouble = h.Hint
 	}
-	if h.Hint != "" {
-		parts = append(parts, h.Hint)
+	if trouble != "" {
+		parts = append(parts, trouble)
 	}
 	if h.LastRevert != "" {
 		parts = append(parts, "a revert fired "+h.LastRevert)

@@ -1,37 +1,71 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
+	"fwpush/transport"
 )
 
-// Trouble says how hosts ended that did not end as asked; r is the result of one.
-func Trouble(hosts string, r rollout.Result) string {
+// Trouble says how a host ended that did not end as asked.
+func Trouble(host string, r rollout.Result) string { return trouble(host, r, Cause(r), r.Hint) }
+
+// troubleOfMany says the same of hosts that have it in common.
+func troubleOfMany(hosts string, r rollout.Result) string {
+	what, hint := common(r)
+	return trouble(hosts, r, what, hint)
+}
+
+func trouble(hosts string, r rollout.Result, cause, hint string) string {
 	text := fmt.Sprintf("%s  %s", hosts, r.Outcome)
 	if r.Stage != "" && r.Outcome != commit.OutcomeUnreachable {
 		text += " at " + string(r.Stage)
 	}
-	if r.Err != nil {
-		text += ": " + Cause(r)
+	if cause != "" {
+		text += ": " + cause
 	}
-	if r.Hint != "" {
-		text += "; " + r.Hint
+	if hint != "" {
+		text += "; " + hint
 	}
 	return text
 }
 
-// Cause is the error without the host's name, which stands before it.
+// Cause is the error without the host's name, which stands before it; "" without
+// an error.
 func Cause(r rollout.Result) string {
-	text := strings.TrimPrefix(r.Err.Error(), r.Name+": ")
-	before, after, found := strings.Cut(text, r.Name+" (")
-	if address, what, ok := strings.Cut(after, "): "); found && ok {
-		return before + address + ": " + what
+	before, address, after := takeApart(r)
+	if address != "" {
+		address += ": "
 	}
-	return text
+	return before + address + after
+}
+
+// common is what of a host's trouble others may have too: the error without the
+// address, and the hint. Of a key that nobody has recorded neither the fingerprint
+// nor what to type for this host is.
+func common(r rollout.Result) (cause, hint string) {
+	var key *transport.HostKeyError
+	if errors.As(r.Err, &key) && key.Unrecorded() {
+		return "the host key is not in " + strings.Join(key.Files, " or "), "fwpush diff -l HOST tells the fingerprint of one, and what to type if it is right"
+	}
+	before, _, after := takeApart(r)
+	return before + after, r.Hint
+}
+
+func takeApart(r rollout.Result) (before, address, after string) {
+	if r.Err == nil {
+		return "", "", ""
+	}
+	text := strings.TrimPrefix(r.Err.Error(), r.Name+": ")
+	before, rest, found := strings.Cut(text, r.Name+" (")
+	if address, after, ok := strings.Cut(rest, "): "); found && ok {
+		return before, address, after
+	}
+	return text, "", ""
 }
 
 // Clock is a time of day for people, in UTC like the ids of runs and all else that
