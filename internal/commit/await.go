@@ -18,7 +18,8 @@ func (p *Pending) Watch(ctx context.Context, dial Dialer, cause error) Result {
 // await looks until the host says how it ended, or 150 s after the deadline.
 func (p *Pending) await(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
 	end := p.Deadline().Add(afterDeadline)
-	for pause := time.Second; ctx.Err() == nil && time.Now().Before(end); pause = min(2*pause, 4*time.Second) {
+	// Once in any case: what came before may have taken all the time there was.
+	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, 4*time.Second) {
 		conn, err := p.dial(ctx, dial, maxAttempt*8)
 		if err == nil {
 			r, ok := p.look(ctx, conn, stage, cause)
@@ -26,6 +27,9 @@ func (p *Pending) await(ctx context.Context, dial Dialer, stage Stage, cause err
 			if ok {
 				return r
 			}
+		}
+		if !time.Now().Before(end) {
+			break
 		}
 		sleep(ctx, min(pause, time.Until(end)))
 	}
@@ -61,11 +65,12 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 	}
 	before := p.result.Facts
 	switch {
-	case f.Meta["tx"] == p.tx:
+	case f.Meta["tx"] == p.tx && f.Stored():
 		return p.over("confirmed", stage, nil), true
 	case f.BootID != before.BootID:
 		r := p.over("reverted", stage, errors.New("the host was rebooted inside the window"))
-		if !sameRules(f.Running, before.Running) && !sameRules(f.Running, before.Canon) {
+		asBefore := sameRules(f.Running, before.Running) || before.CanonKnown && before.Generation > 0 && sameRules(f.Running, before.Canon)
+		if !asBefore {
 			r.Outcome = OutcomeUnknown
 			r.Hint = "after the reboot the host does not run what it ran before"
 		}

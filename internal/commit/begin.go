@@ -151,9 +151,11 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 		return failed(StageStage, err, ""), false
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- b.d.send(ctx, payload) }()
-	for {
-		word, rest, err := b.d.hear(ctx, stageTime+b.Window/2)
+	limit := uploadTime(len(payload))
+	go func() { sent <- b.d.sendWithin(ctx, payload, limit) }()
+	// One limit for all it says: a host that keeps talking is no host that answers.
+	for end := time.Now().Add(limit + b.Window/2); ; {
+		word, rest, err := b.d.hear(ctx, time.Until(end))
 		if err != nil {
 			if serr := <-sent; serr != nil && errors.Is(err, errSilent) {
 				err = serr
@@ -173,6 +175,8 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 		case "dropped", "refused":
 			e := refusal(rest)
 			return failed(e.stage, e, ""), false
+		default:
+			return failed(StageStage, fmt.Errorf("the host said %q while it was to check the rules", clip(word)), "nothing was applied"), false
 		}
 	}
 }
@@ -244,9 +248,9 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		result: Result{Outcome: OutcomePending, Facts: b.facts, Deadline: time.Now().Add(b.Window)},
 	}
 	applying := false
-	limit := stageTime
+	end := time.Now().Add(stageTime)
 	for {
-		word, rest, err := b.d.hear(ctx, limit)
+		word, rest, err := b.d.hear(ctx, time.Until(end))
 		if err != nil {
 			// The word may have been lost on its way there or the answer on its
 			// way back. Only the host can tell, over another connection.
@@ -271,7 +275,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			applying = true
 			// A load takes milliseconds; 100,000 set elements a second. Nothing
 			// heard for longer means that the answer may not come at all.
-			limit = 3*time.Second + time.Duration(len(b.Rules.Text)/20)*time.Microsecond
+			end = time.Now().Add(3*time.Second + time.Duration(len(b.Rules.Text)/20)*time.Microsecond)
 		case "applied":
 			words := strings.Fields(rest)
 			if len(words) != 2 {
@@ -289,6 +293,8 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		case "dropped", "refused":
 			e := refusal(rest)
 			return nil, failed(e.stage, e, "")
+		default:
+			return p, p.result // whatever that means: Confirm finds out
 		}
 	}
 }

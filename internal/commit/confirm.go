@@ -24,6 +24,9 @@ const (
 	// afterDeadline is how long a host is given to heal itself before it is
 	// called unknown: the at job behind a lost watchdog fires within 120 s.
 	afterDeadline = 150 * time.Second
+	// abortTime is how long the first connection may take to answer a revert; it
+	// is heard within milliseconds or never.
+	abortTime = 15 * time.Second
 	// enough failed logins in a row, with 1 and 2 s in between, are a lock-out
 	// and not a server that is busy (MaxStartups, sshd_config(5)).
 	enough = 3
@@ -145,6 +148,9 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 		return nil, nil, fmt.Errorf("the host said %q after fresh", clip(rest))
 	}
 	p.setLeft(seconds)
+	if proof.Timers == 0 {
+		p.result.Notes = append(p.result.Notes, "no timer of the host was left to take the rules back when they were confirmed")
+	}
 	keep = true
 	return proof, nil, nil
 }
@@ -206,8 +212,8 @@ func (p *Pending) abort(ctx context.Context, cause error) (Result, bool) {
 		return Result{}, false
 	}
 	lockedOut := fmt.Errorf("no fresh connection got in: %w", cause)
-	for {
-		word, rest, err := first.dialogue.hear(ctx, stageTime)
+	for end := time.Now().Add(abortTime); ; {
+		word, rest, err := first.dialogue.hear(ctx, time.Until(end))
 		switch {
 		case err != nil:
 			return Result{}, false
@@ -225,11 +231,14 @@ func (p *Pending) abort(ctx context.Context, cause error) (Result, bool) {
 func (p *Pending) over(word string, stage Stage, cause error) Result {
 	r := p.result
 	r.Deadline = time.Time{}
-	state, open, _ := strings.Cut(word, " ")
+	state, mark, _ := strings.Cut(word, " ")
 	switch {
 	case state == "confirmed" || state == "removed":
 		r.Outcome, r.Stage, r.Err = OutcomeConfirmed, "", nil
-	case open == "open":
+	case mark == "boot":
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StagePersist, cause
+		r.Hint = "the old rules run again, but the boot file could not be put back: a boot would load the new ones; look at the disk of /var/lib/fwpush and apply again"
+	case mark == "open":
 		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
 		r.Hint = "the old rules could not be loaded and table inet fwpush is gone: the host is open; run fwpush apply again"
 	case state == "reverted":

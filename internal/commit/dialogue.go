@@ -50,7 +50,17 @@ func (d *dialogue) say(ctx context.Context, words ...string) error {
 }
 
 func (d *dialogue) send(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, stageTime)
+	return d.sendWithin(ctx, text, stageTime)
+}
+
+// uploadTime is what so many bytes may take: on a slow link 10 kB a second. The
+// host waits as long.
+func uploadTime(bytes int) time.Duration {
+	return stageTime + time.Duration(bytes/10_000)*time.Second
+}
+
+func (d *dialogue) sendWithin(ctx context.Context, text string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// A write blocks while the host does not read; closing the exec frees it.
 	stop := context.AfterFunc(ctx, func() { d.exec.Close() })

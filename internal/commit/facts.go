@@ -75,6 +75,14 @@ func (f Facts) Drifted() (drifted, known bool) {
 	return !sameRules(f.Running, f.Canon), true
 }
 
+// Stored says whether the newest generation is really what the host has: it would
+// boot it and, as far as can be told, runs it. One that only its file speaks of
+// may be left of a confirm that could not be made to last.
+func (f Facts) Stored() bool {
+	drifted, known := f.Drifted()
+	return f.Generation > 0 && f.Rules == f.Boot && !(known && drifted)
+}
+
 // sameRules compares two listings by their meaning: nft lists chains and sets in
 // the order in which the kernel got them, and after a boot that is another one
 // than after a load that kept chains.
@@ -244,7 +252,8 @@ func (f *Facts) learn(key, value string) error {
 	case "owner":
 		f.Owner, err = parseOwner(value)
 	case "lastrevert":
-		f.LastRevert, err = parseReverted(value)
+		// A line cut short by a full disk is no reason not to talk to a host.
+		f.LastRevert, _ = parseReverted(value)
 	case "generation":
 		f.Generation = number()
 	case "pending":

@@ -225,7 +225,7 @@ func (h *host) abandon(p *Pending, state string) {
 	h.t.Helper()
 	p.hangUp()
 	h.sh(`set -e; cd /run/fwpush/tx/` + p.tx + `
-while read -r kind a b; do case $kind in process) kill $a;; at) atrm $a || atrm $a || atrm $a;; esac; done <timers
+while read -r kind a b; do case $kind in process) kill $a;; at) atrm $a || ! atq | grep -q "^$a	" || atrm $a;; esac; done <timers
 cd /run/fwpush; IFS=.; set -- S.*; f=$1; set -- $f; unset IFS; mv "S.$2.$3.$4.$5.$6" "S.$2.` + state + `.$4.999999.1"`)
 }
 

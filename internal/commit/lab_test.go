@@ -160,6 +160,32 @@ func (h *host) candidate(rs render.Ruleset, window time.Duration) Candidate {
 	}
 }
 
+// removal takes everything of ours away.
+func (h *host) removal() Candidate {
+	c := h.candidate(ruleset(""), time.Minute)
+	c.Remove = true
+	c.Judge = func(Facts) Verdict { return Verdict{Act: Go} }
+	return c
+}
+
+// wrap puts a program in the place of another one that runs a shell fragment
+// before it, with the other's arguments at hand.
+func (h *host) wrap(program, fragment string) {
+	h.t.Helper()
+	h.sh(`p=$(command -v ` + program + `) && mv "$p" "$p.real" && cat >"$p" <<X
+#!/bin/sh
+` + strings.NewReplacer("$", `\$`, "`", "\\`").Replace(fragment) + `
+exec $p.real "\$@"
+X
+chmod 755 "$p"`)
+}
+
+// unwrap undoes wrap.
+func (h *host) unwrap(program string) {
+	h.t.Helper()
+	h.sh(`p=$(command -v ` + program + `) && mv -f "$p.real" "$p"`)
+}
+
 // begin applies a candidate and leaves it pending.
 func (h *host) begin(c Candidate) *Pending {
 	h.t.Helper()

@@ -38,6 +38,7 @@ type Result struct {
 	Stage    Stage
 	Err      error
 	Hint     string    // what to do next, for people
+	Notes    []string  // what else is worth telling of the host
 	Facts    *Facts    // what the host said before anything changed; nil if it said nothing
 	Deadline time.Time // controller's clock; zero if no timer is armed
 	Timers   []string  // the proved ones

@@ -143,10 +143,7 @@ func TestRemoveLeavesTheHostAsItWas(t *testing.T) {
 	before := snapshot()
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.mustApply(h.candidate(rules(false, 443), time.Minute))
-	c := h.candidate(ruleset(""), time.Minute)
-	c.Remove = true
-	c.Judge = func(Facts) Verdict { return Verdict{Act: Go} }
-
+	c := h.removal()
 	p := h.begin(c) // a removal that nobody confirms is taken back too
 	p.hangUp()
 	if r := takeBackNow(t, h); r.Outcome != OutcomeReverted {

@@ -54,7 +54,7 @@ func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []
 		case r.Err != nil:
 			return r
 		case f.Pending != nil && f.Pending.Run == run:
-		case f.Meta["run"] == run:
+		case f.Meta["run"] == run && f.Stored():
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Facts: &f}
 		case revertedBy(run, f):
 			return commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Facts: &f,
@@ -84,7 +84,7 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 		case f.Pending != nil && f.Pending.Run == run:
 			h.goOn()
 			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
-		case f.Meta["run"] == run:
+		case f.Meta["run"] == run && f.Stored():
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
 				Err:  errors.New("the run is confirmed here, a revert comes too late"),
 				Hint: "apply the fleet file as it was before"}

@@ -61,9 +61,8 @@ type Result struct {
 	Digest      string // of the candidate
 	Previous    string // of the stored confirmed rules before, "" if none
 	Drift       bool   // the rules that ran before were not the confirmed ones
-	Notes       []string
-	Connections int // TCP connections that this run opened to the host
-	Execs       int // executions on them
+	Connections int    // TCP connections that this run opened to the host
+	Execs       int    // executions on them
 	Took        time.Duration
 }
 
@@ -80,7 +79,7 @@ func (r *Result) learn(t Target) {
 	if f.Pending == nil { // else the candidate of that one runs, as it should
 		r.Drift, _ = f.Drifted()
 	}
-	r.Notes = notes(t, *f)
+	r.Notes = append(r.Notes, notes(t, *f)...)
 }
 
 // maxSkew is how far a host's clock may be off before it is worth a note. The

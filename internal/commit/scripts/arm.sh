@@ -29,6 +29,7 @@ detached() {
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
 	# shellcheck disable=SC2086
 	set -- "$1" ${stat##*) }
+	[ $# -ge 5 ] || return 1
 	session=$5
 	{ read -r stat </proc/self/stat; } 2>/dev/null
 	# shellcheck disable=SC2086

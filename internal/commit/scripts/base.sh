@@ -34,7 +34,8 @@ start_of() {
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
 	# shellcheck disable=SC2086 # split into fields; the name before ")" may hold anything
 	set -- ${stat##*) }
-	[ "$1" != Z ] && [ "$1" != X ] || return 1
+	# A name with a line feed in it leaves less than a whole line: none of ours.
+	[ $# -ge 20 ] && [ "$1" != Z ] && [ "$1" != X ] || return 1
 	START=${20}
 }
 
@@ -76,7 +77,7 @@ take_apart() {
 # turn STATE DEADLINE: one step, made by renaming the file that look found.
 turn() {
 	next=S.$T.$1.$2.$P.$Q
-	[ "$next" != "$NAME" ] || return 0
+	[ "$next" != "$NAME" ] || { [ -e "$R/$NAME" ]; return; }
 	mv -f "$R/$NAME" "$R/$next" 2>/dev/null || return 1
 	NAME=$next TX=$T ST=$1 DL=$2 OP=$P OQ=$Q
 }
@@ -106,24 +107,28 @@ fence() {
 	while read -r pid start; do slay "$pid" "$start"; done <"$D/loader"
 }
 
-# guard SECONDS SIGNAL PID START: sends the signal when the time is over, and
-# ends by itself when the process does. G is its process; calm ends it, and its
-# sleep with it: with KILL, since a process between fork and exec would lose a
+# guard SECONDS SIGNAL PID START: sends the signal when the time is over, again each
+# second (a trap that comes between two commands does not end the read after it),
+# and ends by itself when the process does. G is its process; calm ends it, and
+# its sleep with it: with KILL, since a process between fork and exec would lose a
 # TERM to the handler of its parent.
 guard() {
 	(
 		inherited=${!-}
 		trap '[ "${!-}" = "$inherited" ] || kill -9 "$!"; exit 0' TERM
 		left=$1
-		while [ "$left" -gt 0 ] && alive "$3" "$4"; do
+		while alive "$3" "$4"; do
 			nap=$left
 			[ "$nap" -lt 5 ] || nap=5
 			left=$((left - nap))
+			[ "$nap" -gt 0 ] || {
+				kill "-$2" "$3"
+				nap=1
+			}
 			sleep "$nap" &
 			wait "$!"
 			inherited=$!
 		done
-		! alive "$3" "$4" || kill "-$2" "$3"
 	) </dev/null >/dev/null 2>&1 8>&- &
 	G=$!
 }
@@ -136,18 +141,21 @@ calm() {
 # run_nft LIMIT ARGS...: nft under a time limit, its messages in D/err. It
 # writes down its own process and looks at the state once more before it
 # becomes nft: whoever turned the state in between either sees that line and
-# ends it, or was seen and nothing is loaded.
+# ends it, or was seen and nothing is loaded. Where nothing can be written down
+# only new rules (STRICT) are not loaded; old ones are, in any case.
+STRICT=''
 run_nft() {
 	limit=$1
 	shift
+	messages=$D/err
+	{ printf '' >"$messages"; } 2>/dev/null || messages=/dev/null
 	(
 		read -r stat </proc/self/stat
 		start_of "${stat%% *}"
-		# A load that nobody could end is not begun; a revert is, in any case.
-		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ "$ST" != applied ] || exit 98
+		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ -z "$STRICT" ] || exit 98
 		[ -e "$R/$NAME" ] || exit 99
 		exec nft "$@"
-	) </dev/null >/dev/null 2>"$D/err" 8>&- &
+	) </dev/null >/dev/null 2>"$messages" 8>&- &
 	loader=$!
 	LOADSTART=0
 	if start_of "$loader"; then LOADSTART=$START; fi

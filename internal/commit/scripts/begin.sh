@@ -5,27 +5,23 @@
 
 # settle: finishes what an earlier run left, or says who holds the host.
 settle() {
+	before=''
 	while look; do
+		[ "$NAME" != "$before" ] || refuse "state $R cannot be written: is it read-only?"
+		before=$NAME
 		T=$TX
 		D=$R/tx/$T
-		{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
-		if [ "${tboot-$bootid}" != "$bootid" ]; then
-			# Of another boot: its timers and its rules died with it.
-			turn reverted 0
-			record 'reverted (reboot)'
-			return 0
-		fi
+		case $ST in confirmed | reverted) return 0 ;; esac
+		! rebooted || return 0
+		! foreign || held
 		case $ST in
-		confirmed | reverted) return 0 ;;
 		staged | armed)
 			# A Begin answers within minutes; one of an hour hangs.
 			up
 			! alive "$OP" "$OQ" || [ $((U - OQ / 100)) -gt 3600 ] || held
 			fence "$OP" "$OQ"
-			turn reverted 0 || continue
-			unstage
-			record 'reverted (its owner died before apply)'
-			disarm
+			turn dropping 0 || continue
+			finish_drop 'reverted (its owner died before apply)'
 			;;
 		applied)
 			due || held
@@ -42,6 +38,16 @@ settle() {
 	done
 }
 
+# foreign: what another version of the protocol has begun is touched only by what
+# that version has left here to take it back.
+foreign() {
+	tproto=$PROTO
+	{ read -r tproto <"$D/proto"; } 2>/dev/null
+	[ "$tproto" != "$PROTO" ] || return 1
+	! due || /bin/sh "$D/revert.sh" retry "$T" </dev/null >/dev/null 2>&1
+	look && case $ST in confirmed | reverted) false ;; esac
+}
+
 held() {
 	holder held
 	exit 0
@@ -53,9 +59,10 @@ stuck() {
 	say stuck "$T $(tail -n 1 "$D/log" 2>/dev/null)"
 	ask 60 || exit 0
 	[ "$WORD" = accept ] || exit 0
-	turn reverted 0
-	record 'reverted (given up: stuck-revert accepted)'
+	printf '' >"$D/givenup"
+	record 'given-up (stuck-revert accepted)'
 	disarm
+	turn reverted 0
 }
 
 # claim: the host is this transaction's from here on. The rename that makes R,
@@ -63,8 +70,12 @@ stuck() {
 # is stands there before, for those who lose.
 claim() {
 	home=$R
-	[ -n "$BASE" ] || home=/run/fwpush.$P.$Q
-	mkdir -p "$home/tx/$T" &&
+	if [ -z "$BASE" ]; then
+		home=/run/fwpush.$P.$Q
+		mkdir -p "$home/tx"
+	fi
+	# Not with -p: R may be gone since, taken away by a removal.
+	mkdir "$home/tx/$T" &&
 		printf '%s\n' "$RUN" >"$home/tx/$T/run" &&
 		printf '%s\n' "$WHO" >"$home/tx/$T/who" &&
 		printf '%s\n' "$W" >"$home/tx/$T/window" || {
@@ -90,13 +101,16 @@ claim() {
 	TX=$T ST=staged DL=0 OP=$P OQ=$Q
 }
 
-# drop TEXT: nothing was applied; back to as it was.
+# drop TEXT: nothing was applied; back to as it was. Whoever turned the state in
+# between does the same.
 drop() {
 	note "$1"
-	turn reverted 0
-	unstage
-	disarm
-	rm -rf "$D"
+	if turn dropping 0; then
+		unstage
+		disarm
+		rm -rf "$D"
+		turn reverted 0
+	fi
 	say dropped "$1"
 	exit 0
 }
@@ -106,6 +120,7 @@ write_down() {
 	printf '%s\n' "$NONCE" >"$D/nonce" &&
 		printf '%s\n' "$CONNECTION" >"$D/seen" &&
 		printf '%s\n' "$bootid" >"$D/boot" &&
+		printf '%s\n' "$PROTO" >"$D/proto" &&
 		printf '%s\n' "$L" >"$D/old.canon" &&
 		printf 'add table inet fwpush\ndelete table inet fwpush\n%s\n' "$L" >"$D/old.nft" &&
 		printf '%s\n' "$STAMP" >"$B/gen/.$T/owner" &&
@@ -123,7 +138,7 @@ receive() {
 	# the next one finds its owner dead. (dd cannot be the one to end: it has to
 	# run in the foreground, since bash dies of a stdin that is duplicated while
 	# the script is read from it.)
-	guard 120 KILL "$P" "$Q"
+	guard $((120 + $2 / 10000)) KILL "$P" "$Q"
 	dd bs="$2" count=1 iflag=fullblock conv=fsync of="$1" 2>/dev/null
 	rc=$?
 	calm
@@ -133,7 +148,7 @@ receive() {
 # stage: everything that the rest needs, written down before anything runs.
 stage() {
 	mkdir -p "$B/gen/.$T" || drop "stage cannot make $B/gen: is the disk full or read-only?"
-	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]*; do
+	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]* "$B"/.[a-z]*.[0-9a-f]* "$B/owner.prev"; do
 		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
 	done
 	write_down || drop "stage cannot write to $R and $B: is the disk full?"
@@ -157,7 +172,8 @@ boot_unit() {
 		printf '%s\n' "$UNITTEXT" >"$UNITDIR/fwpush.service.$T" &&
 			chmod 644 "$UNITDIR/fwpush.service.$T" &&
 			mv -f "$UNITDIR/fwpush.service.$T" "$UNITDIR/fwpush.service" &&
-			systemctl daemon-reload && systemctl enable fwpush.service
+			systemctl daemon-reload && systemctl enable fwpush.service &&
+			flush_disk "$UNITDIR" "$UNITDIR/fwpush.service" "$UNITDIR"/*.wants
 	} >"$D/err" 2>&1
 	rc=$?
 	[ "$rc" -eq 0 ] || rm -f "$UNITDIR/fwpush.service.$T"
@@ -176,7 +192,7 @@ check() {
 		if [ "$L2" -eq 0 ] || ! run_nft $((W / 4 + 1)) -c -f "$LOAD"; then
 			LOAD=$B/boot.$T
 			run_nft $((W / 4 + 1)) -c -f "$LOAD" || {
-				[ $? -ne 137 ] || drop "check nft needs longer than a quarter of the window: use a longer one"
+				[ $? -ne 137 ] || drop "check nft needs more than $((W / 4)) s, a quarter of the window: try --window $((W * 4 < 3600 ? W * 4 : 3600))s"
 				drop "check new rules refused: $(head -c 600 "$D/err" | tr '\n' ' ')"
 			}
 		fi
@@ -184,7 +200,7 @@ check() {
 	up
 	SPENT=$((U - began))
 	LIMIT=$((SPENT * 5))
-	[ "$LIMIT" -gt 60 ] || LIMIT=60
+	[ "$LIMIT" -gt 20 ] || LIMIT=20
 	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
 	[ "$L" = "${CANON-}" ] && [ -n "$L" ] ||
 		run_nft 20 -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
@@ -200,10 +216,10 @@ apply() {
 	say armed "$((DL - U)) $TIMERS"
 	turn applied "$DL" || drop 'arm the deadline passed while arming'
 	say applying
-	limit=$((SPENT * 5))
-	[ "$limit" -gt 20 ] || limit=20
-	run_nft "$limit" -f "$LOAD"
+	STRICT=yes
+	run_nft "$LIMIT" -f "$LOAD"
 	rc=$?
+	STRICT=''
 	why=$(head -c 600 "$D/err" | tr '\n' ' ')
 	# A child forked now is younger than the new rules.
 	born=$(read -r stat </proc/self/stat && start_of "${stat%% *}" && echo "$START")

@@ -37,5 +37,17 @@ strange() {
 			refuse "state $dir is not a directory of root's own; look at it and remove it"
 		fi
 	done
-	[ ! -d "$R" ] || look || refuse "state $R holds no state file; look at it and remove it"
+	# A removal takes the state file away, and then R. One that died in between left
+	# an R that nobody holds.
+	[ ! -d "$R" ] || look || {
+		sleep 1
+		[ ! -d "$R" ] || look || { mv -f "$R" "/run/fwpush.$P.$Q" && rm -rf "/run/fwpush.$P.$Q"; } 2>/dev/null
+	}
+	for dir in /run/fwpush.[0-9]*; do # of those who died while they made or removed R
+		IFS=.
+		# shellcheck disable=SC2086
+		set -- $dir
+		unset IFS
+		[ $# -lt 3 ] || alive "$2" "$3" || rm -rf "$dir"
+	done
 }

@@ -7,6 +7,7 @@
 outcome() {
 	if look && [ "$TX" = "$T" ]; then
 		OUTCOME=$ST
+		[ ! -e "$D/givenup" ] || OUTCOME=given-up
 		return
 	fi
 	OUTCOME=none
@@ -19,11 +20,17 @@ outcome() {
 # over: T is decided; says so and ends, after finishing what is left to finish.
 over() {
 	look && [ "$TX" = "$T" ] || ST=none
-	case $ST in confirming | reverting) revert now ;; esac
+	case $ST in confirming | reverting | dropping) revert now ;; esac
 	outcome
-	opened=''
-	[ ! -e "$D/open" ] || opened=' open'
-	say over "$OUTCOME$opened"
+	say_over
+}
+
+# say_over: the outcome, and what of it is not as the word says.
+say_over() {
+	mark=''
+	[ ! -e "$D/bootbad" ] || mark=' boot'
+	[ ! -e "$D/open" ] || mark=' open'
+	say over "$OUTCOME$mark"
 	exit 0
 }
 
@@ -32,7 +39,13 @@ over() {
 pending() {
 	look && [ "$TX" = "$T" ] || return 1
 	case $ST in
-	staged | armed) ;;
+	staged | armed)
+		if ! alive "$OP" "$OQ"; then
+			fence "$OP" "$OQ"
+			revert now
+			return 1
+		fi
+		;;
 	applied) ! due || { revert due; return 1; } ;;
 	*) return 1 ;;
 	esac
@@ -54,8 +67,6 @@ fresh() {
 	{ read -r born <"$D/born"; } 2>/dev/null
 	age
 	[ "$SINCE" -eq 0 ] || [ "$SINCE" -ge "$born" ] || refuse 'fresh this connection is older than the rules'
-	{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
-	[ "$tboot" = "$bootid" ] || refuse 'fresh the host was rebooted'
 	read -r u0 clock0 <"$D/clock"
 	up
 	drift=$(($(date +%s) - clock0 - (U - u0)))
@@ -64,9 +75,11 @@ fresh() {
 
 # age: SINCE, when the server process of this connection was started, in clock
 # ticks since boot; 0 if there is no process that looks like one. A channel
-# multiplexed onto an older connection gives the older one away.
+# multiplexed onto an older connection gives the older one away. What listens is
+# not meant: of OpenSSH only a session names itself "sshd: ...", dropbear forks
+# one process of its own name for each connection.
 age() {
-	SINCE=0
+	SINCE=0 above=0 dropbears=0
 	pid=$PPID
 	while [ "$pid" -gt 1 ]; do
 		{ read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 0
@@ -74,17 +87,24 @@ age() {
 		name=${name%)*}
 		# shellcheck disable=SC2086
 		set -- ${stat##*) }
+		[ $# -ge 20 ] || return 0
 		parent=$2 start=${20}
 		case $name in
-		sshd* | dropbear*)
+		sshd*)
 			line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
-			case $line in *'[listener]'* | *'sshd -D'*) return 0 ;; esac
-			[ "$parent" != 1 ] || [ "$name" != dropbear ] || return 0
-			SINCE=$start
+			case $line in
+			*'[listener]'*) return 0 ;;
+			sshd*:\ *) SINCE=$start ;;
+			*) return 0 ;;
+			esac
+			;;
+		dropbear*)
+			dropbears=$((dropbears + 1)) above=$SINCE SINCE=$start
 			;;
 		esac
 		pid=$parent
 	done
+	[ "$dropbears" -lt 2 ] || SINCE=$above # the topmost listens
 }
 
 # secrets: what Begin drew and told; asked for by stdin, never in an argument.
@@ -121,7 +141,10 @@ timers_alive() {
 commit() {
 	listing || refuse "commit cannot list the running rules: $NFTERR"
 	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
-	printf '%8192s\n' x >"$B/.probe.$T" && rm -f "$B/.probe.$T" || refuse "commit cannot write to $B"
+	printf '%8192s\n' x >"$B/.probe.$T"
+	rc=$?
+	rm -f "$B/.probe.$T"
+	[ "$rc" -eq 0 ] || refuse "commit cannot write to $B"
 	pending && [ "$ST" = applied ] || over
 	turn confirming "$DL" || over
 	persist
@@ -130,15 +153,14 @@ commit() {
 		newest
 		[ -s "$B/boot.nft" ] && cmp -s "$B/boot.nft" "$B/gen/$GEN/rules" || refuse 'persist the boot file does not read back'
 	fi
-	say over "$OUTCOME"
-	exit 0
+	say_over
 }
 
 # outlived: T was decided while new timers were armed for it. Whoever decided may
 # have taken the timers away before: once that is through, these go too.
 outlived() {
 	if look && [ "$TX" = "$T" ]; then
-		case $ST in confirming | reverting) revert now ;; esac
+		case $ST in confirming | reverting | dropping) revert now ;; esac
 	fi
 	if look && [ "$TX" = "$T" ]; then
 		case $ST in confirmed | reverted) disarm ;; esac
@@ -157,6 +179,13 @@ extend() {
 	[ $((U + $1 - u0)) -le 3600 ] || refuse 'extend a transaction lasts 60 minutes at most'
 	was=$DL
 	DL=$((U + $1))
+	# A timer that sleeps until the old deadline would miss an earlier one.
+	[ "$DL" -gt "$was" ] || {
+		DL=$was
+		left
+		say extended "$LEFT (as it was)"
+		return
+	}
 	arm || {
 		# A watchdog that finds T decided ends instead of proving itself.
 		look && [ "$TX" = "$T" ] && [ "$ST" = applied ] || outlived
@@ -205,6 +234,9 @@ finish() {
 	strange
 	is_hex "$T" 32 || refuse 'protocol bad transaction id'
 	D=$R/tx/$T
+	if look && [ "$TX" = "$T" ]; then
+		case $ST in confirmed | reverted) ;; *) ! rebooted || over ;; esac
+	fi
 	case $1 in
 	confirm) confirm ;;
 	tell) tell ;;

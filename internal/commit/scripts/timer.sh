@@ -7,9 +7,7 @@
 # 1: nothing of ours could be loaded, and the table of ours is gone.
 old_rules() {
 	tries=0
-	# What the check took tells how long a load may take on this host.
-	LIMIT=60
-	{ read -r LIMIT <"$D/limit"; } 2>/dev/null
+	load_limit
 	while [ "$tries" -lt 5 ]; do
 		if run_nft "$LIMIT" -f "$D/old.nft"; then
 			listing
@@ -23,7 +21,9 @@ old_rules() {
 		tries=$((tries + 1))
 		sleep 1
 	done
-	if [ -r "$B/boot.nft" ] && run_nft "$LIMIT" -f "$B/boot.nft"; then
+	confirmed=$B/boot.nft
+	[ ! -e "$D/bootbad" ] || confirmed=$B/boot.prev
+	if [ -r "$confirmed" ] && run_nft "$LIMIT" -f "$confirmed"; then
 		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
@@ -32,6 +32,13 @@ old_rules() {
 	printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/none.nft"
 	run_nft "$LIMIT" -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
 	return 1
+}
+
+# load_limit: LIMIT, how many seconds a load may take on this host; what the check
+# took tells.
+load_limit() {
+	LIMIT=20
+	{ read -r LIMIT <"$D/limit"; } 2>/dev/null
 }
 
 # tell_all TEXT: syslog and every terminal, in the background: neither may hold
@@ -43,9 +50,11 @@ tell_all() {
 	) </dev/null >/dev/null 2>&1 8>&- &
 }
 
-# record OUTCOME: one line of history.
+# record OUTCOME: one line of history. Whoever finishes what another one began may
+# come here a second time.
 record() {
 	[ -d "$B" ] || return 0
+	! tail -n 1 "$B/history" 2>/dev/null | grep -q " $T $1 " || return 0
 	run='' who=''
 	{ read -r run <"$D/run"; read -r who <"$D/who"; } 2>/dev/null
 	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
@@ -72,9 +81,19 @@ disarm() {
 		unit) [ "$a" = "$P" ] || systemctl stop "$b" 2>/dev/null ;;
 		esac
 	done <"$D/timers"
+	while read -r kind a b; do
+		[ "$kind" = process ] && [ "$a" != "$P" ] || continue
+		beats=0 # it ends within a few milliseconds
+		while alive "$a" "$b" && [ "$beats" -lt 1000 ]; do beats=$((beats + 1)); done
+	done <"$D/timers"
 	for g in /sys/fs/cgroup/fwpush /sys/fs/cgroup/*/fwpush; do
-		[ ! -d "$g" ] || rmdir "$g" 2>/dev/null # while a watchdog is in there it stays
-	done
+		[ -d "$g" ] || continue
+		# A watchdog that runs this goes back to where the others are, too.
+		while read -r member; do
+			[ "$member" != "$P" ] || echo 0 >"${g%/fwpush}/cgroup.procs"
+		done <"$g/cgroup.procs"
+		rmdir "$g" || { sleep 1; rmdir "$g"; }
+	done 2>/dev/null
 	return 0
 }
 
@@ -92,6 +111,17 @@ unstage() {
 	return 0
 }
 
+# rebooted: 0 if the transaction, not at its end, was begun before the host was
+# booted: its timers and its rules died with that boot, and it is over. (Where
+# /run outlives a boot, its deadline means nothing any more either.)
+rebooted() {
+	tboot='' bootid=''
+	{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
+	[ -n "$tboot" ] && [ "$tboot" != "$bootid" ] || return 1
+	record 'reverted (reboot)'
+	turn reverted 0
+}
+
 due() {
 	up
 	[ "$U" -ge "$DL" ]
@@ -106,11 +136,14 @@ loading() {
 	return 1
 }
 
-# owner_done: 0 once the owner of a decided state is gone; a live one that loads
-# nothing is given 15 seconds, then it hangs and is ended.
+# owner_done: 0 once the owner of a decided state is gone; a live one is given 15
+# seconds, and the time that a load may take if it loads, then it hangs and is
+# ended: whoever guards its load may be gone.
 owner_done() {
 	pid=$OP start=$OQ waited=0
-	while [ "$pid" != "$P" ] && alive "$pid" "$start" && { [ "$waited" -lt 15 ] || loading; }; do
+	load_limit
+	while [ "$pid" != "$P" ] && alive "$pid" "$start" &&
+		{ [ "$waited" -lt 15 ] || { loading && [ "$waited" -lt $((LIMIT + 15)) ]; }; }; do
 		sleep 1
 		waited=$((waited + 1))
 		look && [ "$OP" = "$pid" ] && [ "$OQ" = "$start" ] || return 1
@@ -118,17 +151,25 @@ owner_done() {
 	fence "$pid" "$start"
 }
 
+# unmoved: a step failed, and nobody else has made one: R cannot be written.
+unmoved() { look && [ "$NAME" = "$was" ]; }
+
 # revert now|due: 0 when nothing is left to do, 1 when it is not time yet, 2
 # when the old rules could not be loaded and somebody must try again.
 revert() {
 	while look && [ "$TX" = "$T" ]; do
+		was=$NAME
 		case $ST in
 		staged | armed)
 			[ "$1" = now ] || due || return 1
-			turn reverted 0 || continue
-			unstage
-			record 'reverted (never applied)'
-			disarm
+			turn dropping 0 || { ! unmoved || return 1; continue; }
+			finish_drop 'reverted (never applied)'
+			return 0
+			;;
+		dropping)
+			owner_done || continue
+			turn dropping 0 || { ! unmoved || return 1; continue; }
+			finish_drop 'reverted (never applied)'
 			return 0
 			;;
 		applied)
@@ -136,27 +177,36 @@ revert() {
 			pid=$OP start=$OQ
 			# A rename that fails although nobody else moved the state (a file
 			# system gone read-only) must not keep the old rules away.
-			was=$NAME
-			turn reverting "$DL" || { look && [ "$NAME" = "$was" ] || continue; }
+			turn reverting "$DL" || unmoved || continue
 			fence "$pid" "$start"
 			finish_revert
 			return
 			;;
 		reverting)
 			owner_done || continue
-			turn reverting "$DL" || continue
+			turn reverting "$DL" || unmoved || continue
 			finish_revert
 			return
 			;;
 		confirming)
 			owner_done || continue
-			turn confirming "$DL" || continue
-			persist && return 0
+			turn confirming "$DL" || { ! unmoved || return 1; continue; }
+			! persist || return 0
+			sleep 1 # decided the other way now, or nothing can be written at all
 			;;
 		*) return 0 ;;
 		esac
 	done
 	return 0
+}
+
+# finish_drop OUTCOME: the end of a transaction whose rules never ran. Until the
+# last step it holds the host: what it takes away could be the next one's.
+finish_drop() {
+	unstage
+	[ -z "$1" ] || record "$1"
+	disarm
+	turn reverted 0
 }
 
 finish_revert() {
@@ -167,40 +217,58 @@ finish_revert() {
 	rm -f "$D/open"
 	# Before anything is tidied away: B goes with its last file.
 	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
-	[ ! -d "$B" ] || printf '%s %s %s\n' "$(date +%s)" "$T" "${run:--}" >"$B/last_revert"
+	run=''
+	{ read -r run <"$D/run"; } 2>/dev/null
+	[ ! -d "$B" ] || {
+		printf '%s %s %s\n' "$(date +%s)" "$T" "${run:--}" >"$B/.last_revert.$T" && mv -f "$B/.last_revert.$T" "$B/last_revert"
+	} 2>/dev/null || rm -f "$B/.last_revert.$T"
 	unstage
-	turn reverted 0
 	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
 	disarm
+	turn reverted 0
 	return 0
 }
 
 # persist: makes the decision `confirming` last. Every step may have been done
-# by somebody who died, so each looks first. On failure the boot file of before
-# is put back and the transaction reverts: 1.
+# by somebody who died, so each looks first. Until the last step the transaction
+# holds the host: what it takes away could be the next one's. On failure all is
+# put back as it was and the transaction reverts: 1.
 persist() {
 	if make_lasting 2>"$D/err"; then
-		turn confirmed 0 || return 0
-		if [ -e "$D/remove" ]; then record removed; else record confirmed; fi
-		disarm
 		if [ -e "$D/remove" ]; then
+			record removed
 			forget
-		elif [ -e "$D/unit.start" ]; then
+		else
+			record confirmed
 			# A unit that is not active is not reloaded with nftables.service.
-			systemctl start --no-block fwpush.service 2>/dev/null
+			[ ! -e "$D/unit.start" ] || systemctl start --no-block fwpush.service 2>/dev/null
 		fi
+		disarm
+		turn confirmed 0 || return 0
+		[ ! -e "$D/remove" ] || forget_state
 		return 0
 	fi
 	note "cannot persist: $(head -c 300 "$D/err")"
+	put_back 2>/dev/null
+	turn reverting "$DL" && finish_revert
+	return 1
+}
+
+# put_back: B as it was before the decision. Where the boot file is not, D/bootbad
+# tells: such a host would boot rules that nobody confirmed.
+put_back() {
+	for g in "$B"/gen/[0-9]*; do
+		! grep -qx "tx $T" "$g/meta" || rm -rf "$g"
+	done
+	[ ! -e "$B/owner.prev" ] || mv -f "$B/owner.prev" "$B/owner"
 	if [ -e "$D/first" ]; then
 		rm -f "$B/boot.nft" "$B/owner"
+		[ ! -e "$B/boot.nft" ] || printf '' >"$D/bootbad"
 	elif [ -e "$D/remove" ] && [ -e "$B/boot.nft" ]; then
 		: # it is still the one of before
 	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
-		mv -f "$B/boot.prev" "$B/boot.nft"
-	fi 2>/dev/null
-	turn reverting "$DL" && finish_revert
-	return 1
+		mv -f "$B/boot.prev" "$B/boot.nft" || printf '' >"$D/bootbad"
+	fi
 }
 
 make_lasting() {
@@ -210,19 +278,29 @@ make_lasting() {
 		return
 	fi
 	if [ -e "$B/boot.$T" ]; then
-		if [ -e "$B/boot.nft" ]; then ln -f "$B/boot.nft" "$B/boot.prev" || return 1; fi
+		[ ! -e "$B/boot.nft" ] || keep boot.nft boot.prev || return 1
 		mv -f "$B/boot.$T" "$B/boot.nft" || return 1
 	fi
 	if [ -d "$B/gen/.$T" ]; then
+		if [ -e "$B/gen/.$T/owner" ]; then
+			[ ! -e "$B/owner" ] || keep owner owner.prev || return 1
+			mv -f "$B/gen/.$T/owner" "$B/owner" || return 1
+		fi
 		newest
-		if [ -e "$B/gen/.$T/owner" ]; then mv -f "$B/gen/.$T/owner" "$B/owner" || return 1; fi
 		mv -f "$B/gen/.$T" "$B/gen/$((GEN + 1))" || return 1
 		for g in "$B"/gen/[0-9]*; do
 			[ "${g##*/}" -gt $((GEN - 4)) ] || rm -rf "$g"
 		done
 	fi
 	newest
-	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/*
+	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/* || return 1
+	rm -f "$B/owner.prev"
+}
+
+# keep FILE NAME: another name in B for what FILE is now; a copy where the file
+# system knows no links.
+keep() {
+	ln -f "$B/$1" "$B/$2" 2>/dev/null || { cp "$B/$1" "$B/$2.$T" && mv -f "$B/$2.$T" "$B/$2"; }
 }
 
 # flush_disk PATHS: down to the disk; 1 if it did not get there. A sync that takes
@@ -245,25 +323,35 @@ forget() {
 		rm -f "$UNITDIR/fwpush.service"
 		systemctl daemon-reload
 	fi >/dev/null 2>&1
-	rm -rf "$B/gen" "$B/owner" "$B/boot.prev" "$B/last_revert"
+	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert"
 	flush_disk "$B" 2>/dev/null
-	# R goes last, and only if nobody claimed the host meanwhile.
+}
+
+# forget_state: R goes last, and only if nobody claimed the host meanwhile: the
+# rename of the state file tells. Whoever comes between the two renames finds R
+# without a state file, waits a moment, and takes it away if this one died.
+forget_state() {
 	gone=/run/fwpush.$P.$Q
 	mv -f "$R/$NAME" "$gone.state" 2>/dev/null || return 0
-	mv -f "$R" "$gone" && rm -rf "$gone" "$gone.state"
+	mv -f "$R" "$gone" 2>/dev/null
+	rm -rf "$gone" "$gone.state"
 }
 
 # watch: what every timer does: sleep until the deadline that stands in the
-# state's name, look again, and revert if it is still so.
+# state's name, look again, and revert if it is still so. A revert that fails is
+# tried again each minute, here and by a job that needs no process.
 watch() {
 	{ echo -900 >/proc/self/oom_score_adj; } 2>/dev/null
+	queued=''
 	while look && [ "$TX" = "$T" ]; do
+		case $ST in confirmed | reverted) return 0 ;; esac
+		! rebooted || return 0
 		case $ST in
 		staged | armed | applied)
 			up
 			left=$((DL - U))
 			;;
-		confirming | reverting) left=0 ;;
+		confirming | reverting | dropping) left=0 ;;
 		*) return 0 ;;
 		esac
 		if [ "$left" -le 0 ]; then
@@ -271,14 +359,23 @@ watch() {
 			case $? in
 			0) return 0 ;;
 			2)
-				again
-				left=60
+				[ -n "$queued" ] || again
+				queued=yes left=60
 				;;
 			*) left=1 ;;
 			esac
 		fi
+		# Not in one piece: a machine that was suspended wakes late.
+		[ "$left" -le 30 ] || left=30
 		doze "$left"
 	done
+}
+
+# retry: one try, and the job for the next one if it fails.
+retry() {
+	look && [ "$TX" = "$T" ] || return 0
+	revert due
+	[ $? -ne 2 ] || again
 }
 
 # doze SECONDS: a sleep that a TERM ends together with this process, whenever
@@ -291,9 +388,9 @@ doze() {
 	trap - TERM
 }
 
-# again: a revert that failed queues a successor that needs no process.
+# again: the job that tries a failed revert once more.
 again() {
-	printf '[ -r %s ] && exec /bin/sh %s watch %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
+	printf '[ -r %s ] && exec /bin/sh %s retry %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
 		env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh at -M now + 1 minute 2>&1 |
 		sed -n 's/^job \([0-9][0-9]*\) at .*/at \1/p' >>"$D/timers"
 } 2>/dev/null

@@ -2,7 +2,9 @@
 # The boot unit. It loads the confirmed rules before there is a network, and
 # again whenever nftables.service is restarted or reloaded, because Debian's
 # nftables.conf begins by emptying the whole ruleset. Starting it beside rules
-# that run changes nothing: they may be a candidate in its window.
+# that run changes nothing while there is a state file: they may be a candidate in
+# its window. Without one they are of before a boot that the kernel's rules have
+# outlived, as in a container.
 
 # shellcheck disable=SC2034 # read by facts.sh and begin.sh
 UNITTEXT='# Written by fwpush; taken away by fwpush remove.
@@ -22,7 +24,7 @@ ConditionPathExists=/var/lib/fwpush/boot.nft
 Type=oneshot
 RemainAfterExit=yes
 Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC0
-ExecStart=/bin/sh -c "nft list table inet fwpush >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
+ExecStart=/bin/sh -c "{ ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
 ExecReload=/bin/sh -c "nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
 
 [Install]

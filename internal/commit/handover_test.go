@@ -1,0 +1,125 @@
+package commit
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"fwpush/internal/lab"
+)
+
+// slowDisable makes taking a boot unit away slow, so that two runs meet there.
+const slowDisable = `case "$1" in disable) sleep 1.5 ;; esac`
+
+// A removal ends between another run's facts and its go. That run has lost; the
+// next one finds a host like any other.
+func TestRemovalBetweenFactsAndGo(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	c := h.candidate(rules(false, 443), time.Minute)
+	c.Judge = func(Facts) Verdict {
+		h.mustApply(h.removal())
+		return Verdict{Act: Go}
+	}
+	if r := h.apply(c); r.Outcome != OutcomeFailed || !strings.Contains(r.Err.Error(), "another run changed this host") {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	if got := h.sh("ls -d /run/fwpush* 2>/dev/null || true"); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+	h.mustApply(h.candidate(rules(false, 443), time.Minute))
+}
+
+// A removal that died between its last two steps, and a Begin that died before its
+// first, left directories that nobody holds.
+func TestStateDirectoryOfTheDeadIsTakenAway(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.sh("mkdir -p /run/fwpush/tx/x /run/fwpush.999999.1/tx; echo >/run/fwpush.999999.1.state")
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	if got := h.sh("ls -d /run/fwpush.* 2>/dev/null; ls /run/fwpush/tx | wc -l"); got != "1" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+// A first push is refused, and the next run begins while it still takes its boot
+// unit away: that must not be the unit of the next one.
+func TestDroppedPushDoesNotTakeTheNextOnesBootUnit(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.wrap("systemctl", slowDisable)
+	bad := ruleset(strings.Replace(rules(false).Text, "counter drop", "jump nowhere", 1))
+	conn, done := h.dial(), make(chan Result, 1)
+	go func() {
+		_, r := Begin(context.WithoutCancel(t.Context()), conn, h.candidate(bad, time.Minute))
+		done <- r
+	}()
+	h.until("the first push is dropped", 20*time.Second, func() bool {
+		s := h.state()
+		return s == "dropping" || s == "reverted"
+	})
+	var r Result
+	h.until("the next one is let in", 10*time.Second, func() bool {
+		r = h.apply(h.candidate(rules(false, 80), time.Minute))
+		return r.Outcome != OutcomeLocked
+	})
+	if r.Outcome != OutcomeConfirmed {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	if r := <-done; r.Outcome != OutcomeFailed {
+		t.Errorf("the bad one: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	confirmed := h.table()
+	h.unwrap("systemctl")
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.table(); got != confirmed {
+		t.Errorf("after a reboot:\n%s", got)
+	}
+}
+
+// The next run begins while a confirmed removal still tidies up.
+func TestRemovalDoesNotTakeTheNextOnesFiles(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.wrap("systemctl", slowDisable)
+	p := h.begin(h.removal())
+	done := make(chan Result, 1)
+	go func() { done <- p.Confirm(context.WithoutCancel(t.Context()), h.dialer) }()
+	h.until("the removal is decided", 20*time.Second, func() bool { return h.state() != "applied" })
+	var r Result
+	h.until("the next one is let in", 20*time.Second, func() bool {
+		r = h.apply(h.candidate(rules(false, 443), time.Minute))
+		return r.Outcome == OutcomeConfirmed
+	})
+	if r := <-done; r.Outcome != OutcomeConfirmed {
+		t.Errorf("the removal: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.unwrap("systemctl")
+	if got := h.sh("systemctl is-enabled fwpush.service; ls /var/lib/fwpush/gen"); got != "enabled\n1" {
+		t.Errorf("unit and generations: %s", got)
+	}
+	h.clean()
+}
+
+// Begin's shell dies after the word to apply and before its first timer: nothing
+// of the candidate ever ran, and whoever asks is told at once.
+func TestBeginThatDiesBeforeItsTimersIsDropped(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.wrap("mkfifo", `kill -9 $PPID; sleep 1; exit 1`)
+	p, r := Begin(t.Context(), h.dial(), h.candidate(rules(false, 80), time.Minute))
+	began := time.Now()
+	if p != nil {
+		r = p.Confirm(t.Context(), h.dialer)
+	}
+	if r.Outcome != OutcomeReverted || time.Since(began) > 20*time.Second || h.table() != "" {
+		t.Errorf("%s at %s after %s: %v\n%s", r.Outcome, r.Stage, time.Since(began), r.Err, h.table())
+	}
+	h.unwrap("mkfifo")
+	h.clean()
+}

@@ -1,0 +1,177 @@
+package commit
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fwpush/internal/lab"
+)
+
+// syncFails makes the last sync of a confirm fail, after a fragment.
+func (h *host) syncFails(fragment string) {
+	h.wrap("sync", `case "$*" in *boot.nft*) `+fragment+` echo "sync: error syncing: Input/output error" >&2; exit 1 ;; esac`)
+}
+
+// A confirm that fails at its last step leaves no generation behind by which the
+// run would later count as confirmed.
+func TestConfirmThatCannotBeMadeToLastLeavesNothing(t *testing.T) {
+	for name, first := range map[string]bool{"first push": true, "over confirmed rules": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{})
+			if !first {
+				h.mustApply(h.candidate(rules(false, 80), time.Minute))
+			}
+			before, stored := h.table(), h.sh("cat /var/lib/fwpush/boot.nft /var/lib/fwpush/owner 2>/dev/null; ls /var/lib/fwpush/gen 2>/dev/null || true")
+			h.syncFails("")
+			c := h.candidate(rules(false, 443), time.Minute)
+			c.Stamp.Run = "20260102T030405Z-0000000f"
+			if r := h.apply(c); r.Outcome != OutcomeReverted || r.Stage != StagePersist {
+				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			h.unwrap("sync")
+			if got := h.table(); got != before {
+				t.Errorf("rules:\n%s", got)
+			}
+			if got := h.sh("cat /var/lib/fwpush/boot.nft /var/lib/fwpush/owner 2>/dev/null; ls /var/lib/fwpush/gen 2>/dev/null || true"); got != stored {
+				t.Errorf("stored:\n%s\nbefore:\n%s", got, stored)
+			}
+			f, r := Inspect(t.Context(), h.dial(), "none")
+			if r.Err != nil || f.Meta["run"] == c.Stamp.Run {
+				t.Errorf("the host tells of the run as confirmed: %v, %v", f.Meta, r.Err)
+			}
+			h.mustApply(h.candidate(rules(false, 443), time.Minute))
+			h.clean()
+		})
+	}
+}
+
+// A disk that turns read-only in the middle of a confirm keeps the new boot file.
+// The old rules run, but "reverted" would be only half of the truth.
+func TestBootFileThatCannotBePutBackIsUnknown(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.sh("mkdir -p /var/lib/fwpush; mount -t tmpfs -o mode=700 none /var/lib/fwpush")
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	before := h.table()
+	h.syncFails("mount -o remount,ro /var/lib/fwpush;")
+	r := h.apply(h.candidate(rules(false, 443), time.Minute))
+	if r.Outcome != OutcomeUnknown || r.Stage != StagePersist || !strings.Contains(r.Hint, "boot file") {
+		t.Errorf("%s at %s: %v; %s", r.Outcome, r.Stage, r.Err, r.Hint)
+	}
+	if got := h.table(); got != before {
+		t.Errorf("rules:\n%s", got)
+	}
+	h.unwrap("sync")
+	// The generation that could not be taken away does not count.
+	f, _ := Inspect(t.Context(), h.dial(), "none")
+	if f.Stored() {
+		t.Error("the host is said to have the new generation")
+	}
+	h.sh("mount -o remount,rw /var/lib/fwpush")
+	h.mustApply(h.candidate(rules(false, 443), time.Minute))
+}
+
+// A take-over that fails at its last step leaves the host to its old fleet.
+func TestTakeOverThatCannotBeMadeToLastLeavesTheOwner(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.syncFails("")
+	c := h.candidate(rules(false, 443), time.Minute)
+	c.Stamp.Fleet = "other"
+	if r := h.apply(c); r.Outcome != OutcomeReverted {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	if f, _ := Inspect(t.Context(), h.dial(), "none"); f.Owner == nil || f.Owner.Fleet != "lab" {
+		t.Errorf("owner %+v", f.Owner)
+	}
+}
+
+// A full disk at the confirm leaves no file of ours behind, and a note about a
+// revert that was cut short keeps nobody from the host.
+func TestFullDiskAtTheConfirmLeavesNoProbe(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{DiskMB: 16})
+	p := h.begin(h.candidate(rules(false, 80), 20*time.Second))
+	h.sh("cat /dev/zero >/var/full 2>/dev/null || true")
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.sh("rm /var/full; mkdir -p -m 700 /var/lib/fwpush; printf '1795574083 e2a9' >/var/lib/fwpush/last_revert")
+	if got := h.sh("ls -A /var/lib/fwpush | grep '^[.]' || true"); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.mustApply(h.removal())
+	if got := h.sh("ls -A /var/lib/fwpush"); got != "history" {
+		t.Errorf("kept: %s", got)
+	}
+}
+
+// After a reboot with a boot file that does not load nothing of ours runs. That is
+// not "the old rules", although their listing by the nft of then is not known.
+func TestRebootIntoNoRulesIsUnknown(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.sh("echo older >/var/lib/fwpush/gen/1/nft; echo nonsense >/var/lib/fwpush/gen/1/rules")
+	p := h.begin(h.candidate(rules(false, 443), time.Minute))
+	h.sh("echo nonsense >/var/lib/fwpush/boot.nft; rm -f /var/lib/fwpush/boot.prev")
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.table(); got != "" {
+		t.Fatalf("rules after the reboot:\n%s", got)
+	}
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeUnknown {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+}
+
+// Where the kernel's rules outlive the processes and /run, as in a container, the
+// boot unit must not take a candidate for the confirmed rules.
+func TestBootUnitLoadsOverRulesOfNobody(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	confirmed := h.table()
+	p := h.begin(h.candidate(rules(false, 443), time.Minute))
+	p.hangUp()
+	h.sh("systemctl restart fwpush.service")
+	if got := h.table(); got == confirmed {
+		t.Error("the unit has taken a candidate away in its window")
+	}
+	h.sh("for p in $(pgrep -f 'revert.s[h]'); do kill -9 $p; done; rm -rf /run/fwpush; systemctl restart fwpush.service")
+	if got := h.table(); got != confirmed {
+		t.Errorf("rules:\n%s", got)
+	}
+}
+
+// A second controller must not read success from a generation that another run,
+// or nobody, has made last.
+func TestStored(t *testing.T) {
+	good := Facts{Generation: 1, Rules: "r", Boot: "r", Running: "l", Canon: "l", CanonKnown: true}
+	for name, tt := range map[string]struct {
+		change func(*Facts)
+		want   bool
+	}{
+		"as confirmed":         {func(*Facts) {}, true},
+		"another boot file":    {func(f *Facts) { f.Boot = "x" }, false},
+		"other rules run":      {func(f *Facts) { f.Running = "x" }, false},
+		"listing not known":    {func(f *Facts) { f.CanonKnown = false }, true},
+		"nothing is confirmed": {func(f *Facts) { f.Generation = 0 }, false},
+	} {
+		f := good
+		tt.change(&f)
+		if got := f.Stored(); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	p := &Pending{}
+	if r := p.over("given-up", StageConfirm, errors.New("gone")); r.Outcome != OutcomeUnknown {
+		t.Errorf("a revert that was given up is %s", r.Outcome)
+	}
+}
