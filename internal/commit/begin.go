@@ -123,6 +123,10 @@ func heldBy(h Holder) error {
 		time.Now().Add(h.Left).UTC().Format(time.RFC3339))
 }
 
+// ErrVersion is a host with something stored that this version cannot read. It is
+// looked at and never changed.
+var ErrVersion = errors.New("what is stored on the host is of another version of fwpush")
+
 // usable says whether fwpush can work with such a host at all.
 func (f Facts) usable() (Result, bool) {
 	fail := func(text, hint string) (Result, bool) {
@@ -139,7 +143,7 @@ func (f Facts) usable() (Result, bool) {
 	case f.NFTError != "":
 		return fail("nft cannot list table inet fwpush: "+lastLine(f.NFTError), "run nft list table inet fwpush on the host")
 	case f.Owner != nil && f.Owner.Protocol != protocol:
-		return fail(fmt.Sprintf("what is stored on the host has protocol %d, this fwpush %d", f.Owner.Protocol, protocol), "upgrade fwpush")
+		return failed(StageInspect, fmt.Errorf("%w: protocol %d, this one has %d", ErrVersion, f.Owner.Protocol, protocol), "upgrade fwpush"), false
 	}
 	return Result{}, true
 }

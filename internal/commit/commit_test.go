@@ -148,6 +148,17 @@ func TestExtendMovesTheDeadlineOnTheHost(t *testing.T) {
 	h.clean()
 }
 
+// A login that prints without end is no banner.
+func TestLoginThatPrintsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.sh("echo 'while echo welcome; do :; done' >/root/.bashrc; chsh -s /bin/bash root")
+	_, r := Begin(t.Context(), h.dial(), h.candidate(rules(false, 80), time.Minute))
+	if r.Outcome != OutcomeFailed || !strings.Contains(r.Err.Error(), "the login printed more than 64 KiB") {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+}
+
 // A login script that prints, without ending its line, and one that reads a line.
 func TestLoginScriptsThatTalk(t *testing.T) {
 	for name, rc := range map[string]string{

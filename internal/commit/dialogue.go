@@ -21,9 +21,14 @@ const (
 
 // dialogue is one program running on a host, spoken with line by line.
 type dialogue struct {
-	exec *transport.Exec
-	mark string
+	exec   *transport.Exec
+	mark   string
+	banner int // bytes before the first marker
+	marked bool
 }
+
+// maxBanner is how much a login may print before our program answers, in bytes.
+const maxBanner = 64 << 10
 
 // start runs a program on the host. The words become its arguments after the
 // marker; the host's first line follows from the program.
@@ -97,6 +102,11 @@ func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
 	line, err := d.exec.ReadLine(ctx)
 	if err != nil {
 		return "", d.broken(ctx, err)
+	}
+	if d.marked = d.marked || strings.HasPrefix(line, d.mark); !d.marked {
+		if d.banner += len(line) + 1; d.banner > maxBanner {
+			return "", fmt.Errorf("the login printed more than %d KiB and no answer: %q...", maxBanner>>10, clip(line))
+		}
 	}
 	return line, nil
 }

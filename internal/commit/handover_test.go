@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +123,37 @@ func TestBeginThatDiesBeforeItsTimersIsDropped(t *testing.T) {
 	}
 	h.unwrap("mkfifo")
 	h.clean()
+}
+
+// What another version of fwpush has stored is read and never changed, and a
+// transaction of another one is ended only by what that one left for it.
+func TestAnotherVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	before := h.table()
+	p := h.begin(h.candidate(rules(false, 443), 3*time.Second))
+	h.sh("echo 9 >/run/fwpush/tx/" + p.tx + "/proto")
+	if r := h.apply(h.candidate(rules(false, 443), time.Minute)); r.Outcome != OutcomeLocked {
+		t.Errorf("before its deadline: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.abandon(p, "applied")
+	h.until("the deadline is over", 10*time.Second, func() bool {
+		return h.sh(`read -r u _ </proc/uptime; f=$(echo /run/fwpush/S.*); IFS=.; set -- $f; [ "${u%%.*}" -lt "$4" ] || echo over`) == "over"
+	})
+	h.sh("sed -i 's/^verb=/echo own >>\\/run\\/own; verb=/' /run/fwpush/tx/" + p.tx + "/revert.sh")
+	if r := h.apply(h.candidate(rules(false, 80), time.Minute)); r.Outcome != OutcomeUnchanged {
+		t.Errorf("after it: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	if got := h.sh("cat /run/own 2>/dev/null || true"); got != "own" || h.table() != before {
+		t.Errorf("not taken back by its own means: %q\n%s", got, h.table())
+	}
+	h.sh("sed -i 's/^1 /2 /' /var/lib/fwpush/owner")
+	_, r := Begin(t.Context(), h.dial(), h.candidate(rules(false, 443), time.Minute))
+	if r.Outcome != OutcomeFailed || !errors.Is(r.Err, ErrVersion) {
+		t.Errorf("stored by version 2: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	if h.table() != before {
+		t.Errorf("rules:\n%s", h.table())
+	}
 }

@@ -56,8 +56,8 @@ func ExitLine(results []Result) string {
 	for _, r := range results {
 		label := ""
 		switch {
-		case code == exitRefused && r.lockout():
-			label = "refused by the lock-out proof, no host was changed"
+		case code == exitRefused && r.refusal() != "":
+			label = r.refusal() + ", no host was changed"
 		case code != exitRefused && r.exit() == code:
 			label = r.label()
 		default:
@@ -79,10 +79,10 @@ func ExitLine(results []Result) string {
 	return fmt.Sprintf("exit %d: %s", code, strings.Join(parts, "; "))
 }
 
-// refused says whether the lock-out proof failed on a host's facts and no host
-// was changed, not even for a moment.
+// refused says whether a host's facts forbid what was asked for and no host was
+// changed, not even for a moment.
 func refused(results []Result) bool {
-	return slices.ContainsFunc(results, Result.lockout) && !slices.ContainsFunc(results, func(r Result) bool {
+	return slices.ContainsFunc(results, func(r Result) bool { return r.refusal() != "" }) && !slices.ContainsFunc(results, func(r Result) bool {
 		switch r.Outcome {
 		case commit.OutcomeConfirmed, commit.OutcomeReverted, commit.OutcomePending, commit.OutcomeUnknown:
 			return true
@@ -91,9 +91,18 @@ func refused(results []Result) bool {
 	})
 }
 
-func (r Result) lockout() bool {
+// refusal names what in a host's facts forbids to change it at all, "" if nothing
+// does.
+func (r Result) refusal() string {
 	var lockout *roles.LockoutError
-	return r.Outcome == commit.OutcomeFailed && r.Stage == commit.StageInspect && errors.As(r.Err, &lockout)
+	switch {
+	case r.Outcome != commit.OutcomeFailed || r.Stage != commit.StageInspect:
+	case errors.As(r.Err, &lockout):
+		return "refused by the lock-out proof"
+	case errors.Is(r.Err, commit.ErrVersion):
+		return "stored by another version of fwpush"
+	}
+	return ""
 }
 
 // exit is the code that this host alone would give. An Err says that it did not

@@ -18,6 +18,7 @@ func TestExit(t *testing.T) {
 		ok          = commit.Result{Outcome: commit.OutcomeConfirmed}
 		failed      = commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageArm, Err: trouble}
 		locksOut    = commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageInspect, Err: lockout}
+		version     = commit.Result{Outcome: commit.OutcomeFailed, Stage: commit.StageInspect, Err: fmt.Errorf("%w: protocol 2", commit.ErrVersion)}
 		reverted    = commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Err: trouble}
 		unreachable = commit.Result{Outcome: commit.OutcomeUnreachable, Err: trouble}
 		pending     = commit.Result{Outcome: commit.OutcomePending}
@@ -48,6 +49,8 @@ func TestExit(t *testing.T) {
 		{"differences", hosts{changed, unchanged, changed}, 1, "exit 1: 2 hosts with differences: web[01,03]"},
 		{"lock-out, nothing changed", hosts{locksOut, unchanged, locksOut, unreachable, failed, locked}, 2,
 			"exit 2: 2 hosts refused by the lock-out proof, no host was changed: web[01,03]"},
+		{"another version", hosts{version, locksOut, unchanged}, 2,
+			"exit 2: 1 host stored by another version of fwpush, no host was changed: web01; 1 host refused by the lock-out proof, no host was changed: web02"},
 		{"lock-out, another confirmed", hosts{locksOut, ok}, 3, "exit 3: 1 host failed: web01"},
 		{"lock-out, another reverted", hosts{locksOut, reverted}, 3, "exit 3: 1 host failed: web01; 1 host reverted: web02"},
 		{"lock-out, another unknown", hosts{locksOut, unknown}, 5, "exit 5: 1 host unknown: web02"},
