@@ -315,8 +315,10 @@ func beginTrouble(stage Stage, err error) Result {
 	var refused *refusedError
 	var remote *RemoteError
 	switch {
+	case errors.As(err, &lost) && stage == StageInspect && !errors.Is(err, transport.ErrTooMuch):
+		return Result{Outcome: OutcomeUnreachable, Stage: stage, Err: err}
 	case errors.As(err, &lost), errors.Is(err, errSilent):
-		if stage == StageInspect { // it let us in: this host can be reached
+		if stage == StageInspect { // it let us in, and the network is fine
 			return failed(stage, err, "look at the login shell and the load of the host; nothing was sent to it")
 		}
 		return failed(stage, err, "nothing was applied: the host drops what was staged by itself")

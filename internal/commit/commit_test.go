@@ -63,6 +63,7 @@ func TestOnlyFiveGenerationsAreKept(t *testing.T) {
 }
 
 func TestHostHealsItselfWithoutAController(t *testing.T) {
+	t.Parallel()
 	// All but the record of what happened.
 	const files = "find /etc/systemd /var/lib/fwpush -type f 2>/dev/null | grep -v -e /history -e /last_revert | sort"
 	for _, tc := range []struct {
@@ -97,6 +98,7 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 }
 
 func TestLockOutIsReportedAsReverted(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	before := h.table()
@@ -126,6 +128,7 @@ func TestWatchdogKilledTheJobReverts(t *testing.T) {
 }
 
 func TestExtendMovesTheDeadlineOnTheHost(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
 	p := h.begin(h.candidate(rules(false, 80), 5*time.Second))
 	proof, r := p.Prove(t.Context(), h.dialer)

@@ -62,6 +62,7 @@ func TestHoleALoadThatHangsPastTheWindowNeverWins(t *testing.T) {
 }
 
 func TestHoleAConnectionDialledBeforeApplyCannotConfirm(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false), time.Minute)) // from here on conntrack knows connections
 	early := h.dial()

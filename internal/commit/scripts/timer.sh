@@ -346,14 +346,10 @@ watch() {
 	while look && [ "$TX" = "$T" ]; do
 		case $ST in confirmed | reverted) return 0 ;; esac
 		! rebooted || return 0
-		case $ST in
-		staged | armed | applied)
-			up
-			left=$((DL - U))
-			;;
-		confirming | reverting | dropping) left=0 ;;
-		*) return 0 ;;
-		esac
+		up
+		left=$((DL - U))
+		# A decision whose owner is at work is left to it until the deadline.
+		case $ST in confirming | reverting | dropping) alive "$OP" "$OQ" || left=0 ;; esac
 		if [ "$left" -le 0 ]; then
 			revert due
 			case $? in
