@@ -105,7 +105,7 @@ func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
 	}
 	if d.marked = d.marked || strings.HasPrefix(line, d.mark); !d.marked {
 		if d.banner += len(line) + 1; d.banner > maxBanner {
-			return "", fmt.Errorf("the login printed more than %d KiB and no answer: %q...", maxBanner>>10, clip(line))
+			return "", fmt.Errorf("the login printed more than %d KiB and no answer, at last %q", maxBanner>>10, clip(line))
 		}
 	}
 	return line, nil

@@ -32,7 +32,7 @@ func program(start string, parts ...string) string {
 const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 
 func beginProgram() string {
-	return program(greeting+"begin\n", "base", "facts", "unit", "dialogue", "timer", "arm", "begin")
+	return program(greeting+"begin\n", "base", "facts", "unit", "dialogue", "timer", "persist", "arm", "begin")
 }
 
 // inspectProgram contains nothing that could change a host.
@@ -41,11 +41,11 @@ func inspectProgram() string {
 }
 
 func finishProgram() string {
-	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "arm", "finish")
+	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "persist", "arm", "finish")
 }
 
 // revertProgram stays on the host and is what the timers run.
-func revertProgram() string { return program("", "base", "timer", "revert") }
+func revertProgram() string { return program("", "base", "timer", "persist", "revert") }
 
 // oneLine wraps a program so that it travels as the first line of standard
 // input. A shell that meets only part of it, because a login script read some

@@ -1,0 +1,111 @@
+# shellcheck shell=sh
+# What makes a decision last: boot file, owner and generation on the disk, or
+# nothing of ours any more. Timers run it too, where the confirm died.
+
+# persist: makes the decision `confirming` last. Every step may have been done
+# by somebody who died, so each looks first. Until the last step the transaction
+# holds the host: what it takes away could be the next one's. On failure all is
+# put back as it was and the transaction reverts: 1.
+persist() {
+	if make_lasting 2>"$D/err"; then
+		if [ -e "$D/remove" ]; then
+			record removed
+			forget
+		else
+			record confirmed
+			# A unit that is not active is not reloaded with nftables.service.
+			[ ! -e "$D/unit.start" ] || systemctl start --no-block fwpush.service 2>/dev/null
+		fi
+		disarm
+		turn confirmed 0 || return 0
+		[ ! -e "$D/remove" ] || forget_state
+		return 0
+	fi
+	note "cannot persist: $(head -c 300 "$D/err")"
+	put_back 2>/dev/null
+	turn reverting "$DL" && finish_revert
+	return 1
+}
+
+# put_back: B as it was before the decision. Where the boot file is not, D/bootbad
+# tells: such a host would boot rules that nobody confirmed.
+put_back() {
+	for g in "$B"/gen/[0-9]*; do
+		! grep -qx "tx $T" "$g/meta" || rm -rf "$g"
+	done
+	[ ! -e "$B/owner.prev" ] || mv -f "$B/owner.prev" "$B/owner"
+	if [ -e "$D/first" ]; then
+		rm -f "$B/boot.nft" "$B/owner"
+		[ ! -e "$B/boot.nft" ] || printf '' >"$D/bootbad"
+	elif [ -e "$D/remove" ] && [ -e "$B/boot.nft" ]; then
+		: # it is still the one of before
+	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
+		mv -f "$B/boot.prev" "$B/boot.nft" || printf '' >"$D/bootbad"
+	fi
+}
+
+make_lasting() {
+	if [ -e "$D/remove" ]; then
+		[ ! -e "$B/boot.nft" ] || mv -f "$B/boot.nft" "$B/boot.prev" || return 1
+		flush_disk "$B"
+		return
+	fi
+	if [ -e "$B/boot.$T" ]; then
+		[ ! -e "$B/boot.nft" ] || keep boot.nft boot.prev || return 1
+		mv -f "$B/boot.$T" "$B/boot.nft" || return 1
+	fi
+	if [ -d "$B/gen/.$T" ]; then
+		if [ -e "$B/gen/.$T/owner" ]; then
+			[ ! -e "$B/owner" ] || keep owner owner.prev || return 1
+			mv -f "$B/gen/.$T/owner" "$B/owner" || return 1
+		fi
+		newest
+		mv -f "$B/gen/.$T" "$B/gen/$((GEN + 1))" || return 1
+		for g in "$B"/gen/[0-9]*; do
+			[ "${g##*/}" -gt $((GEN - 4)) ] || rm -rf "$g"
+		done
+	fi
+	newest
+	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/* || return 1
+	rm -f "$B/owner.prev"
+}
+
+# keep FILE NAME: another name in B for what FILE is now; a copy where the file
+# system knows no links.
+keep() {
+	ln -f "$B/$1" "$B/$2" 2>/dev/null || { cp "$B/$1" "$B/$2.$T" && mv -f "$B/$2.$T" "$B/$2"; }
+}
+
+# flush_disk PATHS: down to the disk; 1 if it did not get there. A sync that takes
+# no names (some busybox) does all disks and cannot fail.
+flush_disk() {
+	said=$(sync "$@" 2>&1) && return 0
+	case $said in
+	*sage* | *rgument*) sync ;;
+	*)
+		printf '%s\n' "$said" >&2
+		return 1
+		;;
+	esac
+}
+
+# forget: an unmanaged host keeps one thing of ours, its history.
+forget() {
+	if [ -e "$UNITDIR/fwpush.service" ]; then
+		systemctl disable --now fwpush.service
+		rm -f "$UNITDIR/fwpush.service"
+		systemctl daemon-reload
+	fi >/dev/null 2>&1
+	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert"
+	flush_disk "$B" 2>/dev/null
+}
+
+# forget_state: R goes last, and only if nobody claimed the host meanwhile: the
+# rename of the state file tells. Whoever comes between the two renames finds R
+# without a state file, waits a moment, and takes it away if this one died.
+forget_state() {
+	gone=/run/fwpush.$P.$Q
+	mv -f "$R/$NAME" "$gone.state" 2>/dev/null || return 0
+	mv -f "$R" "$gone" 2>/dev/null
+	rm -rf "$gone" "$gone.state"
+}
