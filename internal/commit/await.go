@@ -66,7 +66,7 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 	before := p.result.Facts
 	switch {
 	case f.Meta["tx"] == p.tx && f.Stored():
-		return p.over("confirmed", stage, nil), true
+		return p.over("confirmed", stage, nil).unlessDrifted(f), true
 	case f.BootID != before.BootID:
 		r := p.over("reverted", stage, errors.New("the host was rebooted inside the window"))
 		asBefore := sameRules(f.Running, before.Running) || before.CanonKnown && before.Generation > 0 && sameRules(f.Running, before.Canon)
@@ -77,6 +77,15 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 		return r, true
 	}
 	return p.over(word, stage, cause), true
+}
+
+// unlessDrifted is a confirmed result of a host that runs something else by now.
+func (r Result) unlessDrifted(f Facts) Result {
+	if drifted, known := f.Drifted(); known && drifted && f.Pending == nil {
+		r.Stage, r.Err = StagePersist, errors.New("the confirmed rules are stored, and the host runs others")
+		r.Hint = "look at the difference: fwpush diff"
+	}
+	return r
 }
 
 // hangUp ends the first connection: by closing it, since a host that nobody can

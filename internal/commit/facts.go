@@ -75,13 +75,9 @@ func (f Facts) Drifted() (drifted, known bool) {
 	return !sameRules(f.Running, f.Canon), true
 }
 
-// Stored says whether the newest generation is really what the host has: it would
-// boot it and, as far as can be told, runs it. One that only its file speaks of
-// may be left of a confirm that could not be made to last.
-func (f Facts) Stored() bool {
-	drifted, known := f.Drifted()
-	return f.Generation > 0 && f.Rules == f.Boot && !(known && drifted)
-}
+// Stored says whether the newest generation is really the host's: one that it
+// would not boot may be left of a confirm that could not be made to last.
+func (f Facts) Stored() bool { return f.Generation > 0 && f.Rules == f.Boot }
 
 // sameRules compares two listings by their meaning: nft lists chains and sets in
 // the order in which the kernel got them, and after a boot that is another one

@@ -39,6 +39,12 @@ func Resume(ctx context.Context, conn *transport.Conn, become string, f Facts) (
 	return p, p.result
 }
 
+// ConfirmedBefore is the result for a host that stores what was to be confirmed; an
+// Err says that it runs something else by now.
+func ConfirmedBefore(f Facts) Result {
+	return Result{Outcome: OutcomeConfirmed, Facts: &f}.unlessDrifted(f)
+}
+
 // TakeBack fires the revert of a pending transaction now.
 func TakeBack(ctx context.Context, conn *transport.Conn, become string, f Facts) Result {
 	if f.Pending == nil {

@@ -55,7 +55,7 @@ func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []
 			return r
 		case f.Pending != nil && f.Pending.Run == run:
 		case f.Meta["run"] == run && f.Stored():
-			return commit.Result{Outcome: commit.OutcomeConfirmed, Facts: &f}
+			return commit.ConfirmedBefore(f)
 		case revertedBy(run, f):
 			return commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Facts: &f,
 				Err:  fmt.Errorf("the host took the run back %s, a confirm comes too late", f.LastRevert.When.UTC().Format(time.RFC3339)),

@@ -168,6 +168,9 @@ func (h *host) watched(ctx context.Context, r commit.Result) commit.Result {
 	if seen.Outcome != commit.OutcomeUnknown {
 		seen.Hint = "please report this"
 	}
+	if seen.Err == nil {
+		seen.Notes = append(seen.Notes, r.Err.Error())
+	}
 	return seen
 }
 

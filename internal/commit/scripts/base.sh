@@ -87,10 +87,40 @@ note() {
 	printf '%s %s\n' "$U" "$*" >>"$D/log"
 } 2>/dev/null
 
-# slay PID START: ends that very process and waits until it is gone.
+# brood PID: ends what a process has started and still runs, but for what has left
+# its session: a timer may be among that, and may be who runs this.
+brood() {
+	session_of "$1" || return 0
+	# shellcheck disable=SC2046 # words
+	set -- "$SID" $(cat "/proc/$1/task/$1/children")
+	sid=$1
+	shift
+	for child; do
+		session_of "$child" && [ "$SID" = "$sid" ] && [ "$child" != "$P" ] || continue
+		kill -STOP "$child"
+		(brood "$child")
+		kill -9 "$child"
+	done
+} 2>/dev/null
+
+# session_of PID: SID, the session of a process (proc(5), field 6).
+session_of() {
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	# shellcheck disable=SC2086
+	set -- ${stat##*) }
+	[ $# -ge 20 ] || return 1
+	SID=$4
+}
+
+# slay PID START: ends that very process, with what it has under way, and waits
+# until it is gone.
 slay() {
 	[ "$1" != "$P" ] || return 0
 	beats=0
+	if alive "$1" "$2"; then
+		kill -STOP "$1" 2>/dev/null
+		brood "$1"
+	fi
 	while alive "$1" "$2"; do
 		kill -9 "$1" 2>/dev/null
 		beats=$((beats + 1))
@@ -138,6 +168,12 @@ calm() {
 	wait "$G" 2>/dev/null
 }
 
+# messages: MESSAGES, the file for what a program complains of.
+messages() {
+	MESSAGES=$D/err
+	{ printf '' >"$MESSAGES"; } 2>/dev/null || MESSAGES=/dev/null
+}
+
 # run_nft LIMIT ARGS...: nft under a time limit, its messages in D/err. It
 # writes down its own process and looks at the state once more before it
 # becomes nft: whoever turned the state in between either sees that line and
@@ -147,15 +183,14 @@ STRICT=''
 run_nft() {
 	limit=$1
 	shift
-	messages=$D/err
-	{ printf '' >"$messages"; } 2>/dev/null || messages=/dev/null
+	messages
 	(
 		read -r stat </proc/self/stat
 		start_of "${stat%% *}"
 		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ -z "$STRICT" ] || exit 98
 		[ -e "$R/$NAME" ] || exit 99
 		exec nft "$@"
-	) </dev/null >/dev/null 2>"$messages" 8>&- &
+	) </dev/null >/dev/null 2>"$MESSAGES" 8>&- &
 	loader=$!
 	LOADSTART=0
 	if start_of "$loader"; then LOADSTART=$START; fi

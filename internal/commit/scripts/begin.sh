@@ -13,7 +13,10 @@ settle() {
 		D=$R/tx/$T
 		case $ST in confirmed | reverted) return 0 ;; esac
 		! rebooted || return 0
-		! foreign || held
+		if foreign; then
+			by_its_own retry || held
+			continue
+		fi
 		case $ST in
 		staged | armed)
 			# A Begin answers within minutes; one of an hour hangs.
@@ -36,16 +39,6 @@ settle() {
 			;;
 		esac
 	done
-}
-
-# foreign: what another version of the protocol has begun is touched only by what
-# that version has left here to take it back.
-foreign() {
-	tproto=$PROTO
-	{ read -r tproto <"$D/proto"; } 2>/dev/null
-	[ "$tproto" != "$PROTO" ] || return 1
-	! due || /bin/sh "$D/revert.sh" retry "$T" </dev/null >/dev/null 2>&1
-	look && case $ST in confirmed | reverted) false ;; esac
 }
 
 held() {
@@ -72,9 +65,10 @@ claim() {
 	home=$R
 	if [ -z "$BASE" ]; then
 		home=/run/fwpush.$P.$Q
-		mkdir -p "$home/tx"
+		mkdir "$home"
 	fi
-	# Not with -p: R may be gone since, taken away by a removal.
+	# Not with -p: R may be gone since, taken away by a removal, or only its tx.
+	[ -d "$home/tx" ] || mkdir "$home/tx" 2>/dev/null
 	mkdir "$home/tx/$T" &&
 		printf '%s\n' "$RUN" >"$home/tx/$T/run" &&
 		printf '%s\n' "$WHO" >"$home/tx/$T/who" &&
@@ -127,6 +121,7 @@ write_down() {
 		printf '%s\n' "$NFTVERSION" >"$B/gen/.$T/nft" &&
 		printf 'tx %s\nrun %s\nwhen %s\nby %s\n' "$T" "$RUN" "$(date +%s)" "$WHO" >"$B/gen/.$T/meta" || return 1
 	[ -e "$B/boot.nft" ] || printf '' >"$D/first" || return 1
+	[ -e "$B/owner" ] || printf '' >"$D/noowner" || return 1
 	[ "$MODE" = remove ] || return 0
 	printf '' >"$D/remove" && printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/new.nft"
 }
@@ -198,12 +193,14 @@ check() {
 		fi
 	fi
 	up
-	SPENT=$((U - began))
-	LIMIT=$((SPENT * 5))
-	[ "$LIMIT" -gt 20 ] || LIMIT=20
-	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
+	SPENT=$((U - began)) began=$U
 	[ "$L" = "${CANON-}" ] && [ -n "$L" ] ||
-		run_nft 20 -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
+		run_nft $((W / 4 + 1)) -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
+	up
+	# What a load may take at a revert, which has no other way: more than it should.
+	LIMIT=$(((U - began > SPENT ? U - began : SPENT) * 5))
+	[ "$LIMIT" -gt 60 ] || LIMIT=60
+	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
 }
 
 # apply: write-ahead, then the load. Whatever goes wrong from the rename on is
@@ -216,8 +213,9 @@ apply() {
 	say armed "$((DL - U)) $TIMERS"
 	turn applied "$DL" || drop 'arm the deadline passed while arming'
 	say applying
-	STRICT=yes
-	run_nft "$LIMIT" -f "$LOAD"
+	STRICT=yes limit=$((SPENT * 5))
+	[ "$limit" -gt 20 ] || limit=20
+	run_nft "$limit" -f "$LOAD"
 	rc=$?
 	STRICT=''
 	why=$(head -c 600 "$D/err" | tr '\n' ' ')

@@ -27,6 +27,22 @@ refuse() {
 	exit 0
 }
 
+# adopt: R without a state file. A removal takes the state file away and then R;
+# one that died in between left an R that nobody holds. It gets a state file again,
+# of a transaction that is over, by one of those who find it so: that mkdir has one
+# winner, who looks once more.
+adopt() {
+	sleep 1
+	[ -d "$R" ] && ! look || return 0
+	if mkdir "$R/adopt" 2>/dev/null; then
+		look || printf '' >"$R/S.00000000000000000000000000000000.reverted.0.1.1"
+		rmdir "$R/adopt"
+		return
+	fi
+	sleep 1
+	[ ! -d "$R" ] || look || refuse "state $R holds no state file; look at it and remove it"
+}
+
 # strange: a state directory that this program did not make, or that somebody
 # else can write to, is not used.
 strange() {
@@ -37,12 +53,7 @@ strange() {
 			refuse "state $dir is not a directory of root's own; look at it and remove it"
 		fi
 	done
-	# A removal takes the state file away, and then R. One that died in between left
-	# an R that nobody holds.
-	[ ! -d "$R" ] || look || {
-		sleep 1
-		[ ! -d "$R" ] || look || { mv -f "$R" "/run/fwpush.$P.$Q" && rm -rf "/run/fwpush.$P.$Q"; } 2>/dev/null
-	}
+	[ ! -d "$R" ] || look || adopt
 	for dir in /run/fwpush.[0-9]*; do # of those who died while they made or removed R
 		IFS=.
 		# shellcheck disable=SC2086

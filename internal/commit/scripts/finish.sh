@@ -20,7 +20,7 @@ outcome() {
 # over: T is decided; says so and ends, after finishing what is left to finish.
 over() {
 	look && [ "$TX" = "$T" ] || ST=none
-	case $ST in confirming | reverting | dropping) revert now ;; esac
+	foreign || case $ST in confirming | reverting | dropping) revert now ;; esac
 	outcome
 	say_over
 }
@@ -38,6 +38,10 @@ say_over() {
 # are dead, is reverted by whoever comes first.
 pending() {
 	look && [ "$TX" = "$T" ] || return 1
+	if foreign; then
+		case $ST in staged | armed | applied) return 0 ;; esac
+		return 1
+	fi
 	case $ST in
 	staged | armed)
 		if ! alive "$OP" "$OQ"; then
@@ -236,6 +240,11 @@ finish() {
 	D=$R/tx/$T
 	if look && [ "$TX" = "$T" ]; then
 		case $ST in confirmed | reverted) ;; *) ! rebooted || over ;; esac
+		if foreign && [ "$1" != tell ]; then
+			[ "$1" = revert ] || refuse 'protocol the transaction is of another version of fwpush'
+			by_its_own now
+			over
+		fi
 	fi
 	case $1 in
 	confirm) confirm ;;

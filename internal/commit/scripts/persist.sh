@@ -4,10 +4,12 @@
 
 # persist: makes the decision `confirming` last. Every step may have been done
 # by somebody who died, so each looks first. Until the last step the transaction
-# holds the host: what it takes away could be the next one's. On failure all is
-# put back as it was and the transaction reverts: 1.
+# holds the host: what it takes away could be the next one's. On failure the
+# decision is turned, for good: D/undo says so to whoever comes in between, and
+# only the revert puts anything back.
 persist() {
-	if make_lasting 2>"$D/err"; then
+	messages
+	if [ ! -e "$D/undo" ] && make_lasting 2>"$MESSAGES"; then
 		if [ -e "$D/remove" ]; then
 			record removed
 			forget
@@ -22,26 +24,35 @@ persist() {
 		return 0
 	fi
 	note "cannot persist: $(head -c 300 "$D/err")"
-	put_back 2>/dev/null
-	turn reverting "$DL" && finish_revert
+	{ printf '' >"$D/undo"; } 2>/dev/null && turn reverting "$DL" && finish_revert
 	return 1
 }
 
-# put_back: B as it was before the decision. Where the boot file is not, D/bootbad
-# tells: such a host would boot rules that nobody confirmed.
+# put_back: B as it was before the decision, as often as it is tried. Where the
+# boot file is not, D/bootbad tells: such a host would boot rules that nobody
+# confirmed.
 put_back() {
-	for g in "$B"/gen/[0-9]*; do
-		! grep -qx "tx $T" "$g/meta" || rm -rf "$g"
+	for g in "$B/gen/.$T" "$B"/gen/[0-9]*; do
+		grep -qx "tx $T" "$g/meta" || continue
+		# The boot file is ours if it was moved there and is what we brought.
+		if [ ! -e "$B/boot.$T" ] && cmp -s "$B/boot.nft" "$g/rules"; then
+			if [ -e "$D/first" ]; then
+				rm -f "$B/boot.nft"
+			elif [ -e "$B/boot.prev" ]; then # else it is back, and was the same
+				mv -f "$B/boot.prev" "$B/boot.nft"
+			fi && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
+		fi
+		if [ -e "$B/owner.prev" ]; then
+			mv -f "$B/owner.prev" "$B/owner"
+		elif [ -e "$D/noowner" ]; then
+			rm -f "$B/owner"
+		fi
+		[ -e "$D/bootbad" ] || rm -rf "$g" # by it the next try knows the boot file
 	done
-	[ ! -e "$B/owner.prev" ] || mv -f "$B/owner.prev" "$B/owner"
-	if [ -e "$D/first" ]; then
-		rm -f "$B/boot.nft" "$B/owner"
-		[ ! -e "$B/boot.nft" ] || printf '' >"$D/bootbad"
-	elif [ -e "$D/remove" ] && [ -e "$B/boot.nft" ]; then
-		: # it is still the one of before
-	elif [ -e "$D/remove" ] || [ ! -e "$B/boot.$T" ]; then
-		mv -f "$B/boot.prev" "$B/boot.nft" || printf '' >"$D/bootbad"
+	if [ -e "$D/remove" ] && [ ! -e "$B/boot.nft" ] && [ -e "$B/boot.prev" ]; then
+		mv -f "$B/boot.prev" "$B/boot.nft" && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
 	fi
+	flush_disk "$B" "$B/gen" "$B/boot.nft"
 }
 
 make_lasting() {
@@ -67,6 +78,10 @@ make_lasting() {
 	fi
 	newest
 	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/* || return 1
+	grep -qx "tx $T" "$B/gen/$GEN/meta" && cmp -s "$B/boot.nft" "$B/gen/$GEN/rules" || {
+		echo 'what was to last is not there' >&2
+		return 1
+	}
 	rm -f "$B/owner.prev"
 }
 
@@ -101,11 +116,10 @@ forget() {
 }
 
 # forget_state: R goes last, and only if nobody claimed the host meanwhile: the
-# rename of the state file tells. Whoever comes between the two renames finds R
-# without a state file, waits a moment, and takes it away if this one died.
+# rename of the state file tells, and rmdir, which leaves what is not empty. Who
+# comes in between finds R without a state file and adopts it.
 forget_state() {
-	gone=/run/fwpush.$P.$Q
-	mv -f "$R/$NAME" "$gone.state" 2>/dev/null || return 0
-	mv -f "$R" "$gone" 2>/dev/null
-	rm -rf "$gone" "$gone.state"
+	mv -f "$R/$NAME" "/run/fwpush.$P.$Q.state" 2>/dev/null || return 0
+	rm -rf "${R:?}/tx/$T" "/run/fwpush.$P.$Q.state"
+	rmdir "$R/tx" "$R" 2>/dev/null
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # The last part of R/tx/T/revert.sh.
 #   watch T         sleep until the deadline, then revert
+#   now T           revert now
 #   retry T         revert now if the deadline is over, once
 #   announce T KIND say who and where this is through the fifo, then watch
 # It is run by at, by systemd and by setsid; see arm.sh.
@@ -31,6 +32,7 @@ myself
 case $verb in
 watch) watch ;;
 retry) retry ;;
+now) revert now ;;
 announce)
 	[ "${3-}" = systemd ] || leave_group # there the service is what keeps it alive
 	# A fifo opened for reading and writing never blocks.

@@ -9,15 +9,24 @@ old_rules() {
 	tries=0
 	load_limit
 	while [ "$tries" -lt 5 ]; do
-		if run_nft "$LIMIT" -f "$D/old.nft"; then
+		run_nft "$LIMIT" -f "$D/old.nft"
+		rc=$?
+		case $rc in
+		0)
 			listing
 			if [ "$L" != "$(cat "$D/old.canon")" ]; then
 				printf '' >"$D/differs"
 				note 'the old rules are back; their listing differs from before'
 			fi
 			return 0
-		fi
-		note "old rules refused: $(head -c 300 "$D/err")"
+			;;
+		99) return 99 ;; # somebody else has taken over
+		137) # too slow is not refused: give it more time, less often
+			note "the old rules needed more than $LIMIT s to load"
+			LIMIT=$((LIMIT * 2)) tries=$((tries + 1))
+			;;
+		*) note "old rules refused: $(head -c 300 "$D/err")" ;;
+		esac
 		tries=$((tries + 1))
 		sleep 1
 	done
@@ -29,15 +38,18 @@ old_rules() {
 		return 0
 	fi
 	printf '' >"$D/open"
-	printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/none.nft"
-	run_nft "$LIMIT" -f "$D/none.nft" || note "own table not removed: $(head -c 300 "$D/err")"
+	OPEN='table inet fwpush was removed, the host is OPEN'
+	run_nft "$LIMIT" 'add table inet fwpush; delete table inet fwpush' || {
+		note "own table not removed: $(head -c 300 "$D/err")"
+		OPEN='table inet fwpush could not be removed either, the new rules stay in force'
+	}
 	return 1
 }
 
 # load_limit: LIMIT, how many seconds a load may take on this host; what the check
 # took tells.
 load_limit() {
-	LIMIT=20
+	LIMIT=60
 	{ read -r LIMIT <"$D/limit"; } 2>/dev/null
 }
 
@@ -78,7 +90,9 @@ disarm() {
 		case $kind in
 		at) unqueue "$a" ;;
 		process) [ "$a" = "$P" ] || ! alive "$a" "$b" || kill "$a" 2>/dev/null ;;
-		unit) [ "$a" = "$P" ] || systemctl stop "$b" 2>/dev/null ;;
+		unit) # not our own, under whichever process it has now
+			case $(cat /proc/self/cgroup) in *"$b"*) ;; *) systemctl stop "$b" 2>/dev/null ;; esac
+			;;
 		esac
 	done <"$D/timers"
 	while read -r kind a b; do
@@ -118,8 +132,8 @@ rebooted() {
 	tboot='' bootid=''
 	{ read -r tboot <"$D/boot"; read -r bootid </proc/sys/kernel/random/boot_id; } 2>/dev/null
 	[ -n "$tboot" ] && [ "$tboot" != "$bootid" ] || return 1
+	turn reverted 0 || return 1
 	record 'reverted (reboot)'
-	turn reverted 0
 }
 
 due() {
@@ -140,15 +154,36 @@ loading() {
 # seconds, and the time that a load may take if it loads, then it hangs and is
 # ended: whoever guards its load may be gone.
 owner_done() {
-	pid=$OP start=$OQ waited=0
+	pid=$OP start=$OQ waited=0 patience=15
+	[ "$ST" != confirming ] || patience=60 # a disk may take its time to sync
 	load_limit
 	while [ "$pid" != "$P" ] && alive "$pid" "$start" &&
-		{ [ "$waited" -lt 15 ] || { loading && [ "$waited" -lt $((LIMIT + 15)) ]; }; }; do
+		{ [ "$waited" -lt "$patience" ] || { loading && [ "$waited" -lt $((LIMIT + 15)) ]; }; }; do
 		sleep 1
 		waited=$((waited + 1))
 		look && [ "$OP" = "$pid" ] && [ "$OQ" = "$start" ] || return 1
 	done
 	fence "$pid" "$start"
+}
+
+# foreign: what another version of the protocol has begun.
+foreign() {
+	tproto=$PROTO
+	{ read -r tproto <"$D/proto"; } 2>/dev/null
+	[ "$tproto" != "$PROTO" ]
+}
+
+# by_its_own VERB: such a transaction is touched only by what its own version has
+# left here to take it back. 0 if it is over then. One that left nothing yet has
+# changed nothing.
+by_its_own() {
+	case $ST in staged | armed) ! alive "$OP" "$OQ" || return 1 ;; esac
+	if [ -r "$D/revert.sh" ]; then
+		/bin/sh "$D/revert.sh" "$1" "$T" </dev/null >/dev/null 2>&1
+	else
+		case $ST in staged | armed) turn dropping 0 && finish_drop '' ;; esac
+	fi
+	look && case $ST in confirmed | reverted) ;; *) false ;; esac
 }
 
 # unmoved: a step failed, and nobody else has made one: R cannot be written.
@@ -177,7 +212,7 @@ revert() {
 			pid=$OP start=$OQ
 			# A rename that fails although nobody else moved the state (a file
 			# system gone read-only) must not keep the old rules away.
-			turn reverting "$DL" || unmoved || continue
+			turn reverting "$DL" || turn reverting "$DL" || unmoved || continue
 			fence "$pid" "$start"
 			finish_revert
 			return
@@ -192,7 +227,7 @@ revert() {
 			owner_done || continue
 			turn confirming "$DL" || { ! unmoved || return 1; continue; }
 			! persist || return 0
-			sleep 1 # decided the other way now, or nothing can be written at all
+			! unmoved || return 1 # nothing can be written at all
 			;;
 		*) return 0 ;;
 		esac
@@ -210,11 +245,16 @@ finish_drop() {
 }
 
 finish_revert() {
-	if ! old_rules; then
-		tell_all "the old firewall rules could not be put back; table inet fwpush was removed, the host is OPEN (transaction $T)"
+	[ ! -e "$D/undo" ] || put_back 2>/dev/null
+	old_rules
+	case $? in
+	0) rm -f "$D/open" "$D/givenup" ;;
+	99) return 0 ;;
+	*)
+		tell_all "the old firewall rules could not be put back; $OPEN (transaction $T)"
 		return 2
-	fi
-	rm -f "$D/open"
+		;;
+	esac
 	# Before anything is tidied away: B goes with its last file.
 	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
 	run=''
