@@ -157,3 +157,75 @@ func TestAnotherVersionIsLeftAlone(t *testing.T) {
 		t.Errorf("rules:\n%s", h.table())
 	}
 }
+
+// A removal stalls in its very last steps, and the next run locks itself out
+// meanwhile: what takes that back must still be there.
+func TestStalledRemovalTakesNothingOfTheNextRun(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"rm", "rmdir"} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{})
+			h.mustApply(h.candidate(rules(false, 80), time.Minute))
+			h.wrap(program, `case "$*" in *"/run/fwpush/tx"*) [ -e /run/stalled ] || ls /run/fwpush/S.* >/dev/null 2>&1 || { touch /run/stalled; sleep 8; } ;; esac`)
+			p := h.begin(h.removal())
+			done := make(chan Result, 1)
+			go func() { done <- p.Confirm(context.WithoutCancel(t.Context()), h.dialer) }()
+			h.until("the removal stalls", 20*time.Second, func() bool { return h.sh("ls /run/stalled 2>/dev/null || true") != "" })
+			p = h.begin(h.candidate(rules(true, 443), 10*time.Second))
+			p.hangUp()
+			if r := <-done; r.Outcome != OutcomeConfirmed {
+				t.Errorf("the removal: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			h.until("the lock-out is taken back", 20*time.Second, func() bool { return h.state() == "reverted" && h.table() == "" })
+			h.clean()
+		})
+	}
+}
+
+// What a hanging owner has under way must not go on when it is overtaken.
+func TestOvertakenRemovalGoesOnWithNothing(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.wrap("systemctl", `case "$1" in disable) [ -e /run/hung ] || { touch /run/hung; sleep 75; } ;; esac`)
+	p := h.begin(h.removal())
+	go p.Confirm(context.WithoutCancel(t.Context()), h.dialer)
+	h.until("the removal hangs", 20*time.Second, func() bool { return h.sh("ls /run/hung 2>/dev/null || true") != "" })
+	hung := time.Now()
+	h.until("the next run is let in", 100*time.Second, func() bool {
+		return h.apply(h.candidate(rules(false, 443), time.Minute)).Outcome == OutcomeConfirmed
+	})
+	time.Sleep(time.Until(hung.Add(78 * time.Second))) // past the moment when what hung would have gone on
+	if got := h.sh("systemctl is-enabled fwpush.service || true"); got != "enabled" {
+		t.Errorf("the boot unit is %s", got)
+	}
+}
+
+// Another version's transaction: one at work is left alone, one that died before it
+// left anything is dropped, one to be taken back is so by its own means.
+func TestTransactionsOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	c := h.candidate(rules(false, 443), time.Minute)
+	c.Gate = func(context.Context) error {
+		h.sh("echo 9 >$(echo /run/fwpush/tx/*/proto)")
+		if r := h.apply(h.candidate(rules(false, 80), time.Minute)); r.Outcome != OutcomeLocked {
+			t.Errorf("while it is at work: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+		}
+		return nil
+	}
+	p, r := Begin(t.Context(), h.dial(), c)
+	if p == nil {
+		t.Fatalf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	p.hangUp()
+	h.sh("sed -i 's/^verb=/echo $1 >>\\/run\\/own; verb=/' /run/fwpush/tx/" + p.tx + "/revert.sh")
+	if r := takeBackNow(t, h); r.Outcome != OutcomeReverted || h.sh("cat /run/own") != "now" {
+		t.Errorf("%s: %v; by %s", r.Outcome, r.Err, h.sh("cat /run/own"))
+	}
+	h.clean()
+	tx := strings.Repeat("a", 32)
+	h.sh("rm -rf /run/fwpush; mkdir -m 700 -p /run/fwpush/tx/" + tx + "; echo 9 >/run/fwpush/tx/" + tx + "/proto; echo >/run/fwpush/S." + tx + ".staged.0.999999.1")
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+}

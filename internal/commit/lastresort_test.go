@@ -132,3 +132,53 @@ func TestExtendOnlyMovesTheDeadlineAhead(t *testing.T) {
 	}
 	h.clean()
 }
+
+// Old rules that take long to load are not refused: they get the time.
+func TestOldRulesThatAreSlowToLoad(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	before := h.table()
+	p := h.begin(h.candidate(rules(false, 443), 4*time.Second))
+	h.slowNFT(`case $* in *old.nft*|*boot.nft*) sleep 25 ;; esac`)
+	p.hangUp()
+	h.until("the old rules are back", 45*time.Second, func() bool {
+		now := h.table()
+		if now == "" {
+			t.Fatal("the table is gone")
+		}
+		return now == before
+	})
+}
+
+// The old rules are refused, and nothing can be written down: the lock-out ends all
+// the same, by taking our table away.
+func TestLastResortNeedsNoFile(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	p := h.begin(h.candidate(rules(true), 4*time.Second))
+	h.slowNFT(`case $* in *old.nft*|*boot.nft*) echo no >&2; exit 1 ;; esac`)
+	h.sh("mount --bind /run/fwpush /run/fwpush && mount -o remount,ro,bind /run/fwpush")
+	p.hangUp()
+	h.until("our table is gone", 30*time.Second, func() bool { return h.table() == "" })
+	h.sh("umount -l /run/fwpush")
+}
+
+// Both timers are killed without at. systemd starts its own again, under another
+// process id, and that one ends the transaction, itself last.
+func TestRestartedSystemdTimerEndsTheTransaction(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	before := h.table()
+	h.sh("mv /usr/bin/at /usr/bin/at.off")
+	p := h.begin(h.candidate(rules(false, 443), 6*time.Second))
+	p.hangUp()
+	h.sh("for p in $(pgrep -f 'revert.s[h]'); do kill -9 $p; done")
+	h.until("it is over", 15*time.Second, func() bool { return h.state() == "reverted" })
+	if got := h.table(); got != before {
+		t.Errorf("rules:\n%s", got)
+	}
+	h.clean()
+}

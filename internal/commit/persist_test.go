@@ -175,3 +175,60 @@ func TestStored(t *testing.T) {
 		t.Errorf("a revert that was given up is %s", r.Outcome)
 	}
 }
+
+// The shell that puts things back after a failed confirm is killed in the middle of
+// it. Whoever goes on must not read success out of what is left.
+func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
+	const once = `[ -e /run/killed ] || { touch /run/killed; %s }`
+	for name, tt := range map[string]struct{ kill, sync string }{
+		"before the boot file":                  {`kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
+		"after the boot file":                   {`"$0.real" "$@"; kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
+		"after the boot file, on a broken disk": {`"$0.real" "$@"; kill -9 $PPID; exit 1;`, `echo "sync: Input/output error" >&2; exit 1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{})
+			h.mustApply(h.candidate(rules(false, 80), time.Minute))
+			before, boot := h.table(), h.sh("cat /var/lib/fwpush/boot.nft")
+			h.wrap("sync", `case "$*" in *gen/[0-9]*) `+tt.sync+` ;; esac`)
+			h.wrap("mv", `case "$*" in *boot.prev*boot.nft) `+strings.Replace(once, "%s", tt.kill, 1)+` ;; esac`)
+			c := h.candidate(rules(false, 443), time.Minute)
+			c.Stamp.Fleet = "other"
+			if r := h.apply(c); r.Outcome != OutcomeReverted {
+				t.Errorf("%s at %s: %v; %s", r.Outcome, r.Stage, r.Err, r.Hint)
+			}
+			h.unwrap("mv")
+			h.unwrap("sync")
+			f, r := Inspect(t.Context(), h.dial(), "none")
+			if r.Err != nil || f.Owner == nil || f.Owner.Fleet != "lab" || f.Generation != 1 {
+				t.Errorf("owner %+v, generation %d, %v", f.Owner, f.Generation, r.Err)
+			}
+			if now := h.sh("cat /var/lib/fwpush/boot.nft"); now != boot || h.table() != before {
+				t.Errorf("boot file:\n%s\nrules:\n%s", now, h.table())
+			}
+			h.mustApply(h.candidate(rules(false, 443), time.Minute))
+			h.clean()
+		})
+	}
+}
+
+// /run turns read-only after the decision, and the disk fails: nothing can be
+// decided any more until it is writable again, and then all of it goes one way.
+func TestReadOnlyStateAtTheDecision(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	p := h.begin(h.candidate(rules(false, 443), 20*time.Second))
+	h.syncFails("mount --bind /run/fwpush /run/fwpush; mount -o remount,ro,bind /run/fwpush;")
+	done := make(chan Result, 1)
+	go func() { done <- p.Confirm(t.Context(), h.dialer) }()
+	h.until("the disk has failed", 10*time.Second, func() bool { return h.sh("touch /run/fwpush/x 2>/dev/null && rm /run/fwpush/x || echo ro") == "ro" })
+	h.unwrap("sync")
+	h.sh("umount -l /run/fwpush")
+	r := <-done
+	has := func(text string) bool { return strings.Contains(text, "443") }
+	running, boot := has(h.table()), has(h.sh("cat /var/lib/fwpush/boot.nft"))
+	if confirmed := r.Outcome == OutcomeConfirmed; !confirmed && r.Outcome != OutcomeReverted || running != confirmed || boot != confirmed {
+		t.Errorf("%s at %s: %v; new rules run: %v, boot: %v", r.Outcome, r.Stage, r.Err, running, boot)
+	}
+}
