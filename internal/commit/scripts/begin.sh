@@ -199,7 +199,7 @@ check() {
 	up
 	# What a load may take at a revert, which has no other way: more than it should.
 	LIMIT=$(((U - began > SPENT ? U - began : SPENT) * 5))
-	[ "$LIMIT" -gt 60 ] || LIMIT=60
+	[ "$LIMIT" -gt 30 ] || LIMIT=30
 	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
 }
 

@@ -49,7 +49,7 @@ old_rules() {
 # load_limit: LIMIT, how many seconds a load may take on this host; what the check
 # took tells.
 load_limit() {
-	LIMIT=60
+	LIMIT=30
 	{ read -r LIMIT <"$D/limit"; } 2>/dev/null
 }
 
