@@ -27,7 +27,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		  stuck        a revert could not be finished yet and goes on trying
 		  open         no rules of fwpush could be loaded any more
 		  absent       fwpush never confirmed anything here
-		  unreachable  no login
+		  unreachable  no login, or the connection broke
 		  failed       a login, but no answer fwpush can use
 
 		Whether a host runs what the fleet file says now is the question of fwpush diff.`) +

@@ -133,8 +133,10 @@ func (r Result) label() string {
 	switch {
 	case r.Outcome == OutcomeChanged:
 		return "with differences"
-	case r.Outcome == commit.OutcomeConfirmed:
+	case r.Outcome == commit.OutcomeConfirmed && r.Stage == commit.StageRevert:
 		return "confirmed already"
+	case r.Outcome == commit.OutcomeConfirmed: // an Err says so
+		return "confirmed, but running other rules by now"
 	case r.Outcome == commit.OutcomeLocked:
 		return "locked by another run"
 	case errors.Is(r.Err, ErrInterrupted):

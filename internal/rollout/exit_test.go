@@ -31,6 +31,7 @@ func TestExit(t *testing.T) {
 		changed     = commit.Result{Outcome: OutcomeChanged}
 		takenBack   = commit.Result{Outcome: commit.OutcomeReverted}
 		tooLate     = commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Err: trouble}
+		drifted     = commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StagePersist, Err: trouble}
 		told        = commit.Result{Facts: &commit.Facts{}}
 	)
 	type hosts []commit.Result // web01, web02, ...
@@ -57,6 +58,7 @@ func TestExit(t *testing.T) {
 		{"failed and reverted", hosts{failed, reverted, ok, reverted}, 3,
 			"exit 3: 1 host failed: web01; 2 hosts reverted: web[02,04]"},
 		{"too late to revert", hosts{takenBack, tooLate}, 3, "exit 3: 1 host confirmed already: web02"},
+		{"confirmed and drifted", hosts{ok, drifted}, 3, "exit 3: 1 host confirmed, but running other rules by now: web02"},
 		{"unreachable", hosts{ok, unreachable, unreachable}, 4, "exit 4: 2 hosts unreachable: web[02-03]"},
 		{"locked", hosts{ok, locked}, 7, "exit 7: 1 host locked by another run: web02"},
 		{"interrupted", hosts{ok, interrupted}, 130, "exit 130: 1 host skipped by the interrupt: web02"},

@@ -151,8 +151,8 @@ loading() {
 }
 
 # owner_done: 0 once the owner of a decided state is gone; a live one is given 15
-# seconds, and the time that a load may take if it loads, then it hangs and is
-# ended: whoever guards its load may be gone.
+# seconds, a minute if it confirms, and the time that a load may take if it loads.
+# Then it hangs and is ended: whoever guards its load may be gone.
 owner_done() {
 	pid=$OP start=$OQ waited=0 patience=15
 	[ "$ST" != confirming ] || patience=60 # a disk may take its time to sync
