@@ -29,7 +29,7 @@ func nftBySource() string {
 		for _, family := range []string{"ip", "ip6"} {
 			at := func(f wire.Fate) string { return family + " saddr " + bySource[f][len(family)-2] }
 			b.WriteString(at(wire.Accepted) + " accept\n" + at(wire.Rejected) + " meta l4proto tcp reject with tcp reset\n" +
-				at(wire.Rejected) + " reject with icmpx admin-prohibited\n")
+				at(wire.Rejected) + " reject with icmpx type admin-prohibited\n")
 		}
 		b.WriteString("drop\n}\n")
 	}

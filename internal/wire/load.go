@@ -27,9 +27,7 @@ func (r *Rig) Load(ctx context.Context, script []byte, program ...string) error 
 // program has written to both of its outputs.
 func (r *Rig) Run(ctx context.Context, script []byte, program ...string) (output []byte, err error) {
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", program...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC0",
-		// Each rig has tables of its own, and root trees are shared and not written to: no lock.
-		"XTABLES_LOCKFILE=/dev/null"}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC0"}
 	cmd.Dir = "/"
 	if r.root != "" {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: r.root}
@@ -37,7 +35,7 @@ func (r *Rig) Run(ctx context.Context, script []byte, program ...string) (output
 	cmd.Stdin = bytes.NewReader(script)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := r.test.inside.do(cmd.Run); err != nil {
+	if err := r.mounts.do(r.test.inside, cmd.Run); err != nil {
 		return out.Bytes(), fmt.Errorf("wire: %s: %w: %s", strings.Join(program, " "), err, bytes.TrimSpace(out.Bytes()))
 	}
 	return out.Bytes(), nil

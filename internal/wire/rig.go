@@ -28,6 +28,7 @@ type Rig struct {
 	control *host // without
 	own     []netip.Prefix
 	root    string
+	mounts  mounts
 }
 
 // New makes a rig. Close frees it.
@@ -42,6 +43,9 @@ func New(ctx context.Context, o Options) (r *Rig, err error) {
 			r = nil
 		}
 	}()
+	if r.mounts, err = newMounts(o.Root); err != nil {
+		return r, err
+	}
 	if r.test, err = newHost(ctx, o.Interfaces); err != nil {
 		return r, err
 	}
@@ -73,6 +77,7 @@ func (r *Rig) Close() {
 			h.close()
 		}
 	}
+	r.mounts.close()
 }
 
 // Own gives the host the addresses in the prefixes and takes away those it had from an earlier

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -192,6 +193,25 @@ func TestReleases(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// TestRigsShareNoLock loads in many rigs at a time. Next to another one, iptables-legacy of bullseye
+// gives up, and later ones wait.
+func TestRigsShareNoLock(t *testing.T) {
+	root, err := world.Root(t.Context(), "bullseye")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, wire.Options{Root: root})
+			for range 25 {
+				load(t, r, "*filter\n:INPUT DROP\nCOMMIT\n", "iptables-legacy-restore")
+			}
+			expect(t, r, []wire.Packet{syn4}, []wire.Fate{wire.Dropped})
 		})
 	}
 }
