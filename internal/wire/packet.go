@@ -62,7 +62,8 @@ const (
 )
 
 // Packet is the first packet of a connection: with TCP a SYN, with SCTP an INIT. Other protocols
-// than these, UDP and ICMP get a header without meaning.
+// than these, UDP and ICMP get a header without meaning; so does ICMP of the other family. State
+// tells what connection tracking thinks of it.
 type Packet struct {
 	Direction Direction
 	In, Out   string // interfaces; In for Input and Forward, Out for Output and Forward
