@@ -40,6 +40,7 @@ var house = []room{
 	{dir: "internal/ui", modules: []string{xterm}, tests: []string{pty}},
 	{dir: "internal/lab", modules: []string{xcrypto, xsys}},
 	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
+	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit", "internal/rollout",
 		"internal/ui", "internal/lab"}, modules: []string{cobra, pflag, xsync}, tests: []string{pty, goInternal, xcrypto}},
@@ -47,8 +48,8 @@ var house = []room{
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }
 
-// testRooms stand in for hosts and servers.
-var testRooms = []string{"internal/lab", "internal/sshtest"}
+// testRooms stand in for hosts, servers and networks.
+var testRooms = []string{"internal/lab", "internal/sshtest", "internal/wire"}
 
 // topLevel are the entries at the top of the repository. Names with a leading dot are free: they
 // belong to git and to other tools.
