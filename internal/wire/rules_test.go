@@ -233,7 +233,6 @@ func TestOwnAddressesChange(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeft closes rigs and looks for their namespaces' interfaces in the kernel's own list.
 func TestLoadFails(t *testing.T) {
 	r := newRig(t, wire.Options{})
 	err := r.Load(t.Context(), []byte("table inet t { chain c { nonsense; }; }"), "nft", "-f", "-")
