@@ -14,7 +14,8 @@ import (
 )
 
 // Load runs a program of the root tree on the host, with the script as its input, such as
-// Load(ctx, rules, "nft", "-f", "-"). The error of a program that fails has what it wrote.
+// Load(ctx, rules, "nft", "-f", "-"), or "sh", "-e" for a script of commands. The error of a program
+// that fails has what it wrote.
 func (r *Rig) Load(ctx context.Context, script []byte, program ...string) error {
 	if len(program) == 0 {
 		return errors.New("wire: load: no program")

@@ -17,7 +17,8 @@ type Options struct {
 	// Own are the host's addresses beside 127.0.0.0/8 and ::1, as for Rig.Own.
 	Own []netip.Prefix
 	// Root is the root tree that programs are taken from and run in (chroot(2)). Empty means that of
-	// the running program.
+	// the running program. Programs see a /run of the rig's own; nothing else keeps them from writing
+	// to the tree.
 	Root string
 }
 
