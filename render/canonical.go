@@ -13,8 +13,17 @@ import (
 // not what it does: nft lists a chain that was kept over a load before new ones,
 // and in the order of the file after a boot. Two listings of the same ruleset
 // by the same nft have the same canonical form, and its digest is what drift is
-// told by. It takes any text and passes on what it does not know.
+// told by. It takes any text and passes on what it does not know. What runs in
+// iptables is listed in such a form already.
 func Canonical(listing string) string {
+	nft, iptables := SplitListing(listing)
+	if nft == "" {
+		return iptables
+	}
+	return canonicalTable(nft) + iptables
+}
+
+func canonicalTable(listing string) string {
 	var frame, end []string
 	var blocks []chunk
 	for _, c := range chunks(listing) {

@@ -20,6 +20,8 @@ const (
 
 // Ruleset is a policy as text.
 type Ruleset struct {
+	// Backend is what Text is for; "" for no text.
+	Backend Backend
 	// Text is a complete nft script that replaces table inet fwpush and
 	// touches nothing else: add table, delete table, then the table block.
 	// It is what the boot file holds. Empty means "no table" (remove).
@@ -72,7 +74,7 @@ func assemble(sets, chains []block) Ruleset {
 
 	blocks := append(sets[:len(sets):len(sets)], block{head: "chain " + marker})
 	text, places := write(append(blocks, chains...))
-	return Ruleset{Text: text, Digest: digest(text), Marker: marker, Places: places}
+	return Ruleset{Backend: BackendNftables, Text: text, Digest: digest(text), Marker: marker, Places: places}
 }
 
 // The marker is a chain and not a table comment, because every nft can list a

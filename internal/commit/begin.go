@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/render"
 	"fwpush/transport"
 )
 
@@ -38,7 +39,7 @@ type listener struct {
 // runs, and the Result says why; conn is then free to be closed. Otherwise conn
 // belongs to the Pending.
 func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
-	d, err := start(ctx, conn, c.Become, beginProgram())
+	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want))
 	if err != nil {
 		return nil, beginTrouble(StageInspect, err)
 	}
@@ -60,7 +61,9 @@ type beginning struct {
 	d     *dialogue
 	facts *Facts
 
+	rules     render.Ruleset // to load, as judged
 	tx, nonce string
+	notes     []string
 }
 
 func (b *beginning) run(ctx context.Context) (*Pending, Result) {
@@ -69,6 +72,9 @@ func (b *beginning) run(ctx context.Context) (*Pending, Result) {
 	}
 	switch v := b.Judge(*b.facts); v.Act {
 	case Go:
+		if b.rules = b.Rules; v.Rules.Text != "" {
+			b.rules = v.Rules
+		}
 	case Unchanged:
 		b.d.say(ctx, "stop")
 		return nil, Result{Outcome: OutcomeUnchanged}
@@ -114,7 +120,7 @@ func (b *beginning) inspect(ctx context.Context) (Result, bool) {
 	case err != nil:
 		return beginTrouble(StageInspect, err), false
 	}
-	return f.usable()
+	return f.usable(b.Want)
 }
 
 // heldBy names the holder and until when, on the controller's clock.
@@ -128,7 +134,7 @@ func heldBy(h Holder) error {
 var ErrVersion = errors.New("what is stored on the host is of another version of fwpush")
 
 // usable says whether fwpush can work with such a host at all.
-func (f Facts) usable() (Result, bool) {
+func (f Facts) usable(want render.Backend) (Result, bool) {
 	fail := func(text, hint string) (Result, bool) {
 		return failed(StageInspect, errors.New(text), hint), false
 	}
@@ -138,12 +144,13 @@ func (f Facts) usable() (Result, bool) {
 	case f.UID != 0:
 		return fail(fmt.Sprintf("logged in with uid %d: only root may change the firewall", f.UID),
 			`log in as root, or set ssh = { become = "sudo" } and allow it without a password`)
-	case f.NFT == "none":
-		return fail("nft was not found on the host", "apt install nftables")
-	case f.NFTError != "":
-		return fail("nft cannot list table inet fwpush: "+lastLine(f.NFTError), "run nft list table inet fwpush on the host")
 	case f.Owner != nil && f.Owner.Protocol != protocol:
 		return failed(StageInspect, fmt.Errorf("%w: protocol %d, this one has %d", ErrVersion, f.Owner.Protocol, protocol), "upgrade fwpush"), false
+	case f.Pending != nil:
+		return Result{}, true // which backend it would be now does not matter to the one that is decided
+	}
+	if _, err := f.Choose(want); err != nil {
+		return failed(StageInspect, err, err.Hint), false
 	}
 	return Result{}, true
 }
@@ -168,6 +175,9 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 		}
 		switch word {
 		case "checked":
+			if rest == "shallow" {
+				b.notes = append(b.notes, "the host allows no network namespace: the rules were checked by iptables-restore --test alone")
+			}
 			return Result{}, true
 		case "held":
 			h, err := parseHolder(rest)
@@ -198,18 +208,23 @@ func (b *beginning) payload() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mode, kept := "replace", ""
-	if b.Remove {
-		mode = "remove"
-	} else {
-		kept = keptForm(b.Rules, *b.facts)
+	mode, text, kept, loader := "remove", "", "", ""
+	if !b.Remove {
+		text = b.rules.Text
+		mode = string(render.BackendOf(text))
+	}
+	if mode == string(render.BackendNftables) {
+		kept = keptForm(b.rules, *b.facts)
+	}
+	if mode == string(render.BackendIptables) || b.facts.runsIptables() {
+		loader = bootProgram()
 	}
 	revert := revertProgram()
 	var s strings.Builder
-	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
-		len(b.Rules.Text), len(kept), len(revert))
+	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
+		len(text), len(kept), len(revert), len(loader))
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
-	s.WriteString(b.Rules.Text + kept + revert)
+	s.WriteString(text + kept + revert + loader)
 	fmt.Fprintf(&s, "end %s\n", b.tx)
 	return s.String(), nil
 }
@@ -249,7 +264,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 	p := &Pending{
 		tx: b.tx, nonce: b.nonce, become: b.Become, target: b.conn.Pinned(),
 		first:  &listener{conn: b.conn, dialogue: b.d},
-		result: Result{Outcome: OutcomePending, Facts: b.facts, Deadline: time.Now().Add(b.Window)},
+		result: Result{Outcome: OutcomePending, Facts: b.facts, Notes: b.notes, Deadline: time.Now().Add(b.Window)},
 	}
 	applying := false
 	end := time.Now().Add(stageTime)
@@ -279,7 +294,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			applying = true
 			// A load takes milliseconds; 100,000 set elements a second. Nothing
 			// heard for longer means that the answer may not come at all.
-			end = time.Now().Add(3*time.Second + time.Duration(len(b.Rules.Text)/20)*time.Microsecond)
+			end = time.Now().Add(b.loadTime())
 		case "applied":
 			words := strings.Fields(rest)
 			if len(words) != 2 {
@@ -293,7 +308,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			return nil, Result{Outcome: OutcomeReverted, Stage: StageApply, Err: errors.New(rest), Facts: b.facts}
 		case "open":
 			return nil, Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: errors.New(rest), Facts: b.facts,
-				Hint: "the old rules could not be loaded and table inet fwpush is gone: the host is open; run fwpush apply again"}
+				Hint: "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"}
 		case "dropped", "refused":
 			e := refusal(rest)
 			return nil, failed(e.stage, e, "")
@@ -301,6 +316,16 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			return p, p.result // whatever that means: Confirm finds out
 		}
 	}
+}
+
+// loadTime is how long a load takes at the most before its answer is thought lost.
+// iptables is a dozen processes, and may wait 10 s for its lock.
+func (b *beginning) loadTime() time.Duration {
+	limit := 3*time.Second + time.Duration(len(b.rules.Text)/20)*time.Microsecond
+	if render.BackendOf(b.rules.Text) == render.BackendIptables || b.facts.runsIptables() {
+		limit += 12 * time.Second
+	}
+	return limit
 }
 
 func (p *Pending) setLeft(seconds string) {

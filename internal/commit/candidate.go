@@ -14,8 +14,10 @@ import (
 
 // Candidate is what one host shall run, and on which conditions.
 type Candidate struct {
-	// Rules are the rules to run. With Remove there are none: the commit takes
-	// the table away and, once confirmed, everything else of ours.
+	// Rules are the rules to run, unless the Verdict brings others, and Want is the
+	// backend that is asked for, "" for the one that suits the host. With Remove there
+	// are none: the commit takes ours away and, once confirmed, everything else of us.
+	Want   render.Backend
 	Rules  render.Ruleset
 	Remove bool
 	// Window is how long the new rules may run unconfirmed, in whole seconds.
@@ -79,8 +81,9 @@ func (s Stamp) owner(f Facts) (string, error) {
 // Verdict is the answer to a host's facts.
 type Verdict struct {
 	Act   Act
-	Stage Stage // where a refusal belongs; StageInspect if empty
-	Err   error // why not, for Refuse
+	Rules render.Ruleset // to run, for Go; those of the Candidate if empty
+	Stage Stage          // where a refusal belongs; StageInspect if empty
+	Err   error          // why not, for Refuse
 	Hint  string
 }
 

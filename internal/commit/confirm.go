@@ -240,7 +240,7 @@ func (p *Pending) over(word string, stage Stage, cause error) Result {
 		r.Hint = "the old rules run again, but the boot file could not be put back: a boot would load the new ones; look at the disk of /var/lib/fwpush and apply again"
 	case mark == "open":
 		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
-		r.Hint = "the old rules could not be loaded and table inet fwpush is gone: the host is open; run fwpush apply again"
+		r.Hint = "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"
 	case state == "reverted":
 		r.Outcome, r.Stage, r.Err = OutcomeReverted, stage, cause
 		r.Hint = "the host runs its old rules again"

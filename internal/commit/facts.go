@@ -2,6 +2,8 @@ package commit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,17 +24,24 @@ type Facts struct {
 	Connection string        // SSH_CONNECTION as the host's sshd told it
 	Uptime     time.Duration // of the host's clock that timers count on
 	Skew       time.Duration // host's wall clock minus the controller's
-	Tools      []string      // of nft, at, systemd-run, setsid, unshare: those found
+	Tools      []string      // of nft, at, unshare and what else may be needed: those found
 	Systemd    bool
 	NFT        string    // "nftables v1.0.6 (Lester Gooch #5)", or "none"
+	Probe      string    // how nft took a fixed table: "ok", "failed WHY", or "" where nobody asked
+	Iptables   string    // "iptables v1.8.9 (nf_tables)", "none", or "" where nobody asked
+	IPv6       bool      // the kernel has it; told with Iptables
+	Ipset      bool      // sets can be made and rules can refer to them; told with Iptables
+	Engines    string    // "" or which two variants of iptables filter at once
+	Loader     string    // sha256 of the boot loader for iptables, "" if there is none
 	Unit       string    // ok, differs, disabled, absent, none
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
 	LastRevert *Reverted // the last revert that fired, nil if none ever did
 	Pending    *Holder
 	Generation int               // newest confirmed one, 0 if none
 	Meta       map[string]string // of that generation: tx, run, when, by
-	Running    string            // listing of table inet fwpush, "" if there is none
+	Running    string            // listing of what runs of ours in nftables, iptables or both; "" if nothing does
 	NFTError   string            // why nft could not list
+	XTError    string            // why iptables could not
 	Boot       string            // boot file, "" if there is none
 	Rules      string            // stored confirmed text
 	Canon      string            // the host's own listing of it, by the nft that runs now
@@ -95,13 +104,25 @@ func (f Facts) Runs(text string) bool {
 
 // Absent says whether nothing of ours is on the host.
 func (f Facts) Absent() bool {
-	return f.Running == "" && f.NFTError == "" && f.Owner == nil && f.Boot == "" && f.Generation == 0 &&
+	return f.Running == "" && f.NFTError == "" && f.XTError == "" && f.Owner == nil && f.Boot == "" && f.Generation == 0 &&
 		(f.Unit == "absent" || f.Unit == "none")
 }
 
 // BootReady says whether the boot unit would load the boot file, as far as the
 // host has an init system that fwpush knows.
-func (f Facts) BootReady() bool { return f.Unit == "ok" || f.Unit == "none" }
+func (f Facts) BootReady() bool {
+	if f.Unit != "ok" && f.Unit != "none" {
+		return false
+	}
+	sum := sha256.Sum256([]byte(bootProgram()))
+	return render.BackendOf(f.Boot) != render.BackendIptables || f.Loader == hex.EncodeToString(sum[:])
+}
+
+// runsIptables says whether chains of ours are loaded in iptables.
+func (f Facts) runsIptables() bool {
+	_, xt := render.SplitListing(f.Running)
+	return xt != ""
+}
 
 // errTold are the ways a host ends the telling of facts early.
 var (
@@ -243,6 +264,18 @@ func (f *Facts) learn(key, value string) error {
 		f.Systemd = value == "yes"
 	case "nft":
 		f.NFT = value
+	case "probe":
+		f.Probe = value
+	case "iptables":
+		f.Iptables = value
+	case "ipv6":
+		f.IPv6 = value == "yes"
+	case "ipset":
+		f.Ipset = value == "ok"
+	case "engines":
+		f.Engines = value
+	case "loader":
+		f.Loader = value
 	case "unit":
 		f.Unit = value
 	case "owner":
@@ -273,6 +306,8 @@ func (f *Facts) take(section, text string) {
 		f.Running = text
 	case "nfterror":
 		f.NFTError = text
+	case "xterror":
+		f.XTError = text
 	case "boot":
 		f.Boot = text
 	case "rules":
@@ -342,8 +377,8 @@ func clip(s string) string {
 
 // Inspect asks a host for its facts and changes nothing on it: the program
 // holds no code that could.
-func Inspect(ctx context.Context, conn *transport.Conn, become string) (Facts, Result) {
-	d, err := start(ctx, conn, become, inspectProgram())
+func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend) (Facts, Result) {
+	d, err := start(ctx, conn, become, inspectProgram(), want(backend))
 	if err != nil {
 		return Facts{}, beginTrouble(StageInspect, err)
 	}
@@ -352,7 +387,7 @@ func Inspect(ctx context.Context, conn *transport.Conn, become string) (Facts, R
 	if err != nil {
 		return f, beginTrouble(StageInspect, err)
 	}
-	if r, ok := f.usable(); !ok {
+	if r, ok := f.usable(backend); !ok {
 		return f, r
 	}
 	return f, Result{Facts: &f}

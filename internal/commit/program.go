@@ -31,21 +31,27 @@ func program(start string, parts ...string) string {
 // at the beginning of the next.
 const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 
+// wanted is what of the backends to look at: one of them, or auto.
+const wanted = "WANT=$3\n"
+
 func beginProgram() string {
-	return program(greeting+"begin\n", "base", "facts", "unit", "dialogue", "timer", "persist", "arm", "begin")
+	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "timer", "persist", "arm", "begin")
 }
 
 // inspectProgram contains nothing that could change a host.
 func inspectProgram() string {
-	return program(greeting+"myself\nfacts\nsay ask\nexit 0\n", "base", "facts", "unit")
+	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", "base", "list", "facts", "unit")
 }
 
 func finishProgram() string {
-	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "facts", "dialogue", "timer", "persist", "arm", "finish")
+	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "facts", "dialogue", "load", "timer", "persist", "arm", "finish")
 }
 
 // revertProgram stays on the host and is what the timers run.
-func revertProgram() string { return program("", "base", "timer", "persist", "revert") }
+func revertProgram() string { return program("", "base", "list", "load", "timer", "persist", "revert") }
+
+// bootProgram stays on a host of the iptables backend: what its boot unit runs.
+func bootProgram() string { return program("", "base", "list", "load", "boot") }
 
 // oneLine wraps a program so that it travels as the first line of standard
 // input. A shell that meets only part of it, because a login script read some

@@ -70,7 +70,7 @@ func FuzzFacts(f *testing.F) {
 		if n := len(facts.Running) + len(facts.Boot) + len(facts.Chains); n > 3*len(text)+3*len(mark)*len(text) {
 			t.Errorf("%d bytes kept of %d told", n, len(text))
 		}
-		facts.usable()
+		facts.usable("")
 		facts.Runs("x")
 		facts.Absent()
 		if facts.Pending != nil && (facts.Pending.Left < 0 || !isHex(facts.Pending.TX, 32)) {
@@ -90,7 +90,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 		}
 	}
 	// What only reads has no code that writes, renames, queues or loads.
-	for _, word := range []string{"mv ", "mkdir", "rm ", ">\"$", " at -M", "atrm", "systemctl enable", "run_nft 60"} {
+	for _, word := range []string{"mv ", "mkdir", "rm ", ">\"$", " at -M", "atrm", "systemctl enable", "run_nft 60", "--noflush"} {
 		own := strings.ReplaceAll(inspectProgram(), baseText(t), "")
 		if strings.Contains(own, word) {
 			t.Errorf("the program that only reads contains %q", word)

@@ -139,7 +139,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become)
+	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.Candidate.Want)
 	return conn, f, r
 }
 

@@ -174,49 +174,85 @@ messages() {
 	{ printf '' >"$MESSAGES"; } 2>/dev/null || MESSAGES=/dev/null
 }
 
-# run_nft LIMIT ARGS...: nft under a time limit, its messages in D/err. It
-# writes down its own process and looks at the state once more before it
-# becomes nft: whoever turned the state in between either sees that line and
-# ends it, or was seen and nothing is loaded. Where nothing can be written down
-# only new rules (STRICT) are not loaded; old ones are, in any case.
-STRICT=''
-run_nft() {
+# run_tool LIMIT PROGRAM ARGS...: what loads rules, under a time limit, its messages
+# in D/err.
+run_tool() {
 	limit=$1
 	shift
 	messages
-	(
-		read -r stat </proc/self/stat
-		start_of "${stat%% *}"
-		printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ -z "$STRICT" ] || exit 98
-		[ -e "$R/$NAME" ] || exit 99
-		exec nft "$@"
-	) </dev/null >/dev/null 2>"$MESSAGES" 8>&- &
-	loader=$!
+	fenced "$@" </dev/null >/dev/null 2>"$MESSAGES" 8>&- &
+	bounded "$!" "$limit"
+}
+
+# NOTABLE, for nft: no table of ours, whether there was one or not.
+NOTABLE='add table inet fwpush; delete table inet fwpush'
+run_nft() {
+	nft_limit=$1
+	shift
+	run_tool "$nft_limit" nft "$@"
+}
+
+# feed LIMIT PROGRAM ARGS...: the same for a program that is to read FEED. It goes
+# through a pipe and no file: a revert has to do without a disk.
+feed() {
+	limit=$1
+	shift
+	messages
+	printf '%s\n' "$FEED" 2>/dev/null | fenced "$@" >/dev/null 2>"$MESSAGES" 8>&- &
+	bounded "$!" "$limit"
+}
+
+# fenced PROGRAM ARGS...: writes down its own process and looks at the state once
+# more before it becomes the program: whoever turned the state in between either
+# sees that line and ends it, or was seen and nothing is loaded. Where nothing can
+# be written down only new rules (STRICT) are not loaded; old ones are, in any case.
+STRICT=''
+fenced() {
+	read -r stat </proc/self/stat
+	start_of "${stat%% *}"
+	printf '%s %s\n' "${stat%% *}" "$START" >>"$D/loader" || [ -z "$STRICT" ] || exit 98
+	[ -e "$R/$NAME" ] || exit 99
+	exec "$@"
+}
+
+# bounded PID LIMIT: waits for a child, ends it when the time is over; its status.
+bounded() {
+	loader=$1
 	LOADSTART=0
 	if start_of "$loader"; then LOADSTART=$START; fi
-	guard "$limit" KILL "$loader" "$LOADSTART"
+	guard "$2" KILL "$loader" "$LOADSTART"
 	wait "$loader"
 	rc=$?
 	calm
 	return "$rc"
 }
 
-# listing: L, the running table without what changes by itself: counters are
-# left out by -s, elements of dynamic and timeout sets here. NFTERR says why
-# nft could not tell; a table that is not there is no error.
+# listing: L, what runs of ours without what changes by itself. NL is the part that
+# nft tells, XL the one of iptables; NFT and XT say which of them are looked at.
+NFT=yes XT=no
+LF='
+'
 listing() {
-	NFTERR=''
-	if ! L=$(nft -s list table inet fwpush 2>&1 </dev/null); then
-		case $L in
+	NFTERR='' XTERR='' NL='' XL='' L=''
+	[ "$NFT" = no ] || list_nft || return 1
+	[ "$XT" = no ] || list_xt || return 1
+	L=$NL${XL:+${NL:+$LF}$XL}
+}
+
+# list_nft: counters are left out by -s, elements of dynamic and timeout sets here.
+# NFTERR says why nft could not tell; a table that is not there is no error.
+list_nft() {
+	if ! NL=$(nft -s list table inet fwpush 2>&1 </dev/null); then
+		case $NL in
 		*'No such file or directory'*) ;;
-		*) NFTERR=${L:-nft gave no message} ;;
+		*) NFTERR=${NL:-nft gave no message} ;;
 		esac
-		L=''
+		NL=''
 		[ -z "$NFTERR" ]
 		return
 	fi
-	case $L in
-	*dynamic* | *timeout*) L=$(printf '%s\n' "$L" | steady) ;;
+	case $NL in
+	*dynamic* | *timeout*) NL=$(printf '%s\n' "$NL" | steady) ;;
 	esac
 }
 
@@ -246,4 +282,28 @@ newest() {
 		case $g in *[!0-9]*) continue ;; esac
 		[ "$g" -le "$GEN" ] || GEN=$g
 	done
+}
+
+# boot_file: BOOTFILE, the name in B of the rules that a boot loads, '' if there are
+# none. boot.ipt comes first, so that a change of backend is one rename or one
+# removal, whatever dies in between.
+boot_file() {
+	BOOTFILE=''
+	for f in boot.nft boot.ipt; do
+		[ ! -e "$B/$f" ] || BOOTFILE=$f
+	done
+}
+
+# is_iptables FILE: its text is for the iptables loader.
+is_iptables() {
+	first=''
+	{ read -r first <"$1"; } 2>/dev/null
+	[ "$first" = '# fwpush iptables' ]
+}
+
+# sides: NFT and XT as transaction T has them: what it has kept the old rules of.
+sides() {
+	NFT=no XT=no
+	[ ! -e "$D/old.nft" ] || NFT=yes
+	[ ! -e "$D/old.ipt" ] || XT=yes
 }

@@ -116,14 +116,28 @@ write_down() {
 		printf '%s\n' "$bootid" >"$D/boot" &&
 		printf '%s\n' "$PROTO" >"$D/proto" &&
 		printf '%s\n' "$L" >"$D/old.canon" &&
-		printf 'add table inet fwpush\ndelete table inet fwpush\n%s\n' "$L" >"$D/old.nft" &&
 		printf '%s\n' "$STAMP" >"$B/gen/.$T/owner" &&
-		printf '%s\n' "$NFTVERSION" >"$B/gen/.$T/nft" &&
 		printf 'tx %s\nrun %s\nwhen %s\nby %s\n' "$T" "$RUN" "$(date +%s)" "$WHO" >"$B/gen/.$T/meta" || return 1
-	[ -e "$B/boot.nft" ] || printf '' >"$D/first" || return 1
+	# What this transaction touches is put back: the side of the candidate, and that
+	# of rules that run.
+	version=$NFTVERSION
+	[ "$MODE" != iptables ] || version=$XTVERSION
+	printf '%s\n' "$version" >"$B/gen/.$T/nft" || return 1
+	if [ -n "$NL" ] || [ "$MODE" = nftables ] || { [ "$MODE" = remove ] && [ "$NFT" = yes ]; }; then
+		printf 'add table inet fwpush\ndelete table inet fwpush\n%s\n' "$NL" >"$D/old.nft" || return 1
+	fi
+	if [ -n "$XL" ] || [ "$MODE" = iptables ]; then
+		printf '%s\n' "${XL:-# fwpush iptables}" >"$D/old.ipt" || return 1
+	fi
+	sides
+	NEWBOOT=boot.nft
+	[ "$MODE" != iptables ] || NEWBOOT=boot.ipt
+	printf '%s\n%s\n' "$NEWBOOT" "${BOOTFILE:-none}" >"$D/names" || return 1
+	[ -n "$BOOTFILE" ] || printf '' >"$D/first" || return 1
 	[ -e "$B/owner" ] || printf '' >"$D/noowner" || return 1
+	[ -e "$B/load.sh" ] || printf '' >"$D/noloader" || return 1
 	[ "$MODE" = remove ] || return 0
-	printf '' >"$D/remove" && printf 'add table inet fwpush\ndelete table inet fwpush\n' >"$D/new.nft"
+	printf '' >"$D/remove"
 }
 
 # receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
@@ -143,11 +157,12 @@ receive() {
 # stage: everything that the rest needs, written down before anything runs.
 stage() {
 	mkdir -p "$B/gen/.$T" || drop "stage cannot make $B/gen: is the disk full or read-only?"
-	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]* "$B"/.[a-z]*.[0-9a-f]* "$B/owner.prev"; do
+	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]* "$B"/load.[0-9a-f]* "$B"/.[a-z]*.[0-9a-f]* \
+		"$B/owner.prev" "$B/load.prev"; do
 		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
 	done
 	write_down || drop "stage cannot write to $R and $B: is the disk full?"
-	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" ||
+	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" && receive "$B/load.$T" "$L4" ||
 		drop 'stage cannot write what was sent: is the disk full?'
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
@@ -180,27 +195,60 @@ boot_unit() {
 # load; SPENT how long the check took, in seconds.
 check() {
 	up
-	began=$U
-	LOAD=$D/new.nft
-	if [ "$MODE" != remove ]; then
-		LOAD=$D/kept.nft
-		if [ "$L2" -eq 0 ] || ! run_nft $((W / 4 + 1)) -c -f "$LOAD"; then
+	began=$U quarter=$((W / 4 + 1)) DEPTH=''
+	LOAD=$D/kept.nft
+	case $MODE in
+	nftables)
+		if [ "$L2" -eq 0 ] || ! run_nft "$quarter" -c -f "$LOAD"; then
 			LOAD=$B/boot.$T
-			run_nft $((W / 4 + 1)) -c -f "$LOAD" || {
-				[ $? -ne 137 ] || drop "check nft needs more than $((W / 4)) s, a quarter of the window: try --window $((W * 4 < 3600 ? W * 4 : 3600))s"
-				drop "check new rules refused: $(head -c 600 "$D/err" | tr '\n' ' ')"
-			}
+			run_nft "$quarter" -c -f "$LOAD" || refused_by nft $?
 		fi
-	fi
+		;;
+	iptables)
+		LOAD=$B/boot.$T
+		xt_check "$LOAD" || refused_by iptables-restore $?
+		;;
+	esac
 	up
 	SPENT=$((U - began)) began=$U
-	[ "$L" = "${CANON-}" ] && [ -n "$L" ] ||
-		run_nft $((W / 4 + 1)) -c -f "$D/old.nft" || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
+	[ "$L" = "${CANON-}" ] && [ -n "$L" ] || {
+		{ [ "$NFT" = no ] || run_nft "$quarter" -c -f "$D/old.nft"; } &&
+			{ [ -z "$XL" ] || xt_check "$D/old.ipt"; }
+	} || drop "check running rules could not be put back: $(head -c 300 "$D/err" | tr '\n' ' ')"
 	up
 	# What a load may take at a revert, which has no other way: more than it should.
 	LIMIT=$(((U - began > SPENT ? U - began : SPENT) * 5))
 	[ "$LIMIT" -gt 30 ] || LIMIT=30
 	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
+}
+
+# refused_by PROGRAM STATUS: the check did not take the new rules.
+refused_by() {
+	[ "$2" -ne 137 ] || drop "check $1 needs more than $((W / 4)) s, a quarter of the window: try --window $((W * 4 < 3600 ? W * 4 : 3600))s"
+	drop "check new rules refused: $(head -c 600 "$D/err" | tr '\n' ' ')"
+}
+
+# xt_check FILE: the real load, in a network namespace of its own. Where the host
+# allows none (a container without CAP_SYS_ADMIN) there is the test of
+# iptables-restore, which lets more pass; DEPTH says so.
+xt_check() {
+	if unshare -n true 2>/dev/null; then
+		run_tool "$quarter" unshare -n sh "$B/load.$T" check "$1"
+	else
+		DEPTH=shallow
+		xt_test "$quarter" "$1"
+	fi
+}
+
+# load_new LIMIT: the candidate, then nothing of ours on the other side. In between a
+# packet has to pass both, and both have the management pair.
+load_new() {
+	case $MODE in
+	nftables) run_nft "$1" -f "$LOAD" ;;
+	iptables) xt_load "$1" "$LOAD" ;;
+	esac || return
+	[ "$MODE" = nftables ] || [ "$NFT" = no ] || run_nft "$1" "$NOTABLE" || return
+	[ "$MODE" = iptables ] || [ "$XT" = no ] || xt_unload "$1"
 }
 
 # apply: write-ahead, then the load. Whatever goes wrong from the rename on is
@@ -215,7 +263,7 @@ apply() {
 	say applying
 	STRICT=yes limit=$((SPENT * 5))
 	[ "$limit" -gt 20 ] || limit=20
-	run_nft "$limit" -f "$LOAD"
+	load_new "$limit"
 	rc=$?
 	STRICT=''
 	why=$(head -c 600 "$D/err" | tr '\n' ' ')
@@ -225,7 +273,7 @@ apply() {
 		revert now
 		taken_back $? "load failed (status $rc): $why"
 	fi
-	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR"; }
+	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR$XTERR"; }
 	up
 	read -r a </proc/sys/kernel/random/uuid
 	read -r b </proc/sys/kernel/random/uuid
@@ -270,16 +318,16 @@ begin() {
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose
 	set -- $WORD
-	[ "$1" = go ] && [ $# -eq 8 ] || exit 0
-	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8
-	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" ||
+	[ "$1" = go ] && [ $# -eq 9 ] || exit 0
+	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9
+	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" ||
 		refuse 'protocol bad go line'
 	D=$R/tx/$T
 	ask 60 && RUN=$WORD && ask 60 && STAMP=$WORD && ask 60 && WHO=$WORD || exit 0
 	claim || outrun
 	stage
 	check
-	say checked
+	say checked "$DEPTH"
 	while ask 60; do
 		case $WORD in
 		hold) continue ;;

@@ -64,11 +64,18 @@ facts() {
 	up
 	say uptime "$U"
 	say clock "$(date +%s)"
-	say tools "$(for t in nft at systemd-run setsid unshare; do ! command -v "$t" >/dev/null || printf '%s ' "$t"; done)"
+	say tools "$(for t in nft at systemd-run setsid unshare iptables-restore iptables-save ip6tables-restore ip6tables-save ipset; do
+		! command -v "$t" >/dev/null || printf '%s ' "$t"
+	done)"
 	systemd=no
 	[ ! -d /run/systemd/system ] || systemd=yes
 	say systemd "$systemd"
-	NFTVERSION=$(nft --version 2>&1 </dev/null) || NFTVERSION=none
+	NFT=no NFTVERSION=none CHAINS=''
+	if command -v nft >/dev/null; then
+		NFT=yes
+		NFTVERSION=$(nft --version 2>&1 </dev/null) || NFTVERSION=none
+		CHAINS=$(nft list chains 2>&1 </dev/null)
+	fi
 	say nft "$NFTVERSION"
 	unit_state
 	say unit "$UNIT"
@@ -80,16 +87,119 @@ facts() {
 		case $ST in confirmed | reverted) ;; *) holder pending ;; esac
 	fi
 	newest
+	boot_file
 	say generation "$GEN"
-	if listing; then section running "$L"; else section nfterror "$NFTERR"; fi
+	CONFIRMED=none
+	if [ "$GEN" -gt 0 ]; then
+		CONFIRMED=nftables
+		! is_iptables "$B/gen/$GEN/rules" || CONFIRMED=iptables
+	elif [ "$WANT" = auto ]; then
+		probe
+	fi
+	xt_facts
+	listing
+	[ -z "$NFTERR" ] || section nfterror "$NFTERR"
+	[ -z "$XTERR" ] || section xterror "$XTERR"
+	section running "$L"
 	stored
-	section chains "$(nft list chains 2>&1 </dev/null)"
+	section chains "$CHAINS"
+}
+
+# probe: whether nft loads what our rules are made of, asked on a host that was
+# never confirmed: in a network namespace of its own, or, where there can be none,
+# by a check.
+PROBE='table inet fwpush_probe {
+	set s {
+		type ipv4_addr
+		flags interval
+		elements = { 192.0.2.0/24 }
+	}
+	chain c {
+		type filter hook input priority -10; policy drop;
+		ct state established,related accept
+		ip saddr @s tcp dport 22 accept
+		icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept
+		limit rate 5/second burst 10 packets log prefix "fwpush-probe: "
+		counter reject with icmpx type admin-prohibited
+	}
+}'
+probe() {
+	if [ "$NFT" = no ]; then
+		say probe 'failed nft was not found'
+	elif said=$(printf '%s\n' "$PROBE" | unshare -n nft -f /dev/stdin 2>&1) ||
+		{ ! unshare -n true 2>/dev/null && said=$(printf '%s\n' "$PROBE" | nft -c -f /dev/stdin 2>&1); }; then
+		say probe ok
+		PROBED=ok
+	else
+		say probe "failed $(printf '%s\n' "$said" | head -n 1)"
+	fi
+}
+PROBED=''
+
+# legacy_tables: there are any. The kernel tells, and no program that would make one
+# by asking for it.
+legacy_tables() {
+	for f in /proc/net/ip_tables_names /proc/net/ip6_tables_names; do
+		! { read -r name <"$f"; } 2>/dev/null || return 0
+	done
+	return 1
+}
+
+# xt_facts: XT, whether iptables has to be looked at: what it is, if so. A host of
+# the other backend is spared that, since nft and the kernel tell of chains of ours.
+xt_facts() {
+	XT=no XTVERSION=none
+	command -v iptables-save >/dev/null || return 0
+	case "$WANT $CONFIRMED" in
+	iptables* | *iptables) XT=yes ;;
+	'auto none') [ "$PROBED" = ok ] || XT=yes ;;
+	esac
+	case $CHAINS in *FWPUSH-*) XT=yes ;; esac
+	[ "$NFT" = yes ] && ! legacy_tables || XT=yes
+	[ "$XT" = yes ] || return 0
+	XTVERSION=$(iptables --version 2>&1 </dev/null) || XTVERSION=none
+	say iptables "$XTVERSION"
+	v6=no
+	! ipv6 || v6=yes
+	say ipv6 "$v6"
+	engines
+	[ -z "$ENGINES" ] || say engines "$ENGINES"
+	! command -v ipset >/dev/null || ! set_probe || say ipset ok
+	[ ! -r "$B/load.sh" ] || say loader "$(sha256sum <"$B/load.sh" | cut -c 1-64)"
+}
+
+# set_probe: sets can be made, and rules can refer to them.
+set_probe() {
+	unshare -n sh -c '
+		ipset create fwp4-probe hash:net family inet && ipset create fwp6-probe hash:net family inet6 &&
+		printf "*filter\n-A OUTPUT -m set --match-set fwp4-probe dst -j ACCEPT\nCOMMIT\n" | iptables-restore -w 10 &&
+		{ [ ! -e /proc/net/if_inet6 ] ||
+			printf "*filter\n-A OUTPUT -m set --match-set fwp6-probe dst -j ACCEPT\nCOMMIT\n" | ip6tables-restore -w 10; }
+	' >/dev/null 2>&1 </dev/null
+}
+
+# engines: ENGINES, the other variant of iptables if it filters too. A host that has
+# rules in both is not filtered by what either of them shows.
+engines() {
+	ENGINES='' other='' name=''
+	case $XTVERSION in
+	*nf_tables*) ! legacy_tables || other=legacy name="iptables is the nf_tables variant, and legacy tables hold rules" ;;
+	*) other=nft name="iptables is the legacy variant, and tables of the nf_tables variant hold rules" ;;
+	esac
+	[ -n "$other" ] || return 0
+	for program in "iptables-$other-save" "ip6tables-$other-save"; do
+		command -v "$program" >/dev/null || continue
+		if "$program" 2>/dev/null </dev/null |
+			grep -Eq '^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) |^:[^ ]+ (DROP|-) '; then
+			ENGINES="$name ($program)"
+		fi
+	done
 }
 
 # stored: the confirmed rules. What equals something already said is not said
 # again, so that an unchanged host answers with two texts and not four.
 stored() {
-	slurp "$B/boot.nft" && section boot "$TEXT"
+	slurp "$B/${BOOTFILE:-boot.nft}" && section boot "$TEXT"
 	BOOTTEXT=$TEXT
 	[ "$GEN" -gt 0 ] || return 0
 	slurp "$B/gen/$GEN/meta" && section meta "$TEXT"
@@ -98,10 +208,12 @@ stored() {
 	slurp "$B/gen/$GEN/canon"
 	CANON=$TEXT
 	slurp "$B/gen/$GEN/nft"
-	if [ "$TEXT" != "$NFTVERSION" ]; then
+	version=$NFTVERSION
+	[ "$CONFIRMED" = nftables ] || version=$XTVERSION
+	if [ "$TEXT" != "$version" ]; then
 		# Another nft prints the same rules in other words: let it say the
 		# confirmed ones in a network namespace of its own.
-		if CANON=$(unshare -n sh -c 'nft -f "$1" && nft -s list table inet fwpush' sh "$B/gen/$GEN/rules" 2>/dev/null </dev/null); then
+		if CANON=$(relisted "$B/gen/$GEN/rules" 2>/dev/null </dev/null); then
 			say canonby unshare
 		else
 			say canon unknown
@@ -109,4 +221,12 @@ stored() {
 		fi
 	fi
 	if [ "$CANON" = "$L" ]; then say canon same; else section canon "$CANON"; fi
+}
+
+# relisted FILE: the listing that FILE has today.
+relisted() {
+	case $CONFIRMED in
+	nftables) unshare -n sh -c 'nft -f "$1" && nft -s list table inet fwpush' sh "$1" ;;
+	*) unshare -n sh "$B/load.sh" list "$1" ;;
+	esac
 }

@@ -143,7 +143,8 @@ timers_alive() {
 }
 
 commit() {
-	listing || refuse "commit cannot list the running rules: $NFTERR"
+	sides
+	listing || refuse "commit cannot list the running rules: $NFTERR$XTERR"
 	[ "$L" = "$(cat "$D/canon")" ] || refuse 'commit the running rules are not the ones that were applied: somebody else changed them'
 	printf '%8192s\n' x >"$B/.probe.$T"
 	rc=$?
@@ -155,7 +156,8 @@ commit() {
 	outcome
 	if [ "$OUTCOME" = confirmed ] && [ ! -e "$D/remove" ]; then
 		newest
-		[ -s "$B/boot.nft" ] && cmp -s "$B/boot.nft" "$B/gen/$GEN/rules" || refuse 'persist the boot file does not read back'
+		boot_file
+		[ -s "$B/$BOOTFILE" ] && cmp -s "$B/$BOOTFILE" "$B/gen/$GEN/rules" || refuse 'persist the boot file does not read back'
 	fi
 	say_over
 }

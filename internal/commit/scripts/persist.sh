@@ -32,15 +32,23 @@ persist() {
 # boot file is not, D/bootbad tells: such a host would boot rules that nobody
 # confirmed.
 put_back() {
+	boot_names
 	for g in "$B/gen/.$T" "$B"/gen/[0-9]*; do
 		grep -qx "tx $T" "$g/meta" || continue
 		# The boot file is ours if it was moved there and is what we brought.
-		if [ ! -e "$B/boot.$T" ] && cmp -s "$B/boot.nft" "$g/rules"; then
+		if [ ! -e "$B/boot.$T" ] && cmp -s "$B/$NEWBOOT" "$g/rules"; then
 			if [ -e "$D/first" ]; then
-				rm -f "$B/boot.nft"
-			elif [ -e "$B/boot.prev" ]; then # else it is back, and was the same
-				mv -f "$B/boot.prev" "$B/boot.nft"
+				rm -f "$B/$NEWBOOT"
+			else
+				# Without boot.prev it is back, and was the same.
+				{ [ ! -e "$B/boot.prev" ] || mv -f "$B/boot.prev" "$B/$OLDBOOT"; } &&
+					{ [ "$OLDBOOT" = "$NEWBOOT" ] || rm -f "$B/$NEWBOOT"; }
 			fi && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
+		fi
+		if [ -e "$B/load.prev" ]; then
+			mv -f "$B/load.prev" "$B/load.sh"
+		elif [ -e "$D/noloader" ]; then
+			rm -f "$B/load.sh"
 		fi
 		if [ -e "$B/owner.prev" ]; then
 			mv -f "$B/owner.prev" "$B/owner"
@@ -49,22 +57,45 @@ put_back() {
 		fi
 		[ -e "$D/bootbad" ] || rm -rf "$g" # by it the next try knows the boot file
 	done
-	if [ -e "$D/remove" ] && [ ! -e "$B/boot.nft" ] && [ -e "$B/boot.prev" ]; then
-		mv -f "$B/boot.prev" "$B/boot.nft" && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
+	if [ -e "$D/remove" ] && [ ! -e "$D/first" ] && [ ! -e "$B/$OLDBOOT" ] && [ -e "$B/boot.prev" ]; then
+		mv -f "$B/boot.prev" "$B/$OLDBOOT" && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
 	fi
-	flush_disk "$B" "$B/gen" "$B/boot.nft"
+	flush_disk "$B" "$B/gen" "$B/$OLDBOOT"
+}
+
+# boot_names: NEWBOOT and OLDBOOT, the names in B of the boot file of the candidate
+# and of the one before. There was none: that of the candidate.
+boot_names() {
+	NEWBOOT=boot.nft OLDBOOT=none
+	{
+		read -r NEWBOOT
+		read -r OLDBOOT
+	} 2>/dev/null <"$D/names"
+	[ "$OLDBOOT" != none ] || OLDBOOT=$NEWBOOT
 }
 
 make_lasting() {
+	boot_names
 	if [ -e "$D/remove" ]; then
-		[ ! -e "$B/boot.nft" ] || mv -f "$B/boot.nft" "$B/boot.prev" || return 1
+		# Beside boot.ipt it is of a change of backend that a power cut ended.
+		[ "$OLDBOOT" = boot.nft ] || rm -f "$B/boot.nft" || return 1
+		[ ! -e "$B/$OLDBOOT" ] || mv -f "$B/$OLDBOOT" "$B/boot.prev" || return 1
+		rm -f "$B/load.$T"
 		flush_disk "$B"
 		return
 	fi
-	if [ -e "$B/boot.$T" ]; then
-		[ ! -e "$B/boot.nft" ] || keep boot.nft boot.prev || return 1
-		mv -f "$B/boot.$T" "$B/boot.nft" || return 1
+	if [ -s "$B/load.$T" ]; then
+		[ ! -e "$B/load.sh" ] || keep load.sh load.prev || return 1
+		mv -f "$B/load.$T" "$B/load.sh" || return 1
 	fi
+	if [ -e "$B/boot.$T" ]; then
+		[ ! -e "$B/$OLDBOOT" ] || keep "$OLDBOOT" boot.prev || return 1
+		mv -f "$B/boot.$T" "$B/$NEWBOOT" || return 1
+	fi
+	case $NEWBOOT in
+	boot.nft) rm -f "$B/boot.ipt" ;;
+	*) rm -f "$B/boot.nft" ;;
+	esac || return 1
 	if [ -d "$B/gen/.$T" ]; then
 		if [ -e "$B/gen/.$T/owner" ]; then
 			[ ! -e "$B/owner" ] || keep owner owner.prev || return 1
@@ -77,12 +108,17 @@ make_lasting() {
 		done
 	fi
 	newest
-	flush_disk "$B" "$B/gen" "$B/owner" "$B/boot.nft" "$B/gen/$GEN" "$B/gen/$GEN"/* || return 1
-	grep -qx "tx $T" "$B/gen/$GEN/meta" && cmp -s "$B/boot.nft" "$B/gen/$GEN/rules" || {
+	set -- "$B" "$B/gen" "$B/owner" "$B/$NEWBOOT" "$B/gen/$GEN" "$B/gen/$GEN"/*
+	[ "$NEWBOOT" = boot.nft ] || set -- "$@" "$B/load.sh"
+	flush_disk "$@" || return 1
+	boot_file
+	grep -qx "tx $T" "$B/gen/$GEN/meta" && [ "$BOOTFILE" = "$NEWBOOT" ] && cmp -s "$B/$NEWBOOT" "$B/gen/$GEN/rules" || {
 		echo 'what was to last is not there' >&2
 		return 1
 	}
-	rm -f "$B/owner.prev"
+	rm -f "$B/owner.prev" "$B/load.prev"
+	# The loader stays as long as a boot may need it.
+	[ "$NEWBOOT" = boot.ipt ] || [ ! -e "$B/load.sh" ] || is_iptables "$B/boot.prev" || rm -f "$B/load.sh"
 }
 
 # keep FILE NAME: another name in B for what FILE is now; a copy where the file
@@ -111,7 +147,7 @@ forget() {
 		rm -f "$UNITDIR/fwpush.service"
 		systemctl daemon-reload
 	fi >/dev/null 2>&1
-	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert"
+	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/load.sh" "$B/load.prev"
 	flush_disk "$B" 2>/dev/null
 }
 

@@ -2,14 +2,44 @@
 # What stays on the host as R/tx/T/revert.sh while a transaction is pending, and
 # what every timer runs. It needs no network and no controller.
 
-# old_rules: puts back what ran before. Only nft's own failure counts: a
+# load_old: what ran before, on both sides that the transaction has touched. What
+# has rules comes first, so that the door is not open in between.
+load_old() {
+	lines=0
+	[ "$XT" = no ] || while [ "$lines" -lt 2 ] && read -r _; do lines=$((lines + 1)); done <"$D/old.ipt"
+	if [ "$lines" -gt 1 ]; then xt_load "$LIMIT" "$D/old.ipt" || return; fi
+	[ "$NFT" = no ] || run_nft "$LIMIT" -f "$D/old.nft" || return
+	if [ "$lines" -eq 1 ]; then xt_unload "$LIMIT"; fi
+}
+
+# load_confirmed FILE: the rules of a boot file, and none of ours on the other side.
+load_confirmed() {
+	if is_iptables "$1"; then
+		xt_load "$LIMIT" "$1" && { [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; }
+	else
+		run_nft "$LIMIT" -f "$1" && { [ "$XT" = no ] || xt_unload "$LIMIT"; }
+	fi
+}
+
+# no_rules: nothing of ours on either side; the last resort.
+no_rules() {
+	OPEN='table inet fwpush was removed, the host is OPEN'
+	[ "$XT" = no ] || OPEN='chains FWPUSH-* were removed, the host is OPEN'
+	{ [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; } && { [ "$XT" = no ] || xt_unload "$LIMIT"; } && return
+	note "own rules not removed: $(head -c 300 "$D/err")"
+	OPEN='table inet fwpush could not be removed either, the new rules stay in force'
+	[ "$XT" = no ] || OPEN='chains FWPUSH-* could not be removed either, the new rules stay in force'
+}
+
+# old_rules: puts back what ran before. Only a loader's own failure counts: a
 # listing that differs afterwards is reported, it is no reason to go on.
-# 1: nothing of ours could be loaded, and the table of ours is gone.
+# 1: nothing of ours could be loaded, and the rules of ours are gone.
 old_rules() {
+	sides
 	tries=0
 	load_limit
 	while [ "$tries" -lt 5 ]; do
-		run_nft "$LIMIT" -f "$D/old.nft"
+		load_old
 		rc=$?
 		case $rc in
 		0)
@@ -30,19 +60,16 @@ old_rules() {
 		tries=$((tries + 1))
 		sleep 1
 	done
-	confirmed=$B/boot.nft
+	boot_file
+	confirmed=$B/$BOOTFILE
 	[ ! -e "$D/bootbad" ] || confirmed=$B/boot.prev
-	if [ -r "$confirmed" ] && run_nft "$LIMIT" -f "$confirmed"; then
+	if [ -f "$confirmed" ] && load_confirmed "$confirmed"; then
 		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
 	fi
 	printf '' >"$D/open"
-	OPEN='table inet fwpush was removed, the host is OPEN'
-	run_nft "$LIMIT" 'add table inet fwpush; delete table inet fwpush' || {
-		note "own table not removed: $(head -c 300 "$D/err")"
-		OPEN='table inet fwpush could not be removed either, the new rules stay in force'
-	}
+	no_rules
 	return 1
 }
 
@@ -113,8 +140,9 @@ disarm() {
 
 # unstage: what was prepared on disk for a commit that will not be.
 unstage() {
-	rm -rf "$B/gen/.$T" "$B/boot.$T"
-	if [ -e "$D/unit.new" ] && [ ! -e "$B/boot.nft" ]; then
+	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T"
+	boot_file
+	if [ -e "$D/unit.new" ] && [ -z "$BOOTFILE" ]; then
 		systemctl disable fwpush.service
 		rm -f "$UNITDIR/fwpush.service"
 		systemctl daemon-reload

@@ -13,19 +13,20 @@ Description=Firewall rules confirmed by fwpush
 DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target shutdown.target
-After=nftables.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
+After=nftables.service netfilter-persistent.service
+PartOf=nftables.service netfilter-persistent.service
+ReloadPropagatedFrom=nftables.service netfilter-persistent.service
 Conflicts=shutdown.target
 RequiresMountsFor=/var/lib/fwpush
-ConditionPathExists=/var/lib/fwpush/boot.nft
+ConditionPathExists=|/var/lib/fwpush/boot.nft
+ConditionPathExists=|/var/lib/fwpush/boot.ipt
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC0
-ExecStart=/bin/sh -c "{ ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
-ExecReload=/bin/sh -c "nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
+ExecStart=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ]; then exec /bin/sh /var/lib/fwpush/load.sh start; fi; { ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
+ExecReload=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ]; then exec /bin/sh /var/lib/fwpush/load.sh reload; fi; nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
 
 [Install]
 WantedBy=sysinit.target'

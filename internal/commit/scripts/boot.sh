@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# The last part of /var/lib/fwpush/load.sh, which the boot unit runs where the
+# confirmed rules are for iptables:
+#   start       load the boot file, unless a transaction is under way whose rules run
+#   reload      load the boot file in any case
+#   check FILE  load FILE, into the network namespace that this runs in
+#   list FILE   the same, and print what runs then
+# It needs nothing of a transaction: no state is looked at before a load.
+
+# shellcheck disable=SC2317 # called by what is joined before
+fenced() { exec "$@"; }
+
+D=$(mktemp -d /run/fwpush-load.XXXXXX) || D=$(mktemp -d) || exit 74
+trap 'rm -rf "$D"' EXIT
+trap 'exit 74' INT TERM
+
+# finish STATUS: with what the last program complained of.
+finish() {
+	[ "$1" -eq 0 ] || cat "$D/err" >&2
+	exit "$1"
+}
+
+# running: chains of ours are loaded.
+running() { xt_save && case $V4 in *:FWPUSH-*) ;; *) false ;; esac; }
+
+# under_way: there is a state file.
+under_way() {
+	set -- "$R"/S.*
+	[ -e "$1" ]
+}
+
+# load_text FILE: the rules of FILE, of whichever backend, and none of ours in the
+# other one.
+load_text() {
+	if is_iptables "$1"; then
+		xt_load 120 "$1" || return
+		if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
+	else
+		nft -f "$1" 2>"$D/err" || return
+		! running || xt_unload 120
+	fi
+}
+
+case ${1-} in
+start | reload)
+	[ "$1" = reload ] || ! under_way || ! running || finish 0
+	load_text "$B/boot.ipt" || load_text "$B/boot.prev"
+	finish $?
+	;;
+previous)
+	load_text "$B/boot.prev"
+	finish $?
+	;;
+check)
+	xt_load 120 "$2"
+	finish $?
+	;;
+list)
+	xt_load 120 "$2" && list_xt && printf '%s\n' "$XL"
+	finish $?
+	;;
+esac
+exit 64

@@ -1,0 +1,187 @@
+# shellcheck shell=sh
+# The iptables loader. Each family and each table is a transaction of its own to the
+# kernel, so a load that fails in the middle has changed something: whoever calls
+# puts the old rules back, which is one more load of this kind.
+
+# xt_load LIMIT FILE: makes what runs of ours in iptables that of a container text.
+xt_load() {
+	messages
+	WISH=$(cat "$2" 2>"$MESSAGES") && is_iptables "$2" || return 1
+	xt_put "$1" ''
+}
+
+# xt_unload LIMIT: nothing of ours is left in iptables.
+xt_unload() {
+	WISH='# fwpush iptables'
+	xt_put "$1" ''
+}
+
+# xt_test LIMIT FILE: whether iptables-restore would take it, as far as it tells: a
+# jump to a chain that is not there passes this in the nf_tables variant.
+xt_test() {
+	WISH=$(cat "$2")
+	xt_put "$1" --test
+}
+
+# xt_put LIMIT TEST: sets first, then the tables, filter before nat, then the sets
+# that nothing refers to any more. Own chains are emptied and filled again in the
+# transaction that puts the jump first, so no packet meets half of them.
+xt_put() {
+	xt_limit=$1 xt_dry=$2
+	messages
+	SETS='' FEED=''
+	xt_save || {
+		printf '%s\n' "$XTERR" >"$MESSAGES"
+		return 1
+	}
+	# Where there is no ipset, the words for one fail below if there are any.
+	! command -v ipset >/dev/null || xt_sets || SETS=''
+	case $WISH in *"#: ipset"*) FEED=$(xt_told | xt_fill) ;; esac
+	if [ -n "$FEED" ] && [ -z "$xt_dry" ]; then
+		feed "$xt_limit" ipset restore || return
+	fi
+	for pair in 'iptables filter' 'ip6tables filter' 'iptables nat' 'ip6tables nat'; do
+		family=${pair% *}
+		[ "$family" = iptables ] || ipv6 || continue
+		FEED=$(xt_told | xt_transaction "$family" "${pair#* }")
+		[ -n "$FEED" ] || continue
+		# shellcheck disable=SC2086 # --test, or no word
+		feed "$xt_limit" "$family-restore" --noflush -w 10 $xt_dry || return
+	done
+	[ -n "$xt_dry" ] || [ -z "$SETS" ] || xt_sweep
+	return 0
+}
+
+# xt_told: what is loaded and what shall be, for the programs below.
+xt_told() {
+	printf '#: save iptables\n%s\n#: save ip6tables\n%s\n#: save ipset\n%s\n#: wish\n%s\n' "$V4" "$V6" "$SETS" "$WISH"
+}
+
+# xt_fill: the words for ipset. A set is called by what is in it and never changes
+# under a rule. One that is not what its name says (somebody has edited it, or a
+# load died while it was filled) gets its elements back in one swap.
+xt_fill() {
+	awk '
+	function plain(word) { sub(/\/(32|128)$/, "", word); return word }
+	function make(name, as) {
+		print "create " as rest[name]
+		for (i = 1; i <= elements[name]; i++) print "add " as " " element[name, i]
+	}
+	/^#: / { section = $2 " " $3; next }
+	section == "save ipset" && $1 == "create" { there[$2] }
+	section == "save ipset" && $1 == "add" { has[$2, substr($0, length("add " $2) + 2)]; holds[$2]++ }
+	section == "ipset " && $1 == "create" {
+		names[++n] = $2
+		rest[$2] = substr($0, length("create " $2) + 1)
+	}
+	section == "ipset " && $1 == "add" {
+		text = plain(substr($0, length("add " $2) + 2))
+		if (($2, text) in wanted) next
+		wanted[$2, text]
+		element[$2, ++elements[$2]] = text
+		if (($2, text) in has) kept[$2]++
+	}
+	END {
+		if ("fwp4-heal" in there) print "destroy fwp4-heal"
+		if ("fwp6-heal" in there) print "destroy fwp6-heal"
+		for (k = 1; k <= n; k++) {
+			name = names[k]
+			if (!(name in there)) make(name, name)
+			else if (kept[name] != elements[name] || holds[name] != elements[name]) {
+				heal = substr(name, 1, 5) "heal"
+				make(name, heal)
+				print "swap " heal " " name
+				print "destroy " heal
+			}
+		}
+	}'
+}
+
+# xt_transaction FAMILY TABLE: the text for iptables-restore, nothing where there is
+# nothing to do. Chains of ours that are wanted no more go. A jump exists, once and
+# as rule 1, for each chain that stands in for a built-in one; the text of a listing
+# says itself where jumps were. They are taken away by what they say and not by
+# number: somebody else may insert a rule at the same moment. -D of a rule that is
+# not there would fail the whole text.
+xt_transaction() {
+	awk -v family="$1" -v table="$2" '
+	BEGIN {
+		split("INPUT OUTPUT FORWARD PREROUTING POSTROUTING", builtin, " ")
+		split("IN OUT FWD PRE POST", stem, " ")
+	}
+	/^#: / {
+		section = substr($0, 4)
+		here = 0
+		if (section == "wish") wish = 1
+		if (wish && section == "jumps") exact = 1
+		next
+	}
+	!wish && /^[*]/ { here = section == "save " family && $1 == "*" table; next }
+	!wish && here && /^:FWPUSH-/ { had[++hads] = substr($1, 2); next }
+	!wish && here && /^-A / {
+		rules[$2]++
+		if ($2 !~ /^FWPUSH-/ && $0 ~ / -[jg] FWPUSH-[^ ]+$/) {
+			now[$2, ++nows[$2]] = $0
+			is[$2] = is[$2] rules[$2] " " $0 "\n"
+			chains[$2]
+		}
+		next
+	}
+	wish && section == family " " table {
+		if (/^:FWPUSH-/) { declared[substr($1, 2)]; order[++orders] = substr($1, 2) }
+		if (/^-A FWPUSH-/) text[++texts] = $0
+		next
+	}
+	wish && section == "jumps" && $1 == family && $2 == table { want($3, substr($0, index($0, " -A ") + 1)) }
+	function want(place, rule,  word) {
+		split(rule, word, " ")
+		at[word[2], ++wants[word[2]]] = place
+		to[word[2], wants[word[2]]] = rule
+		shall[word[2]] = shall[word[2]] place " " rule "\n"
+		chains[word[2]]
+	}
+	END {
+		if (!hads && !orders) {
+			for (c in chains) found = 1
+			if (!found) exit
+		}
+		for (i = 1; !exact && (i in builtin); i++)
+			if ("FWPUSH-" stem[i] in declared) want(1, "-A " builtin[i] " -j FWPUSH-" stem[i])
+		print "*" table
+		for (i = 1; i <= orders; i++) print ":" order[i] " - [0:0]"
+		for (i = 1; i <= hads; i++) if (!(had[i] in declared)) print ":" had[i] " - [0:0]"
+		for (c in chains) {
+			if (is[c] == shall[c]) continue
+			for (i = 1; i <= nows[c]; i++) {
+				sub(/^-A/, "-D", now[c, i])
+				print now[c, i]
+			}
+			left = rules[c] - nows[c]
+			for (i = 1; i <= wants[c]; i++) {
+				place = at[c, i] + 0
+				if (place > left + 1) place = left + 1
+				print "-I " c " " place substr(to[c, i], length("-A " c) + 1)
+				left++
+			}
+		}
+		for (i = 1; i <= texts; i++) print text[i]
+		for (i = 1; i <= hads; i++) if (!(had[i] in declared)) print "-X " had[i]
+		print "COMMIT"
+	}'
+}
+
+# xt_sweep: sets of ours that are wanted no more. The kernel keeps one that a rule
+# refers to, and may need a moment to let go of one after the rule went. One that
+# stays is in no listing, and the next load tries again.
+xt_sweep() {
+	for name in $(xt_told | awk '
+		/^#: / { section = $2 " " $3; next }
+		section == "save ipset" && $1 == "create" { there[$2] }
+		section == "ipset " && $1 == "create" { wanted[$2] }
+		END { for (name in there) if (!(name in wanted)) print name }'); do
+		for beat in 1 2 3; do
+			! ipset destroy "$name" </dev/null 2>/dev/null || break
+			[ "$beat" = 3 ] || sleep 1
+		done
+	done
+}
