@@ -41,16 +41,19 @@ func xtRules(locked bool, set string, ports ...int) render.Ruleset {
 }
 
 // xtables is everything that iptables and ip6tables have loaded, and the sets,
-// without counters: also what is not ours.
+// without counters: also what is not ours. A table that filters nothing is left out.
 func (h *host) xtables() string {
-	return h.sh(`{ iptables-save; ip6tables-save; } 2>/dev/null | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//'; ipset save 2>/dev/null | sed 's/ \(bucketsize\|initval\) [^ ]*//g' | sort`)
+	return h.sh(`{ iptables-save; echo '# v6'; ip6tables-save; } 2>/dev/null | sed -e '/^# [^v]/d' -e 's/ \[[0-9]*:[0-9]*\]$//' |
+awk '/^# v6/ { print; next } { t = t $0 "\n" } !/^(\*[a-z]+|:[A-Z]+ ACCEPT|COMMIT)$/ { some = 1 } /^COMMIT/ { if (some) printf "%s", t; t = ""; some = 0 }'
+ipset save 2>/dev/null | sed 's/ \(bucketsize\|initval\) [^ ]*//g' | sort`)
 }
 
 // foreign is xtables without what is ours.
 func (h *host) foreign() string {
 	var out []string
 	for line := range strings.SplitSeq(h.xtables(), "\n") {
-		if !strings.Contains(line, "FWPUSH-") && !strings.Contains(line, "fwp4-") {
+		if !strings.HasPrefix(line, ":FWPUSH-") && !strings.HasPrefix(line, "-A FWPUSH-") &&
+			!strings.HasSuffix(line, " -j FWPUSH-IN") && !strings.Contains(line, "fwp4-") {
 			out = append(out, line)
 		}
 	}
