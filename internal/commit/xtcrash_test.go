@@ -19,7 +19,9 @@ func xtHost(t *testing.T) (h *host, before string) {
 }
 
 // once runs a fragment the first time that it comes by.
-func once(fragment string) string { return `[ -e /run/once ] || { touch /run/once; ` + fragment + `; }` }
+func once(fragment string) string {
+	return `[ -e /run/once ] || { touch /run/once; ` + fragment + `; }`
+}
 
 // The shell that loads dies between two transactions of the load, or a transaction
 // hangs there. The timers put everything back, and the next run is not held up.
@@ -166,7 +168,9 @@ chmod 755 /run/wrapper; cp /run/wrapper /bin/` + program + `.new; /bin/mv` + h.s
 }
 
 // suffix is .real where a program is wrapped already.
-func (h *host) suffix(program string) string { return h.sh(`[ ! -e /bin/` + program + `.real ] || echo .real`) }
+func (h *host) suffix(program string) string {
+	return h.sh(`[ ! -e /bin/` + program + `.real ] || echo .real`)
+}
 
 // show undoes hide.
 func (h *host) show(programs ...string) {
