@@ -48,22 +48,26 @@ func Drift(stored, live string) Diff {
 func unmarked(parts []*part) []*part {
 	return slices.DeleteFunc(parts, func(p *part) bool {
 		chain, ok := strings.CutPrefix(p.head, "chain ")
-		return ok && isMarker(chain) && len(p.lines) == 0
+		return ok && isMarker(chain) && len(p.lines) == 0 || isContainerMarker(p)
 	})
 }
 
 // part is a chain or set of a text, or (without head) whatever is in neither.
 type part struct {
-	head  string
-	lines []source
+	head     string
+	lines    []source
+	unframed bool // of a text for iptables: its lines say themselves where they belong
 }
 
 // title heads a hunk.
 func (p *part) title() string {
-	if p.head == "" {
-		return "table " + tableName
+	switch {
+	case p.head != "":
+		return p.head
+	case p.unframed:
+		return string(BackendIptables)
 	}
-	return p.head
+	return "table " + tableName
 }
 
 type source struct {
@@ -74,6 +78,18 @@ type source struct {
 // split takes a text apart at the blocks of the table, leaving out the header of
 // a script, the frame of the table and blank lines.
 func split(text string) []*part {
+	nft, iptables := SplitListing(text)
+	if iptables == "" {
+		return tableParts(nft)
+	}
+	parts := containerParts(iptables)
+	if nft != "" {
+		parts = append(tableParts(nft), parts...)
+	}
+	return parts
+}
+
+func tableParts(text string) []*part {
 	loose := &part{}
 	var parts []*part
 	seen := map[string]*part{}
@@ -165,7 +181,7 @@ func (d *differ) hunk(p *part) {
 // empty one shows too.
 func (d *differ) whole(sign byte, p *part) {
 	d.hunk(p)
-	if p.head == "" {
+	if p.head == "" || p.unframed {
 		for _, l := range p.lines {
 			d.say(sign, indented(l.text), l.n)
 		}
