@@ -74,6 +74,7 @@ func (h *host) hangUp() (connections, execs int) {
 // candidate is the target's, with what this package decides.
 func (h *host) candidate() commit.Candidate {
 	c := h.target.Candidate
+	c.Want = h.target.want()
 	c.Become = h.target.Host.SSH.Become
 	c.AcceptStuckRevert = h.options.Accept.StuckRevert
 	c.Judge = func(f commit.Facts) commit.Verdict { return h.target.Judge(f, h.options.Accept) }
@@ -139,7 +140,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.Candidate.Want)
+	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want())
 	return conn, f, r
 }
 

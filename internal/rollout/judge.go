@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/render"
 	"fwpush/roles"
 )
 
@@ -19,29 +20,32 @@ import (
 // instead of asking, and the outcome is locked.
 func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 	alien := t.notOurs(f)
+	rules, err := t.Fit(f)
 	switch {
+	case err != nil:
+		return commit.Verdict{Err: err}
 	case alien != nil && !accept.TakeOver:
 		return commit.Verdict{Err: alien, Hint: "if it shall be this fleet's from now on: --accept-risk take-over"}
-	case alien == nil && t.settled(f):
+	case alien == nil && t.settled(f, rules):
 		return commit.Verdict{Act: commit.Unchanged}
 	case t.Reviewed != "" && t.Reviewed != Fingerprint(f):
 		return commit.Verdict{Err: errors.New("the host is not as it was when its change was shown"), Hint: "look at the change again: fwpush diff"}
 	case accept.LoseSSH:
-		return commit.Verdict{Act: commit.Go}
+		return commit.Verdict{Act: commit.Go, Rules: rules}
 	}
 	if err := t.proveOnline(f); err != nil {
 		return commit.Verdict{Err: err, Hint: lockoutHint(err)}
 	}
-	return commit.Verdict{Act: commit.Go}
+	return commit.Verdict{Act: commit.Go, Rules: rules}
 }
 
 // settled says whether the host is already as it shall be: it runs the
 // candidate in all four ways, or has nothing of ours where it shall have none.
-func (t Target) settled(f commit.Facts) bool {
+func (t Target) settled(f commit.Facts, rules render.Ruleset) bool {
 	if t.Candidate.Remove {
 		return f.Absent()
 	}
-	return f.Runs(t.Candidate.Rules.Text)
+	return f.Runs(rules.Text)
 }
 
 // notOurs says who has the host, or nil if this fleet has it or nobody.
@@ -51,6 +55,8 @@ func (t Target) notOurs(f commit.Facts) error {
 		return nil
 	case f.Owner != nil:
 		return fmt.Errorf("the host belongs to fleet %.64q%s", f.Owner.Fleet, confirmed(f.Meta))
+	case render.BackendOf(f.Running) == render.BackendIptables:
+		return fmt.Errorf("the host has iptables chains FWPUSH-* without the stamp of a fleet%s", confirmed(f.Meta))
 	case f.Running != "":
 		return fmt.Errorf("the host has a table inet fwpush without the stamp of a fleet%s", confirmed(f.Meta))
 	case f.Boot != "" || f.Generation > 0:

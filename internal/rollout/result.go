@@ -20,6 +20,10 @@ type Target struct {
 	Host      inventory.Host
 	Policy    roles.Policy // not looked at where Candidate.Remove is set
 	Candidate commit.Candidate
+	// Print, if set, gives the rules for the backend that a host is found to need.
+	// Without it there are those of the Candidate and no others. It may be called
+	// several times for a host, and by several goroutines.
+	Print func(commit.Choice) (render.Ruleset, error)
 	// Reviewed, if set, is the Fingerprint of the host when a person was shown its
 	// change: a host that is another one by now is not changed.
 	Reviewed string
@@ -76,6 +80,9 @@ func (r *Result) learn(t Target) {
 		sum := sha256.Sum256([]byte(f.Rules))
 		r.Previous = "sha256:" + hex.EncodeToString(sum[:])
 	}
+	if rules, err := t.Fit(*f); err == nil {
+		r.Digest = rules.Digest
+	}
 	if f.Pending == nil { // else the candidate of that one runs, as it should
 		r.Drift, _ = f.Drifted()
 	}
@@ -97,6 +104,9 @@ func notes(t Target, f commit.Facts) []string {
 	}
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
+	}
+	if note := t.backendNote(f); note != "" {
+		out = append(out, note)
 	}
 	return out
 }

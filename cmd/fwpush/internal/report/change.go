@@ -60,7 +60,9 @@ func difference(t rollout.Target, f commit.Facts) (rules, undo render.Diff) {
 	if drifted, _ := f.Drifted(); drifted && f.Pending == nil {
 		undo = render.Drift(f.Running, f.Canon)
 	}
-	return render.Compare(f.Rules, t.Candidate.Rules), undo
+	// Without rules that fit the host is refused, and nobody asks for its change.
+	candidate, _ := t.Fit(f)
+	return render.Compare(f.Rules, candidate), undo
 }
 
 // DiffOf is the change that a host went through, for programs, and for people

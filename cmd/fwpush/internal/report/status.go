@@ -123,7 +123,13 @@ func bootState(f commit.Facts) string {
 	return "ok"
 }
 
+// backend is what filters on a host, or what would: the one of its confirmed rules,
+// or on a host that has none the one it would get.
 func backend(f commit.Facts) string {
+	if c, _ := f.Choose(""); c.Backend == render.BackendIptables {
+		// "iptables v1.8.9 (nf_tables)"
+		return strings.Replace(f.Iptables, " v", " ", 1)
+	}
 	v, err := render.ParseVersion(f.NFT)
 	if err != nil {
 		return ""
