@@ -57,6 +57,8 @@ func TestJudge(t *testing.T) {
 		{"taken over, though the rules are equal", web, runs(&commit.Owner{Fleet: "prod"}), takeOver, commit.Go, ""},
 		{"a table of nobody", web, with(fresh, func(f *commit.Facts) { f.Running = listing }), Risks{}, commit.Refuse,
 			"a table inet fwpush without the stamp"},
+		{"chains of nobody", web, with(fresh, func(f *commit.Facts) { f.Running = "# fwpush iptables\n" }), Risks{}, commit.Refuse,
+			"iptables chains FWPUSH-* without the stamp"},
 		{"state of nobody", web, with(fresh, func(f *commit.Facts) { f.Generation = 1 }), Risks{}, commit.Refuse, "/var/lib/fwpush"},
 		{"a boot file of nobody", web, with(fresh, func(f *commit.Facts) { f.Boot = text }), Risks{}, commit.Refuse, "/var/lib/fwpush"},
 		{"a table of nobody taken over", web, with(fresh, func(f *commit.Facts) { f.Running = listing }), takeOver, commit.Go, ""},

@@ -80,6 +80,21 @@ func TestStatusOf(t *testing.T) {
 	}
 }
 
+func TestStatusNamesTheBackend(t *testing.T) {
+	const iptables, nft = "iptables v1.8.9 (nf_tables)", "nftables v1.0.6 (Lester Gooch #5)"
+	tools := []string{"iptables-restore", "iptables-save"}
+	for want, f := range map[string]commit.Facts{
+		"iptables 1.8.9 (nf_tables)": {Generation: 1, Rules: "# fwpush iptables\n", NFT: nft, Iptables: iptables, Tools: tools},
+		"iptables 1.8.9 (legacy)":    {NFT: "none", Probe: "failed nft was not found", Iptables: "iptables v1.8.9 (legacy)", Tools: tools},
+		"nftables 1.0.6":             {Generation: 1, Rules: "add table inet fwpush\n", NFT: nft, Iptables: iptables, Tools: tools},
+		"":                           {NFT: "none"},
+	} {
+		if h := StatusOf(rollout.Result{Result: commit.Result{Facts: &f}}, time.Now()); h.Backend != want {
+			t.Errorf("%q, want %q", h.Backend, want)
+		}
+	}
+}
+
 // TestStatusTable has hosts that stand alike in one row, and what hosts say made
 // safe.
 func TestStatusTable(t *testing.T) {
