@@ -95,13 +95,6 @@ func (h *host) noNFT() {
 	h.sh("mv /usr/sbin/nft /usr/sbin/nft.off")
 }
 
-// slowXT puts a wrapper in the place of iptables' restore program of a family that
-// runs a fragment before it, on which its input waits.
-func (h *host) slowXT(family, fragment string) {
-	h.t.Helper()
-	h.wrap(family+"-restore", `case "$*" in *--noflush*) `+fragment+` ;; esac`)
-}
-
 // knocks says whether the host answers on a TCP port at all: a closed port with a
 // reset, a filtered one with nothing.
 func (h *host) knocks(port int) bool {

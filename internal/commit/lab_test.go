@@ -178,13 +178,14 @@ func (h *host) removal() Candidate {
 }
 
 // wrap puts a program in the place of another one that runs a shell fragment
-// before it, with the other's arguments at hand.
+// before it, with the other's arguments at hand. The other one keeps its name, which
+// tells some programs what they are.
 func (h *host) wrap(program, fragment string) {
 	h.t.Helper()
-	h.sh(`p=$(command -v ` + program + `) && mv "$p" "$p.real" && cat >"$p" <<X
+	h.sh(`p=$(command -v ` + program + `) && mkdir -p ${p%/*}/real && mv "$p" ${p%/*}/real && cat >"$p" <<X
 #!/bin/sh
 ` + strings.NewReplacer("$", `\$`, "`", "\\`").Replace(fragment) + `
-exec $p.real "\$@"
+exec ${p%/*}/real/${p##*/} "\$@"
 X
 chmod 755 "$p"`)
 }
@@ -192,7 +193,7 @@ chmod 755 "$p"`)
 // unwrap undoes wrap.
 func (h *host) unwrap(program string) {
 	h.t.Helper()
-	h.sh(`p=$(command -v ` + program + `) && mv -f "$p.real" "$p"`)
+	h.sh(`p=$(command -v ` + program + `) && mv -f ${p%/*}/real/${p##*/} "$p"`)
 }
 
 // begin applies a candidate and leaves it pending.

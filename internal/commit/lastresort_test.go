@@ -94,7 +94,7 @@ func TestHostThatKeepsTalkingHasALimit(t *testing.T) {
 	h.sh(`cat >/root/talker <<'X'
 #!/bin/bash
 M=$4
-echo; echo "$M proto 1"; echo "$M uid 0"; echo "$M bootid x"; echo "$M nft nftables v1.0.6 (x)"; echo "$M unit none"; echo "$M section running"; echo "$M ask"
+echo; echo "$M proto 1"; echo "$M uid 0"; echo "$M bootid x"; echo "$M nft nftables v1.0.6 (x)"; echo "$M probe ok"; echo "$M unit none"; echo "$M section running"; echo "$M ask"
 while sleep 0.2; do echo "$M hello"; done
 X
 chmod 755 /root/talker; rm -f /bin/sh; ln -s /root/talker /bin/sh`)
