@@ -212,6 +212,9 @@ func (b *beginning) payload() (string, error) {
 	if !b.Remove {
 		text = b.rules.Text
 		mode = string(render.BackendOf(text))
+		if text == "" {
+			return "", errors.New("a bug in fwpush: there are no rules to load, and to remove them was not asked for")
+		}
 	}
 	if mode == string(render.BackendNftables) {
 		kept = keptForm(b.rules, *b.facts)

@@ -228,15 +228,17 @@ bounded() {
 }
 
 # listing: L, what runs of ours without what changes by itself. NL is the part that
-# nft tells, XL the one of iptables; NFT and XT say which of them are looked at.
+# nft tells, XL the one of iptables; NFT and XT say which of them are looked at. What
+# one of them cannot tell is no reason not to hear the other.
 NFT=yes XT=no
 LF='
 '
 listing() {
-	NFTERR='' XTERR='' NL='' XL='' L=''
-	[ "$NFT" = no ] || list_nft || return 1
-	[ "$XT" = no ] || list_xt || return 1
+	NFTERR='' XTERR='' NL='' XL='' failed=0
+	[ "$NFT" = no ] || list_nft || failed=1
+	[ "$XT" = no ] || list_xt || failed=1
 	L=$NL${XL:+${NL:+$LF}$XL}
+	return "$failed"
 }
 
 # list_nft: counters are left out by -s, elements of dynamic and timeout sets here.

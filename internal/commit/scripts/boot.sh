@@ -29,12 +29,16 @@ under_way() {
 	[ -e "$1" ]
 }
 
+load_iptables() {
+	xt_load 120 "$1" || return
+	if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
+}
+
 # load_text FILE: the rules of FILE, of whichever backend, and none of ours in the
 # other one.
 load_text() {
 	if is_iptables "$1"; then
-		xt_load 120 "$1" || return
-		if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
+		load_iptables "$1"
 	else
 		nft -f "$1" 2>"$D/err" || return
 		! running || xt_unload 120
@@ -44,7 +48,8 @@ load_text() {
 case ${1-} in
 start | reload)
 	[ "$1" = reload ] || ! under_way || ! running || finish 0
-	load_text "$B/boot.ipt" || load_text "$B/boot.prev"
+	# Not by load_text: a boot file that lost its first line, or all, is none for nft.
+	load_iptables "$B/boot.ipt" || load_text "$B/boot.prev"
 	finish $?
 	;;
 previous)

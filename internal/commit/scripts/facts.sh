@@ -70,11 +70,11 @@ facts() {
 	systemd=no
 	[ ! -d /run/systemd/system ] || systemd=yes
 	say systemd "$systemd"
-	NFT=no NFTVERSION=none CHAINS=''
+	NFT=no NFTVERSION=none CHAINS='' dumb=''
 	if command -v nft >/dev/null; then
 		NFT=yes
 		NFTVERSION=$(nft --version 2>&1 </dev/null) || NFTVERSION=none
-		CHAINS=$(nft list chains 2>&1 </dev/null)
+		CHAINS=$(nft list chains 2>&1 </dev/null) || dumb=yes
 	fi
 	say nft "$NFTVERSION"
 	unit_state
@@ -96,6 +96,11 @@ facts() {
 	elif [ "$WANT" = auto ]; then
 		probe
 	fi
+	# A kernel without nf_tables: the program is there, and no table of ours can be.
+	case "$dumb $WANT $CONFIRMED" in
+	'yes nftables '* | *' nftables') ;;
+	yes*) NFT=no ;;
+	esac
 	xt_facts
 	listing
 	[ -z "$NFTERR" ] || section nfterror "$NFTERR"

@@ -6,7 +6,7 @@
 # xt_load LIMIT FILE: makes what runs of ours in iptables that of a container text.
 xt_load() {
 	messages
-	WISH=$(cat "$2" 2>"$MESSAGES") && is_iptables "$2" || return 1
+	WISH=$(cat "$2" 2>"$MESSAGES") && xt_whole >"$MESSAGES" || return 1
 	xt_put "$1" ''
 }
 
@@ -19,8 +19,32 @@ xt_unload() {
 # xt_test LIMIT FILE: whether iptables-restore would take it, as far as it tells: a
 # jump to a chain that is not there passes this in the nf_tables variant.
 xt_test() {
-	WISH=$(cat "$2")
+	messages
+	WISH=$(cat "$2" 2>"$MESSAGES") && xt_whole >"$MESSAGES" || return 1
 	xt_put "$1" --test
+}
+
+# xt_whole: the wish is a container, and a whole one. What is loaded is put together
+# anew from its lines, so that iptables-restore itself would not miss any.
+xt_whole() {
+	printf '%s\n' "$WISH" | awk '
+	function bad() {
+		print "line " NR " of the rules for iptables is none of theirs: " $0
+		failed = 1
+		exit
+	}
+	NR == 1 { if ($0 != "# fwpush iptables") bad(); next }
+	/^#: / { if (table) bad(); section = substr($0, 4); next }
+	section == "jumps" { next }
+	section == "ipset" { if (($1 != "create" && $1 != "add") || $2 !~ /^fwp[46]-/) bad(); next }
+	!table && section ~ /^ip6?tables (filter|nat)$/ && $0 == "*" substr(section, index(section, " ") + 1) { table = 1; next }
+	table && /^(:|-A )FWPUSH-/ { next }
+	table && $0 == "COMMIT" { table = 0; next }
+	{ bad() }
+	END {
+		if (!failed && table) print "the rules for iptables end in the middle of a table"
+		exit failed || table
+	}'
 }
 
 # xt_put LIMIT TEST: sets first, then the tables, filter before nat, then the sets
