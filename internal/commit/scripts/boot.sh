@@ -40,7 +40,7 @@ load_text() {
 	if is_iptables "$1"; then
 		load_iptables "$1"
 	else
-		nft -f "$1" 2>"$D/err" || return
+		[ -s "$1" ] && nft -f "$1" 2>"$D/err" || return
 		! running || xt_unload 120
 	fi
 }
