@@ -226,10 +226,12 @@ while [ ! -e /run/ready ]; do sleep 0.1; done`)
 				return
 			default:
 			}
-			if _, err := conn.Write([]byte("x")); err == nil {
-				sent.Add(1)
+			for range 20 {
+				if _, err := conn.Write([]byte("x")); err == nil {
+					sent.Add(1)
+				}
 			}
-			time.Sleep(50 * time.Microsecond)
+			time.Sleep(time.Millisecond)
 		}
 	}()
 	h.sh("for i in 1 2 3 4 5 6; do for f in a b; do sh /var/lib/fwpush/load.sh check /run/$f || exit 1; done; done")

@@ -266,12 +266,12 @@ apply() {
 	load_new "$limit"
 	rc=$?
 	STRICT=''
-	why=$(head -c 600 "$D/err" | tr '\n' ' ')
+	why="load failed (status $rc): $(head -c 600 "$D/err" | tr '\n' ' ')"
 	# A child forked now is younger than the new rules.
 	born=$(read -r stat </proc/self/stat && start_of "${stat%% *}" && echo "$START")
 	if [ "$rc" -ne 0 ] || ! mine; then
 		revert now
-		taken_back $? "load failed (status $rc): $why"
+		taken_back $? "$why"
 	fi
 	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR$XTERR"; }
 	up
