@@ -67,6 +67,7 @@ func variants(t *testing.T, releases []string, test func(*testing.T, *host)) {
 		for _, variant := range []string{"nft", "legacy"} {
 			name := strings.TrimPrefix(release+" "+variant, " ")
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				o := lab.HostOptions{}
 				if release != "" {
 					root, err := world.Root(t.Context(), release)

@@ -23,7 +23,7 @@ iptables -P FORWARD DROP`
 // is confirmed, a change that is taken back, one that is confirmed, a removal.
 // What is not ours is the same to the byte after each.
 func TestIptablesAllTheWay(t *testing.T) {
-	variants(t, []string{"bullseye", "trixie"}, func(t *testing.T, h *host) {
+	variants(t, []string{"bullseye", "bookworm", "trixie"}, func(t *testing.T, h *host) {
 		h.noNFT()
 		h.sh(foreignRules)
 		foreign := h.foreign()
