@@ -17,7 +17,9 @@ func TestChoose(t *testing.T) {
 		change(&f)
 		return f
 	}
-	runs := func(rules string) func(*Facts) { return func(f *Facts) { f.Generation, f.Rules, f.Probe = 1, rules, "" } }
+	runs := func(rules string) func(*Facts) {
+		return func(f *Facts) { f.Generation, f.Rules, f.Probe = 1, rules, "" }
+	}
 	for _, tt := range []struct {
 		name  string
 		want  render.Backend

@@ -68,20 +68,25 @@ func variants(t *testing.T, releases []string, test func(*testing.T, *host)) {
 			name := strings.TrimPrefix(release+" "+variant, " ")
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				o := lab.HostOptions{}
-				if release != "" {
-					root, err := world.Root(t.Context(), release)
-					if err != nil {
-						t.Fatal(err)
-					}
-					o.Root = root
-				}
-				h := newHost(t, o)
-				h.variant(variant)
-				test(t, h)
+				test(t, releaseHost(t, release, variant, lab.HostOptions{}))
 			})
 		}
 	}
+}
+
+// releaseHost is a host of a release, "" being the machine's own files.
+func releaseHost(t *testing.T, release, variant string, o lab.HostOptions) *host {
+	t.Helper()
+	if release != "" {
+		root, err := world.Root(t.Context(), release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Root = root
+	}
+	h := newHost(t, o)
+	h.variant(variant)
+	return h
 }
 
 // variant chooses the host's iptables.
