@@ -119,15 +119,15 @@ func TestOldRulesOfBothBackends(t *testing.T) {
 // The boot unit loads what was confirmed, whichever backend it is for, and the
 // candidate of another one is gone after a reboot inside its window.
 func TestBootLoadsEitherBackend(t *testing.T) {
-	for _, on := range []string{" nft", " legacy", "bullseye legacy", "bullseye nft", "bookworm nft", "trixie nft", "trixie legacy"} {
-		release, variant, _ := strings.Cut(on, " ")
-		bootsEither(t, release, variant)
+	for _, release := range []string{"bullseye", "bookworm", "trixie"} {
+		bootsEither(t, release, "nft")
+		bootsEither(t, release, "legacy")
 	}
 }
 
 func bootsEither(t *testing.T, release, variant string) {
-	for _, c := range changes(release == "") { // the roots of releases have no ipset
-		t.Run(strings.TrimSpace(release+" "+variant+" "+c.name), func(t *testing.T) {
+	for _, c := range changes(false) { // the roots of releases have no ipset
+		t.Run(release+" "+variant+" "+c.name, func(t *testing.T) {
 			t.Parallel()
 			h := releaseHost(t, release, variant, lab.HostOptions{Systemd: true})
 			h.mustApply(h.candidate(c.from, time.Minute))

@@ -79,6 +79,31 @@ func setEdited(t *testing.T, h *host) {
 	}
 }
 
+// setsOverABoot runs what the unit runs, on a kernel that has nothing loaded yet.
+func setsOverABoot(t *testing.T, h *host) {
+	h.mustApply(h.xt(xtRules(false, "ops", 80)))
+	confirmed := h.both()
+	for _, verb := range []string{"start", "reload"} {
+		h.sh("rm -rf /run/fwpush; for f in iptables ip6tables; do $f -D INPUT -j FWPUSH-IN; $f -F FWPUSH-IN; $f -X FWPUSH-IN; done; iptables -X FWPUSH-REV-000000000001; ipset destroy")
+		h.sh("sh /var/lib/fwpush/load.sh " + verb)
+		if got := h.both(); got != confirmed {
+			t.Errorf("after %s:\n%s\nconfirmed was\n%s", verb, got, confirmed)
+		}
+	}
+	if r := h.apply(h.xt(xtRules(false, "ops", 80))); r.Outcome != OutcomeUnchanged {
+		t.Errorf("a boot is drift: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	// A candidate in its window is not replaced by a unit that is started beside it.
+	p := h.begin(h.xt(xtRules(false, "web", 443)))
+	h.sh("sh /var/lib/fwpush/load.sh start")
+	if !h.knocks(443) || h.knocks(80) {
+		t.Errorf("start beside a candidate:\n%s", h.both())
+	}
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeConfirmed {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+}
+
 func noIpset(t *testing.T, h *host) {
 	h.sh("mv $(command -v ipset) /root/ipset")
 	h.refuses(h.xt(xtRules(false, "ops", 80)), StageStage, "new rules refused")

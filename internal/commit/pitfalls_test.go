@@ -30,6 +30,7 @@ func TestPitfalls(t *testing.T) {
 		"I8 somebody holds the lock":           lockHeld,
 		"I9 two engines":                       twoEngines,
 		"I10 a set that was edited":            setEdited,
+		"I10 sets over a boot":                 setsOverABoot,
 		"I10 no ipset":                         noIpset,
 		"no network namespace for the check":   noNamespace,
 		"a kernel that knows no nftables":      dumbNFT,
