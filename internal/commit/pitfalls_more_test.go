@@ -55,6 +55,7 @@ func setEdited(t *testing.T, h *host) {
 	for _, edit := range []string{
 		"ipset add fwp4-ops 192.0.2.0/24",
 		"ipset del fwp4-ops 203.0.113.9",
+		"ipset del fwp4-ops 203.0.113.9; ipset add fwp4-ops 192.0.2.0/24",
 		"ipset flush fwp4-ops",
 		"ipset flush fwp4-ops; ipset create fwp4-heal hash:net; ipset add fwp4-heal 192.0.2.1",
 	} {
