@@ -1,0 +1,140 @@
+package space
+
+// Box is a product: packets whose every part is in the set for it.
+type Box struct {
+	Src, Dst Addrs
+	Key      Keys
+	SrcPort  Ports // of protocols without ports it says nothing
+	In, Out  Names
+}
+
+// All is every packet of a family.
+func All(v6 bool) Box {
+	return Box{Everyone(v6), Everyone(v6), AllKeys(), AllPorts(), AnyName(), AnyName()}
+}
+
+// V6 tells the family of a box that is not empty.
+func (b Box) V6() bool { return len(b.Src) > 0 && b.Src[0].From.Is6() }
+
+// Empty tells whether no packet is in the box.
+func (b Box) Empty() bool {
+	return b.Key.Empty() || b.Src.Empty() || b.Dst.Empty() || b.SrcPort.Empty() || b.In.Empty() || b.Out.Empty()
+}
+
+// Meets tells whether a packet is in both.
+func (b Box) Meets(o Box) bool {
+	return b.Key.Meets(o.Key) && b.Src.Meets(o.Src) && b.Dst.Meets(o.Dst) && b.SrcPort.Meets(o.SrcPort) &&
+		!b.In.And(o.In).Empty() && !b.Out.And(o.Out).Empty()
+}
+
+// And is what is in both.
+func (b Box) And(o Box) Box {
+	return Box{b.Src.And(o.Src), b.Dst.And(o.Dst), b.Key.And(o.Key), b.SrcPort.And(o.SrcPort), b.In.And(o.In), b.Out.And(o.Out)}
+}
+
+// Minus is what is in b and not in o, in boxes without a packet in common.
+func (b Box) Minus(o Box) Region {
+	if !b.Meets(o) {
+		return Region{b}
+	}
+	var out Region
+	// Each part that o lacks goes with all of the parts not yet looked at; what is
+	// left has that part in common with o.
+	keep := func(rest Box) {
+		if !rest.Empty() {
+			out = append(out, rest)
+		}
+	}
+	rest := b
+	rest.Key, b.Key = b.Key.Minus(o.Key), b.Key.And(o.Key)
+	keep(rest)
+	rest = b
+	rest.Src, b.Src = b.Src.Minus(o.Src), b.Src.And(o.Src)
+	keep(rest)
+	rest = b
+	rest.Dst, b.Dst = b.Dst.Minus(o.Dst), b.Dst.And(o.Dst)
+	keep(rest)
+	rest = b
+	rest.In, b.In = b.In.Minus(o.In), b.In.And(o.In)
+	keep(rest)
+	rest = b
+	rest.Out, b.Out = b.Out.Minus(o.Out), b.Out.And(o.Out)
+	keep(rest)
+	rest = b
+	rest.SrcPort, b.SrcPort = b.SrcPort.Minus(o.SrcPort), b.SrcPort.And(o.SrcPort)
+	keep(rest)
+	return out
+}
+
+// Equal tells whether two boxes hold the same packets, unless both are empty.
+func (b Box) Equal(o Box) bool {
+	return b.Key.Equal(o.Key) && b.Src.Equal(o.Src) && b.Dst.Equal(o.Dst) && b.SrcPort.Equal(o.SrcPort) && b.In.Equal(o.In) && b.Out.Equal(o.Out)
+}
+
+// join is the union of two boxes that differ in one part at most.
+func (b Box) join(o Box) (Box, bool) {
+	differ := 0
+	for _, same := range [...]bool{b.Key.Equal(o.Key), b.Src.Equal(o.Src), b.Dst.Equal(o.Dst), b.SrcPort.Equal(o.SrcPort), b.In.Equal(o.In), b.Out.Equal(o.Out)} {
+		if !same {
+			differ++
+		}
+	}
+	if differ > 1 {
+		return Box{}, false
+	}
+	return Box{b.Src.Union(o.Src), b.Dst.Union(o.Dst), b.Key.Union(o.Key), b.SrcPort.Union(o.SrcPort), b.In.Union(o.In), b.Out.Union(o.Out)}, true
+}
+
+// Region is a set of packets: a union of boxes that are not empty.
+type Region []Box
+
+// Minus is what is in r and not in the box.
+func (r Region) Minus(o Box) Region {
+	var out Region
+	for _, b := range r {
+		out = append(out, b.Minus(o)...)
+	}
+	return out
+}
+
+// Without is what is in r and in none of the boxes of o.
+func (r Region) Without(o Region) Region {
+	for _, b := range o {
+		if len(r) == 0 {
+			return nil
+		}
+		r = r.Minus(b)
+	}
+	return r
+}
+
+// And is what is in r and in the box.
+func (r Region) And(o Box) Region {
+	var out Region
+	for _, b := range r {
+		if b.Meets(o) {
+			out = append(out, b.And(o))
+		}
+	}
+	return out
+}
+
+// Simple is the same region in fewer boxes, for people to read: boxes that differ
+// in one part only become one.
+func (r Region) Simple() Region {
+	out := append(Region(nil), r...)
+	for again := true; again; {
+		again = false
+		for i := 0; i < len(out); i++ {
+			for j := i + 1; j < len(out); j++ {
+				if both, ok := out[i].join(out[j]); ok && out[i].V6() == out[j].V6() {
+					out[i] = both
+					out = append(out[:j], out[j+1:]...)
+					again = true
+					j--
+				}
+			}
+		}
+	}
+	return out
+}
