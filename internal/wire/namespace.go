@@ -46,6 +46,13 @@ func onOwnThread(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread outlives its goroutine, wherever that has led it. While it is
+			// taken, another goroutine runs on another one.
+			defer runtime.UnlockOSThread()
+			done <- onOwnThread(f)
+			return
+		}
 		done <- f()
 	}()
 	return <-done
