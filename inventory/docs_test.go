@@ -42,39 +42,37 @@ func TestPolicyReference(t *testing.T) {
 
 func reference() string {
 	var b strings.Builder
-	var later []string
 	for _, table := range inventory.Schema() {
 		title := "`[" + table.Name + "]`"
 		switch {
 		case table.Name == "":
 			title = "The top level"
-		case strings.HasPrefix(table.Name, "rule"):
+		case table.Name == "raw" || table.Name == "tests":
+			title = "`[[" + table.Name + "]]`"
+		case strings.HasPrefix(table.Name, "rule"), table.Name == "probe":
 			title = "A " + table.Name
+		case strings.HasPrefix(table.Name, "entry"):
+			title = "An " + table.Name
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n%s.\n\n| key | value | default | meaning |\n|---|---|---|---|\n", title, upperFirst(table.Doc))
 		for _, k := range table.Keys {
-			name := strings.TrimPrefix(table.Name+"."+k.Name, ".")
-			switch {
-			case k.Refused != "":
-			case k.Later:
-				later = append(later, "`"+name+"`")
-			default:
-				def := "`" + k.Default + "`"
-				if k.Required {
-					def = "required"
-				} else if k.Default == "" {
-					def = ""
-				}
-				value := string(k.Type)
-				if a := k.Allowed(); len(k.Values) > 0 || k.Max != 0 {
-					value = a
-				}
-				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, cell(value), def, cell(k.Doc))
+			if k.Refused != "" {
+				continue
 			}
+			def := "`" + k.Default + "`"
+			if k.Required {
+				def = "required"
+			} else if k.Default == "" {
+				def = ""
+			}
+			value := string(k.Type)
+			if a := k.Allowed(); len(k.Values) > 0 || k.Max != 0 {
+				value = a
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, cell(value), def, cell(k.Doc))
 		}
 	}
-	fmt.Fprintf(&b, "\n### Keys that come later\n\nKnown, and refused as not supported yet: %s.\n\n", strings.Join(later, ", "))
-	return b.String()
+	return b.String() + "\n"
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

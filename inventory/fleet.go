@@ -8,8 +8,8 @@ import (
 	"fwpush/inventory/internal/source"
 )
 
-// Fleet is a fleet file as written: defaults are merged into Hosts, names are
-// not resolved. It is immutable once loaded.
+// Fleet is a fleet file with the files it includes, as written: defaults are
+// merged into Hosts, names are not resolved. It is immutable once loaded.
 type Fleet struct {
 	Path       string // as the user named it
 	Name       string // key "fleet", the owner stamp on hosts; "default" if absent
@@ -19,22 +19,29 @@ type Fleet struct {
 	Services   map[string]Service
 	Roles      map[string]Role
 	Hosts      []Host // natural order of names (web2 before web10)
+	Groups     map[string]Group
+	Raw        []Raw
+	Tests      []Test
 	Rollout    Rollout
+	// ReadAt is when the file was read: a rule that had expired by then is left
+	// out of rulesets. The zero time is before every date.
+	ReadAt time.Time
 
-	source *source.Doc // for Annotate
+	sources map[string]*source.Doc // by file, for Annotate
 }
 
-// Annotate returns findings with the line of the fleet file and the width of
-// what is written at their place, for those that lack them. Findings at a place
-// in another file stay as they are.
+// Annotate returns findings with the line of the file they are about and the
+// width of what is written at their place, for those that lack them. Findings at
+// a place in a file that is none of this fleet's stay as they are.
 func (f *Fleet) Annotate(ps Problems) Problems {
 	out := slices.Clone(ps)
 	for i, p := range out {
-		if f.source == nil || p.Place.File != f.Path || p.Place.Line == 0 || p.Source != "" {
+		doc := f.sources[p.Place.File]
+		if doc == nil || p.Place.Line == 0 || p.Source != "" {
 			continue
 		}
-		out[i].Source = f.source.Line(p.Place.Line)
-		out[i].Width = f.source.SpanAt(p.Place.Line, p.Place.Col).Width
+		out[i].Source = doc.Line(p.Place.Line)
+		out[i].Width = doc.SpanAt(p.Place.Line, p.Place.Col).Width
 	}
 	return out
 }
@@ -54,16 +61,26 @@ type Settings struct {
 	Inbound    *At[Verdict] // drop | reject
 	Outbound   *At[Verdict] // accept | reject | drop
 	Log        *At[Log]
-	Ping       *At[bool]
+	Ping       *At[Ping]
 	DHCPClient *At[bool]
 	Antispoof  *At[bool]
+	IGMP       *At[bool]
+	AcceptRA   *At[bool]
+	SendsRA    *At[bool]
 }
 
-// Log says whether refused packets are logged, and with which prefix
-// ("" means the default one, fwpush-<chain>-<verdict>).
+// Log says whether packets are logged, and with which prefix ("" means the
+// default one: fwpush-<chain>-<verdict> for what is refused, fwpush-<name> for
+// what a rule matches).
 type Log struct {
 	On     bool
 	Prefix string
+}
+
+// Ping says whether echo requests are accepted, and how many.
+type Ping struct {
+	On   bool
+	Rate Rate // the zero Rate is no limit
 }
 
 // Management is the lock-out guard: who may always reach SSH.
@@ -75,73 +92,49 @@ type Management struct {
 	FailsafePorts []At[uint16]
 }
 
-// Set is a named list of addresses of both families.
-type Set struct {
-	Name       string
-	Place      Place
-	Addresses  []At[AddrRange]
-	AllowEmpty bool
-}
-
-// AddrRange is a closed range of addresses of one family; an address or a
-// prefix is a range too.
-type AddrRange struct {
-	From, To netip.Addr
-}
-
-// Service is a named list of ports.
-type Service struct {
-	Name  string
-	Place Place
-	Ports []At[PortRange]
-}
-
-// PortRange is a closed range of ports of one transport protocol ("tcp",
-// "udp", "sctp").
-type PortRange struct {
-	Proto    string
-	From, To uint16
-}
-
-// Role is a named list of rules, as written.
-type Role struct {
-	Name     string
-	Place    Place
-	Extends  []At[string]
-	Settings Settings
-	In, Out  []Rule
-}
-
-// Rule is one entry of in or out: exactly one verb, and whom it concerns.
-type Rule struct {
-	Place      Place
-	Deny       bool         // deny, else allow
-	Services   []At[string] // service names or literals such as "tcp/8443"
-	From       []At[string] // peers; empty means any
-	To         []At[string]
-	AllowEmpty bool
-	Comment    At[string]
-	Owner      At[string]
-	Ticket     At[string]
-}
-
-// Host is one machine of the fleet. Roles and SSH already hold the defaults.
+// Host is one machine of the fleet. Roles, SSH, Backend, Timers and Mode already
+// hold the defaults.
 type Host struct {
 	Name      string
 	Place     Place
 	Roles     []At[string]
-	Addresses []Net // in the order written; a plain list is the net ""
+	Addresses []Net            // in the order written; a plain list is the net ""
+	Shared    []At[netip.Addr] // of its addresses those that other hosts may have
+	Ifaces    map[string]At[string]
+	Labels    map[string]string
+	Unmanaged bool // an entry of the address book, never pushed
+	Coexist   []At[string]
 	SSH       Endpoint
 	SSHDPorts []At[uint16] // ports sshd listens on as the host sees them; never empty
 	Settings  Settings     // the host's own, without defaults
-	In, Out   []Rule
+	Backend   Backend
+	Timers    At[int]    // independent timers that must be proved
+	Mode      At[string] // coexist | exclusive
+	Rules
 }
+
+// Backend is what loads rules on a host.
+type Backend string
+
+const (
+	Auto     Backend = "auto"
+	Nftables Backend = "nftables"
+	Iptables Backend = "iptables"
+)
 
 // Net is the addresses a host has in one of its networks.
 type Net struct {
 	Name      string // "" for a plain address list
 	Place     Place
 	Addresses []At[netip.Addr]
+}
+
+// Group is hosts that are listed or matched.
+type Group struct {
+	Name  string
+	Place Place
+	Hosts []At[string]      // patterns
+	Match map[string]string // labels, all of which a host must have; empty matches none
 }
 
 // Endpoint is how a host is reached. transport knows this type and nothing
@@ -155,6 +148,7 @@ type Endpoint struct {
 	Identity       []string // key files; empty: the agent, then ~/.ssh/id_*
 	KnownHosts     []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
 	Become         string   // "none" | "sudo"
+	Jump           string   // host of the fleet, or [user@]address[:port]; "" for none
 	ConnectTimeout time.Duration
 }
 
@@ -162,4 +156,18 @@ type Endpoint struct {
 type Rollout struct {
 	Window   time.Duration // the revert fires no earlier than this after it was armed
 	Parallel int
+
+	Canary         []At[string] // patterns
+	Waves          []At[int]    // percent of the hosts, cumulative; empty for all at once
+	Serial         []At[string] // roles
+	MaxFailures    At[Budget]
+	MaxUnreachable At[Budget]
+	Soak           At[time.Duration]
+	OnStop         At[string] // keep | rollback; "" if not written
+}
+
+// Budget is a number of hosts, or a share of those of a run.
+type Budget struct {
+	Count   int
+	Percent int // used if not zero
 }

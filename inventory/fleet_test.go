@@ -38,7 +38,7 @@ func TestLoadFleet(t *testing.T) {
 		Name: "eu-prod",
 		Defaults: Settings{
 			Inbound: &At[Verdict]{Drop, p(7, 11)}, Outbound: &At[Verdict]{Accept, p(8, 12)}, Log: &At[Log]{Log{On: true}, p(9, 7)},
-			Ping: &At[bool]{true, p(10, 8)}, DHCPClient: &At[bool]{false, p(11, 15)}, Antispoof: &At[bool]{true, p(12, 13)},
+			Ping: &At[Ping]{Ping{On: true}, p(10, 8)}, DHCPClient: &At[bool]{false, p(11, 15)}, Antispoof: &At[bool]{true, p(12, 13)},
 		},
 		Management: Management{
 			Place:         p(21, 2),
@@ -61,28 +61,27 @@ func TestLoadFleet(t *testing.T) {
 			"tunnel": {Name: "tunnel", Place: p(43, 11), Ports: []At[PortRange]{{PortRange{"sctp", 5000, 5000}, p(44, 8)}}},
 		},
 		Roles: map[string]Role{
-			"monitored": {Name: "monitored", Place: p(46, 8), In: []Rule{
-				{Place: p(47, 7), Services: []At[string]{str("exporter", 47, 17)}, From: []At[string]{str("role:mon@lan", 47, 36)}},
-			}},
+			"monitored": {Name: "monitored", Place: p(46, 8), Rules: Rules{In: []Rule{
+				{Place: p(47, 7), Verb: AllowVerb, Services: []At[string]{str("exporter", 47, 17)}, From: []At[string]{str("role:mon@lan", 47, 36)}},
+			}}},
 			"web": {
 				Name: "web", Place: p(49, 8), Extends: []At[string]{str("monitored", 50, 12)},
 				Settings: Settings{Outbound: &At[Verdict]{Reject, p(51, 12)}, Log: &At[Log]{Log{true, "web refused: "}, p(52, 7)}},
-				In: []Rule{
+				Rules: Rules{In: []Rule{
 					{
-						Place:    p(54, 13),
+						Place: p(54, 13), Verb: AllowVerb,
 						Services: []At[string]{str("http", 55, 10), str("tcp/8443", 55, 18), str("udp/6000-6100", 55, 30)},
 						From:     []At[string]{str("any", 56, 9)}, Comment: str("für alle", 57, 11),
 					},
 					{
-						Place: p(59, 13), Deny: true, Services: []At[string]{str("all", 60, 8)},
+						Place: p(59, 13), Verb: DenyVerb, Services: []At[string]{str("all", 60, 8)},
 						From:       []At[string]{str("set:nobody", 61, 9), str("192.0.2.0/24", 61, 23)},
 						AllowEmpty: true, Owner: str("web team", 63, 9), Ticket: str("OPS-1", 64, 10),
 					},
-				},
-				Out: []Rule{{
-					Place: p(66, 13), Services: []At[string]{str("dns", 67, 9)},
+				}, Out: []Rule{{
+					Place: p(66, 13), Verb: AllowVerb, Services: []At[string]{str("dns", 67, 9)},
 					To: []At[string]{str("host:mon1@lan", 68, 7), str("2001:db8::53", 68, 24)},
-				}},
+				}}},
 			},
 			"bastion": {Name: "bastion", Place: p(70, 8)},
 		},
@@ -114,11 +113,11 @@ func TestLoadFleet(t *testing.T) {
 					KnownHosts: known, Become: "none", ConnectTimeout: 5 * time.Second,
 				},
 				SSHDPorts: []At[uint16]{{22, p(83, 15)}, {2222, p(83, 19)}},
-				Settings:  Settings{Ping: &At[bool]{false, p(77, 8)}},
-				In: []Rule{{
-					Place: p(84, 7), Services: []At[string]{str("ssh", 84, 17)},
+				Settings:  Settings{Ping: &At[Ping]{Ping{}, p(77, 8)}},
+				Rules: Rules{In: []Rule{{
+					Place: p(84, 7), Verb: AllowVerb, Services: []At[string]{str("ssh", 84, 17)},
 					From: []At[string]{str("host:mon1", 84, 31)}, To: []At[string]{str("10.20.1.12", 84, 49)},
-				}},
+				}}},
 			},
 			{
 				Name: "web10", Place: p(73, 1), Roles: []At[string]{base, monitored, str("web", 73, 20)},
@@ -132,7 +131,15 @@ func TestLoadFleet(t *testing.T) {
 		},
 		Rollout: Rollout{Window: 90 * time.Second, Parallel: 20},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreUnexported(Fleet{})); diff != "" {
+	if got.ReadAt.IsZero() {
+		t.Error("when it was read is not known")
+	}
+	want.ReadAt = got.ReadAt
+	for i := range want.Hosts {
+		h := &want.Hosts[i]
+		h.Backend, h.Timers.V, h.Mode.V = Auto, 2, "coexist"
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreUnexported(Fleet{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	// Whatever has a place stands there.
@@ -153,7 +160,7 @@ func TestDefaults(t *testing.T) {
 	if len(ps) > 0 {
 		t.Fatal(told(ps))
 	}
-	if fleet.Name != "default" || fleet.Rollout != (Rollout{Window: 2 * time.Minute, Parallel: 50}) {
+	if fleet.Name != "default" || fleet.Rollout.Window != 2*time.Minute || fleet.Rollout.Parallel != 50 {
 		t.Errorf("fleet %q, rollout %+v", fleet.Name, fleet.Rollout)
 	}
 	a, b, c := fleet.Hosts[0], fleet.Hosts[1], fleet.Hosts[2]
@@ -228,7 +235,7 @@ in = [ { allow = "http", from = ["10.0.0.1", "bad"] }, { allow = ["https", "tcp/
 
 func TestParseRoles(t *testing.T) {
 	roles, ps := ParseRoles("roles:web.toml", []byte("[roles.web]\nping = true\nin = [ { allow = \"http\" } ]\n"))
-	if len(ps) > 0 || len(roles) != 1 || len(roles["web"].In) != 1 || !roles["web"].Settings.Ping.V {
+	if len(ps) > 0 || len(roles) != 1 || len(roles["web"].In) != 1 || !roles["web"].Settings.Ping.V.On {
 		t.Errorf("%+v, %q", roles, told(ps))
 	}
 	if want := (Place{"roles:web.toml", 1, 8}); roles["web"].Place != want {
@@ -253,8 +260,13 @@ func TestExample(t *testing.T) {
 	}
 	for _, table := range Schema() {
 		head, _, _ := strings.Cut(table.Name, ".")
-		if head != "" && !strings.HasPrefix(head, "rule") && !bytes.Contains(src, []byte("["+head)) {
-			t.Errorf("no [%s]", table.Name)
+		text := "[" + head
+		if table.Name == "entry of nat" {
+			text = "nat = ["
+		}
+		// Probes are not carried out yet, and an example that apply refuses is none.
+		if head != "" && !strings.HasPrefix(head, "rule") && table.Name != "probe" && !bytes.Contains(src, []byte(text)) {
+			t.Errorf("no %s", text)
 		}
 	}
 }

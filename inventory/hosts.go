@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,22 +13,36 @@ import (
 	"fwpush/inventory/internal/syntax"
 )
 
+// inherited is what hosts have of [defaults].
+type inherited struct {
+	roles    []At[string]
+	ssh, own fields
+}
+
 // hosts decodes [hosts.NAME] in the order of the file, with the defaults in.
-func (d *decoder) hosts(n *source.Node, roles []At[string], ssh fields) []Host {
+func (d *decoder) hosts(n *source.Node, defaults inherited) []Host {
 	var hosts []Host
 	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
 		where := header("hosts", n.Name)
 		h := Host{
 			Name:      n.Name,
 			Place:     d.place(n.Key),
-			Roles:     once(roles, d.roleNames(f["roles"])),
+			Roles:     once(defaults.roles, d.roleNames(f["roles"])),
 			Addresses: d.nets(f["addresses"]),
+			Ifaces:    d.words(f["ifaces"], checkName("interface alias"), syntax.Iface),
+			Labels:    d.labels(f["labels"]),
+			Unmanaged: flag(f["unmanaged"]),
+			Coexist:   d.strings(f["coexist"], func(string) *syntax.Error { return nil }),
 			SSHDPorts: d.ports(f["sshd_ports"]),
 			Settings:  d.settings(f),
-			In:        d.rules(f["in"], schema.Kind("rule in in"), where),
-			Out:       d.rules(f["out"], schema.Kind("rule in out"), where),
+			Backend:   Auto,
+			Timers:    At[int]{V: 2},
+			Mode:      At[string]{V: "coexist"},
+			Rules:     d.lists(f, where),
 		}
-		h.SSH = d.endpoint(h, d.ssh(f["ssh"], "hosts", n.Name), ssh)
+		d.shared(f["shared"], &h)
+		d.machinery(&h, f, defaults.own)
+		h.SSH = d.endpoint(h, d.ssh(f["ssh"], "hosts", n.Name), defaults.ssh)
 		if f["ssh"] != nil {
 			h.SSH.Place = d.place(f["ssh"].Key)
 		}
@@ -37,6 +52,22 @@ func (d *decoder) hosts(n *source.Node, roles []At[string], ssh fields) []Host {
 		hosts = append(hosts, h)
 	})
 	return hosts
+}
+
+// machinery settles what is a host's own word, else that of [defaults], and is no
+// setting of its rules.
+func (d *decoder) machinery(h *Host, own, defaults fields) {
+	for _, f := range []fields{defaults, own} {
+		if n := f["backend"]; n != nil {
+			h.Backend = Backend(n.Text())
+		}
+		if n := f["timers"]; n != nil {
+			h.Timers = number(d, n)
+		}
+		if n := f["mode"]; n != nil {
+			h.Mode = at(d, n, n.Text())
+		}
+	}
 }
 
 // nets decodes the addresses of a host: a list, or lists by net.
@@ -68,7 +99,7 @@ func (d *decoder) ssh(n *source.Node, parent ...string) fields {
 		t = schema.Kind("hosts.NAME.ssh")
 	}
 	f := d.table(n, t, header(append(parent, "ssh")...))
-	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User} {
+	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User, "jump": syntax.Jump} {
 		if n := f[key]; n != nil && d.wrong(n, check(n.Text())) {
 			delete(f, key)
 		}
@@ -95,6 +126,7 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		Identity:       d.paths(pick("identity")),
 		KnownHosts:     d.paths(pick("known_hosts")),
 		Become:         pick("become").Text(),
+		Jump:           pick("jump").Text(),
 		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
 	}
 	if e.Address == "" {
@@ -134,11 +166,15 @@ func firstAddress(h Host) string {
 // would be enforced by the other.
 func (d *decoder) distinctHosts(hosts []Host) {
 	type owner struct {
-		host  string
-		place Place
+		host   string
+		place  Place
+		shared bool
 	}
 	addrs, endpoints := map[netip.Addr]owner{}, map[string]owner{}
 	for _, h := range hosts {
+		shares := func(a netip.Addr) bool {
+			return slices.ContainsFunc(h.Shared, func(s At[netip.Addr]) bool { return s.V == a })
+		}
 		if d.full() {
 			return
 		}
@@ -147,24 +183,30 @@ func (d *decoder) distinctHosts(hosts []Host) {
 			for _, a := range n.Addresses {
 				first, taken := addrs[a.V]
 				if !taken {
-					addrs[a.V] = owner{h.Name, a.Place}
-				} else if first.host != h.Name {
+					addrs[a.V] = owner{h.Name, a.Place, shares(a.V)}
+				} else if first.host != h.Name && !(first.shared && shares(a.V)) {
 					told[first.host+" "+a.V.String()] = true
-					d.fail(d.doc.SpanAt(a.Place.Line, a.Place.Col), sameAddress(first.host, h.Name, a.V.String(), first.place, a.Place), "")
+					d.fail(d.span(a.Place), sameAddress(first.host, h.Name, a.V.String(), first.place, a.Place), "an address that several hosts may have stands in shared of each")
 				}
 			}
 		}
-		key := fmt.Sprintf("%s %d", h.SSH.Address, h.SSH.Port)
+		if h.Unmanaged {
+			continue
+		}
+		key := fmt.Sprintf("%s %s %d", h.SSH.Jump, h.SSH.Address, h.SSH.Port)
 		first, taken := endpoints[key]
 		if !taken {
-			endpoints[key] = owner{h.Name, h.SSH.Place}
+			endpoints[key] = owner{h.Name, h.SSH.Place, false}
 		} else if !told[first.host+" "+h.SSH.Address] {
-			d.fail(d.doc.SpanAt(h.SSH.Place.Line, h.SSH.Place.Col), sameAddress(first.host, h.Name, fmt.Sprintf("%s port %d", h.SSH.Address, h.SSH.Port), first.place, h.SSH.Place), "")
+			d.fail(d.span(h.SSH.Place), sameAddress(first.host, h.Name, fmt.Sprintf("%s port %d", h.SSH.Address, h.SSH.Port), first.place, h.SSH.Place), "")
 		}
 	}
 }
 
 func sameAddress(a, b, addr string, first, second Place) string {
+	if first.File != second.File {
+		return fmt.Sprintf("%s and %s are the same address, %s (%s:%d, %s:%d)", a, b, addr, first.File, first.Line, second.File, second.Line)
+	}
 	return fmt.Sprintf("%s and %s are the same address, %s (line %d, %d)", a, b, addr, first.Line, second.Line)
 }
 
@@ -177,7 +219,7 @@ func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host
 			families = 1
 		}
 		if need := time.Duration(families) * h.SSH.ConnectTimeout; window <= need {
-			sp := d.doc.SpanAt(h.SSH.Place.Line, h.SSH.Place.Col)
+			sp := d.span(h.SSH.Place)
 			if n != nil {
 				sp = n.Val
 			}

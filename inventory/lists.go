@@ -3,7 +3,12 @@ package inventory
 import (
 	"cmp"
 	"fmt"
+	"go4.org/netipx"
+	"net/netip"
+	"path/filepath"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
@@ -21,9 +26,24 @@ func (d *decoder) sets(n *source.Node) map[string]Set {
 		s := Set{
 			Name:       n.Name,
 			Place:      d.place(n.Key),
-			Addresses:  d.addresses(f["addresses"]),
+			Names:      d.strings(f["names"], syntax.DNSName),
 			AllowEmpty: flag(f["allow_empty"]),
 		}
+		var literals []*source.Node
+		literals, s.Refs = d.elements(f["addresses"])
+		list := d.ranges(literals)
+		if file := f["file"]; file != nil {
+			list = append(list, d.addressFile(file)...)
+		}
+		if len(list) > maxAddresses {
+			sp := n.Key
+			if a := f["addresses"]; a != nil {
+				sp = a.Val
+			}
+			d.fail(sp, fmt.Sprintf("a set has at most %d addresses, not %d", maxAddresses, len(list)), "write prefixes or ranges")
+			list = nil
+		}
+		s.Addresses = d.merged(list)
 		// What is empty because of a mistake is not to be called empty too.
 		s.AllowEmpty = s.AllowEmpty || d.count[Error] > before
 		sets[n.Name] = s
@@ -31,41 +51,97 @@ func (d *decoder) sets(n *source.Node) map[string]Set {
 	return sets
 }
 
-// addresses decodes the list of a set and merges what overlaps.
-func (d *decoder) addresses(n *source.Node) []At[AddrRange] {
-	if list := items(n); len(list) > maxAddresses {
-		d.fail(n.Val, fmt.Sprintf("a set has at most %d addresses, not %d", maxAddresses, len(list)), "write prefixes or ranges")
+// elements tells the addresses in a list from references.
+func (d *decoder) elements(n *source.Node) (literals []*source.Node, refs []At[string]) {
+	for _, item := range items(n) {
+		switch {
+		case item.Kind != source.String:
+		case !syntax.Reference(item.Text()):
+			literals = append(literals, item)
+		case !d.wrong(item, syntax.Element(item.Text())):
+			refs = append(refs, at(d, item, item.Text()))
+		}
+	}
+	return literals, once(refs)
+}
+
+// written is a range as somebody wrote it.
+type writtenRange struct {
+	AddrRange
+	text  string
+	place Place
+	node  *source.Node // nil in a file of addresses
+}
+
+func (d *decoder) ranges(list []*source.Node) []writtenRange {
+	var out []writtenRange
+	for _, n := range list {
+		if from, to, e := syntax.Addresses(n.Text()); !d.wrong(n, hinted(e, n.Text())) {
+			out = append(out, writtenRange{AddrRange{from, to}, n.Text(), d.place(n.Val), n})
+		}
+	}
+	return out
+}
+
+// hinted says of a name among addresses where names go.
+func hinted(e *syntax.Error, s string) *syntax.Error {
+	first, _, _ := strings.Cut(s, "-")
+	_, notAddress := netip.ParseAddr(first)
+	if e != nil && e.Hint == "" && notAddress != nil && syntax.DNSName(s) == nil {
+		return &syntax.Error{Msg: syntax.Quote(s) + " is a name, and addresses are addresses", Hint: "write it in names to have it looked up", Char: -1}
+	}
+	return e
+}
+
+// addressFile reads a file of addresses: one a line, "#" begins a comment.
+func (d *decoder) addressFile(n *source.Node) []writtenRange {
+	if d.files == nil {
+		d.fail(n.Val, noFiles, "")
 		return nil
 	}
-	type item struct {
-		AddrRange
-		node *source.Node
+	if e := syntax.Inside(n.Text()); d.wrong(n, e) {
+		return nil
 	}
-	var list []item
-	for _, n := range items(n) {
-		if n.Kind != source.String {
+	path := filepath.Join(filepath.Dir(n.Val.File), n.Text())
+	if d.wrong(n, d.files.inside(path)) {
+		return nil
+	}
+	var out []writtenRange
+	number := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(d.read(n, path)), "\ufeff")) {
+		number++
+		entry, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "#")
+		text := strings.TrimSpace(entry)
+		if text == "" {
 			continue
 		}
-		if later := syntax.Reference(n.Text()); later {
-			d.fail(n.Val, syntax.Quote(n.Text())+" in a set is not supported yet", "name it in the rule")
+		place := Place{path, number, 1 + utf8.RuneCountInString(entry[:strings.Index(entry, text)])}
+		from, to, e := syntax.Addresses(text)
+		if e != nil {
+			d.tell(Problem{Place: place, Width: utf8.RuneCountInString(text), Source: strings.TrimRight(line, "\r\n"), Msg: e.Msg, Hint: e.Hint})
 			continue
 		}
-		from, to, e := syntax.Addresses(n.Text())
-		if !d.wrong(n, e) {
-			list = append(list, item{AddrRange{from, to}, n})
-		}
+		out = append(out, writtenRange{AddrRange{from, to}, text, place, nil})
 	}
-	slices.SortStableFunc(list, func(a, b item) int {
+	return out
+}
+
+// merged sorts what was written and joins what overlaps. Of an overlap in the
+// fleet file a note tells; lists that others make are full of them.
+func (d *decoder) merged(list []writtenRange) []At[AddrRange] {
+	slices.SortStableFunc(list, func(a, b writtenRange) int {
 		return cmp.Or(a.From.Compare(b.From), b.To.Compare(a.To))
 	})
 	var out []At[AddrRange]
-	var last item
+	var last writtenRange
 	for i, it := range list {
 		if i == 0 || last.To.Less(it.From) {
-			out, last = append(out, at(d, it.node, it.AddrRange)), it
+			out, last = append(out, At[AddrRange]{it.AddrRange, it.place}), it
 			continue
 		}
-		d.report(Note, it.node.Val, fmt.Sprintf("%s overlaps %s (line %d)", it.node.Text(), last.node.Text(), last.node.Val.Line), "merged")
+		if it.node != nil {
+			d.report(Note, it.node.Val, fmt.Sprintf("%s overlaps %s (%s)", it.text, last.text, besides(it.place, last.place)), "merged")
+		}
 		if last.To.Less(it.To) {
 			last.To = it.To
 			out[len(out)-1].V.To = it.To
@@ -81,12 +157,31 @@ func (d *decoder) services(n *source.Node) map[string]Service {
 		for _, proto := range []string{"tcp", "udp", "sctp"} {
 			s.Ports = append(s.Ports, d.portRanges(proto, f[proto])...)
 		}
-		if len(n.Kids) == 0 {
-			d.fail(n.Key, fmt.Sprintf("service %s has no ports", syntax.Quote(n.Name)), "write tcp, udp or sctp")
+		s.ICMP = numbers(d, f["icmp"], func(t string) (uint8, *syntax.Error) { return syntax.ICMP(false, t) })
+		s.ICMPv6 = numbers(d, f["icmpv6"], func(t string) (uint8, *syntax.Error) { return syntax.ICMP(true, t) })
+		s.Protos = numbers(d, f["proto"], syntax.Proto)
+		s.Include = d.strings(f["include"], checkName("service"))
+		s.Override = flag(f["override"])
+		if h := f["helper"]; h != nil {
+			s.Helper = at(d, h, h.Text())
+			if len(s.Ports) == 0 {
+				d.fail(h.Key, "helper has no meaning without ports", "write the ports the helper is for")
+			}
+		}
+		if !slices.ContainsFunc([]string{"tcp", "udp", "sctp", "icmp", "icmpv6", "proto", "include"}, func(k string) bool { return n.Kid(k) != nil }) {
+			d.fail(n.Key, fmt.Sprintf("service %s has no ports", syntax.Quote(n.Name)), "write tcp, udp, sctp, icmp, icmpv6, proto or include")
 		}
 		services[n.Name] = s
 	})
 	return services
+}
+
+// besides says where something stands, seen from elsewhere.
+func besides(from, p Place) string {
+	if from.File == p.File {
+		return fmt.Sprintf("line %d", p.Line)
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
 // portRanges decodes the list of a service and merges what overlaps: ports have
@@ -118,6 +213,74 @@ func (d *decoder) portRanges(proto string, n *source.Node) []At[PortRange] {
 	return out
 }
 
+// numbers decodes a list of names that stand for numbers, or of such numbers, each
+// once and sorted.
+func numbers(d *decoder, n *source.Node, read func(string) (uint8, *syntax.Error)) []At[uint8] {
+	var out []At[uint8]
+	for _, item := range items(n) {
+		var v uint8
+		var e *syntax.Error
+		switch w := item.Value.(type) {
+		case string:
+			v, e = read(w)
+		case int64:
+			if w < 1 || w > 255 {
+				continue // fits has complained
+			}
+			v, e = syntax.ProtoNumber(w)
+		default:
+			continue
+		}
+		if !d.wrong(item, e) {
+			out = append(out, at(d, item, v))
+		}
+	}
+	out = once(out)
+	slices.SortFunc(out, func(a, b At[uint8]) int { return cmp.Compare(a.V, b.V) })
+	return out
+}
+
+// ICMPName is how nft spells a type of ICMP, or of ICMPv6; its number where nft
+// has no word for it.
+func ICMPName(v6 bool, t uint8) string { return syntax.ICMPName(v6, t) }
+
+// ParseICMP reads the name of a type of ICMP, or of ICMPv6, in the spelling of nft
+// or of iptables.
+func ParseICMP(v6 bool, name string) (uint8, error) {
+	t, e := syntax.ICMP(v6, name)
+	if e != nil {
+		return 0, e
+	}
+	return t, nil
+}
+
+// ProtoName is the name of an IP protocol without ports, its number where fleet
+// files have no name for it.
+func ProtoName(proto uint8) string { return syntax.ProtoName(proto) }
+
+// String writes a rate as a fleet file does: "6/min per source burst 3".
+func (r Rate) String() string {
+	if r.N == 0 {
+		return "no limit"
+	}
+	scope := "per " + string(r.Scope)
+	if r.Scope == Global {
+		scope = "global"
+	}
+	return fmt.Sprintf("%d/%s %s burst %d", r.N, syntax.Period(r.Per), scope, r.Burst)
+}
+
+// String writes a range in its shortest form: an address, a prefix or a range.
+func (r AddrRange) String() string {
+	if r.From == r.To {
+		return r.From.String()
+	}
+	if p, ok := netipx.IPRangeFrom(r.From, r.To).Prefix(); ok {
+		return p.String()
+	}
+	return r.From.String() + "-" + r.To.String()
+}
+
 // ParseAddrRange reads an address, a prefix, or a range of addresses.
 func ParseAddrRange(s string) (AddrRange, error) {
 	from, to, e := syntax.Addresses(s)
@@ -134,6 +297,14 @@ func ParsePort(s string) (PortRange, error) {
 		return PortRange{}, e
 	}
 	return PortRange{proto, from, to}, nil
+}
+
+// CheckEnd checks a word that a test may have in from or to.
+func CheckEnd(word string) error {
+	if e := syntax.End("from", word); e != nil {
+		return e
+	}
+	return nil
 }
 
 // Nearest returns the known name that was probably meant, "" if none is near.

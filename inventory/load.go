@@ -1,6 +1,11 @@
 package inventory
 
-import "fwpush/inventory/internal/fleetfile"
+import (
+	"path/filepath"
+	"time"
+
+	"fwpush/inventory/internal/fleetfile"
+)
 
 // Find returns the path of the fleet file of a directory: fleet.toml there or in
 // the nearest directory above.
@@ -19,8 +24,9 @@ func Load(path string, o LoadOptions) (*Fleet, Problems) {
 	src, findings := fleetfile.Read(path, o.Named)
 	fleet, found := &Fleet{Path: path}, Problems(nil)
 	if src != nil {
-		fleet, found = Parse(path, src)
+		fleet, found = parse(path, src, filesOf(path, o.Named))
 	}
+	fleet.ReadAt = time.Now()
 	for _, f := range findings {
 		p := Problem{Severity: Note, Place: Place{path, f.Line, f.Col}, Width: 1, Msg: f.Msg, Hint: f.Hint}
 		if f.Refused {
@@ -30,4 +36,17 @@ func Load(path string, o LoadOptions) (*Fleet, Problems) {
 	}
 	found.Sort()
 	return fleet, found
+}
+
+// filesOf is what the fleet file at a path may name. A link to it leads to where
+// it really is only for the file itself: what it names is where people see it.
+func filesOf(path string, named bool) *files {
+	root, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err == nil {
+		root, err = filepath.Abs(root)
+	}
+	if err != nil {
+		return nil // the file was read: its directory is there
+	}
+	return &files{root: root, named: named}
 }

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +22,8 @@ const (
 )
 
 // Parse reads a fleet file. Name is how the user named it; relative paths in the
-// file start in its directory. Src must be valid UTF-8, as Load makes sure.
+// file start in its directory. Src must be valid UTF-8, as Load makes sure. Files
+// that the text names are not read, Load does that.
 //
 // All mistakes are returned at once, sorted by place. The Fleet is complete if
 // none of them is an Error; else it holds what could be understood, so that the
@@ -32,7 +32,12 @@ const (
 // a management open to all and names that a ruleset cannot tell apart are the
 // business of package roles.
 func Parse(name string, src []byte) (*Fleet, Problems) {
-	d := newDecoder(name, src)
+	return parse(name, src, nil)
+}
+
+func parse(name string, src []byte, fs *files) (*Fleet, Problems) {
+	d := newDecoder(name, src, fs)
+	d.include(d.root, []string{name})
 	fleet := d.fleet()
 	d.found.Sort()
 	return fleet, d.found
@@ -40,17 +45,24 @@ func Parse(name string, src []byte) (*Fleet, Problems) {
 
 // ParseRoles reads a file that has nothing but [roles.NAME] tables.
 func ParseRoles(name string, src []byte) (map[string]Role, Problems) {
-	d := newDecoder(name, src)
+	d := newDecoder(name, src, nil)
 	top := schema.Kind("")
 	top.Keys = slices.DeleteFunc(slices.Clone(top.Keys), func(k Key) bool { return k.Name != "roles" })
-	roles := d.roles(d.table(d.doc.Root, top, "")["roles"])
+	roles := d.roles(d.table(d.root, top, "")["roles"])
 	d.found.Sort()
 	return roles, d.found
 }
 
-func newDecoder(name string, src []byte) *decoder {
-	doc, faults := source.Read(string(src))
-	d := &decoder{file: name, dir: filepath.Dir(name), doc: doc}
+func newDecoder(name string, src []byte, fs *files) *decoder {
+	d := &decoder{file: name, files: fs, docs: map[string]*source.Doc{}}
+	d.root = d.parse(name, src)
+	return d
+}
+
+// parse reads a text as TOML; nil if it is none.
+func (d *decoder) parse(name string, src []byte) *source.Node {
+	doc, faults := source.Read(name, string(src))
+	d.docs[name] = doc
 	for _, f := range faults {
 		if f.Path == nil {
 			hint := ""
@@ -60,15 +72,15 @@ func newDecoder(name string, src []byte) *decoder {
 			d.fail(f.Span, f.Msg, hint)
 			continue
 		}
-		d.fail(f.Span, fmt.Sprintf("%s defined twice (line %d, %d)", defined(f.Path), f.First.Line, f.Line), "")
+		d.fail(f.Span, definedTwice(f.Path, f.First, f.Span), "")
 	}
-	return d
+	return doc.Root
 }
 
 // defined names what stands at a path of keys.
 func defined(path []string) string {
 	last := len(path) - 1
-	if kinds := map[string]string{"hosts": "host", "sets": "set", "services": "service", "roles": "role"}; last == 1 && kinds[path[0]] != "" {
+	if kinds := map[string]string{"hosts": "host", "sets": "set", "services": "service", "roles": "role", "groups": "group"}; last == 1 && kinds[path[0]] != "" {
 		return kinds[path[0]] + " " + syntax.Quote(path[1])
 	}
 	if last == 0 {
@@ -78,26 +90,39 @@ func defined(path []string) string {
 }
 
 func (d *decoder) fleet() *Fleet {
-	top := d.table(d.doc.Root, schema.Kind(""), "")
-	f := &Fleet{Path: d.file, Name: defaultFleet, source: d.doc}
-	if n := top["version"]; n != nil && n.Value != int64(1) {
-		d.fail(n.Val, fmt.Sprintf("unknown schema version %d", n.Value), "this fwpush knows version 1")
+	top := d.table(d.root, schema.Kind(""), "")
+	f := &Fleet{Path: d.file, Name: defaultFleet, sources: d.docs}
+	if n := top["version"]; n != nil {
+		d.version(n)
 	}
 	if n := top["fleet"]; n != nil && !d.wrong(n, syntax.Name("fleet", n.Text())) {
 		f.Name = n.Text()
 	}
 	defaults := d.table(top["defaults"], schema.Kind("defaults"), header("defaults"))
-	ssh := d.ssh(defaults["ssh"], "defaults")
 	f.Defaults = d.settings(defaults)
 	f.Management = d.management(top["management"])
 	f.Sets = d.sets(top["sets"])
 	f.Services = d.services(top["services"])
 	f.Roles = d.roles(top["roles"])
-	f.Hosts = d.hosts(top["hosts"], d.roleNames(defaults["roles"]), ssh)
+	f.Hosts = d.hosts(top["hosts"], inherited{
+		roles: d.roleNames(defaults["roles"]),
+		ssh:   d.ssh(defaults["ssh"], "defaults"),
+		own:   defaults,
+	})
+	f.Groups = d.groups(top["groups"])
+	f.Raw = d.raws(top["raw"])
+	f.Tests = d.tests(top["tests"])
 	f.Rollout = d.rollout(top["rollout"], f.Hosts)
 	d.distinctHosts(f.Hosts)
+	d.jumps(f.Hosts)
 	slices.SortStableFunc(f.Hosts, func(a, b Host) int { return hostlist.Compare(a.Name, b.Name) })
 	return f
+}
+
+func (d *decoder) version(n *source.Node) {
+	if v, ok := n.Value.(int64); ok && v != 1 {
+		d.fail(n.Val, fmt.Sprintf("unknown schema version %d", v), "this fwpush knows version 1")
+	}
 }
 
 // named decodes every table below [sets], [services], [roles] or [hosts] and
@@ -123,15 +148,53 @@ func (d *decoder) settings(f fields) Settings {
 	s := Settings{
 		Inbound:    setting(d, f["inbound"], verdict),
 		Outbound:   setting(d, f["outbound"], verdict),
-		Ping:       setting(d, f["ping"], same[bool]),
+		Ping:       setting(d, f["ping"], func(on bool) Ping { return Ping{On: on} }),
 		DHCPClient: setting(d, f["dhcp_client"], same[bool]),
 		Antispoof:  setting(d, f["antispoof"], same[bool]),
-		Log:        setting(d, f["log"], func(on bool) Log { return Log{On: on} }),
+		IGMP:       setting(d, f["igmp"], same[bool]),
+		AcceptRA:   setting(d, f["accept_ra"], same[bool]),
+		SendsRA:    setting(d, f["sends_ra"], same[bool]),
 	}
-	if n := f["log"]; n != nil && n.Kind == source.String && !d.wrong(n, syntax.LogPrefix(n.Text())) {
-		s.Log = setting(d, n, func(prefix string) Log { return Log{On: true, Prefix: prefix} })
+	if n := f["log"]; n != nil {
+		if l, ok := d.log(n); ok {
+			a := at(d, n, l)
+			s.Log = &a
+		}
+	}
+	if n := f["ping"]; n != nil && n.Kind == source.String {
+		if r, ok := d.rate(n); ok {
+			a := at(d, n, Ping{On: true, Rate: r})
+			s.Ping = &a
+		}
 	}
 	return s
+}
+
+// log returns what a log key says.
+func (d *decoder) log(n *source.Node) (Log, bool) {
+	if n == nil {
+		return Log{}, true
+	}
+	if n.Kind == source.String {
+		return Log{On: true, Prefix: n.Text()}, !d.wrong(n, syntax.LogPrefix(n.Text()))
+	}
+	return Log{On: flag(n)}, true
+}
+
+// rate returns what a rate says. Unsaid, the burst is what a second lets through,
+// and no less than nft's own 5 (nft(8), "limit").
+func (d *decoder) rate(n *source.Node) (Rate, bool) {
+	count, per, scope, burst, e := syntax.Rate(n.Name, n.Text())
+	if d.wrong(n, e) {
+		return Rate{}, false
+	}
+	if burst == 0 {
+		burst = 5
+		if per == time.Second {
+			burst = max(burst, count)
+		}
+	}
+	return Rate{N: count, Per: per, Scope: Scope(scope), Burst: burst}, true
 }
 
 func (d *decoder) management(n *source.Node) Management {
@@ -155,5 +218,6 @@ func (d *decoder) rollout(n *source.Node, hosts []Host) Rollout {
 		r.Parallel = int(p.Value.(int64))
 	}
 	d.checkWindow(f["window"], r.Window, hosts)
+	d.walk(f, &r)
 	return r
 }

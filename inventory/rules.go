@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
@@ -12,17 +13,27 @@ import (
 func (d *decoder) roles(n *source.Node) map[string]Role {
 	roles := map[string]Role{}
 	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
-		where := header("roles", n.Name)
 		roles[n.Name] = Role{
 			Name:     n.Name,
 			Place:    d.place(n.Key),
 			Extends:  d.roleNames(f["extends"]),
 			Settings: d.settings(f),
-			In:       d.rules(f["in"], schema.Kind("rule in in"), where),
-			Out:      d.rules(f["out"], schema.Kind("rule in out"), where),
+			Rules:    d.lists(f, header("roles", n.Name)),
 		}
 	})
 	return roles
+}
+
+// lists decodes the lists that roles and hosts share.
+func (d *decoder) lists(f fields, where string) Rules {
+	return Rules{
+		In:       each(d, f["in"], "rules", `{ allow = "http" }`, d.ruleOf("rule in in", where)),
+		Out:      each(d, f["out"], "rules", `{ allow = "http" }`, d.ruleOf("rule in out", where)),
+		Forward:  each(d, f["forward"], "rules", `{ allow = "http" }`, d.ruleOf("rule in forward", where)),
+		Forwards: f["forward"] != nil,
+		NAT:      each(d, f["nat"], "entries", `{ masquerade = true, out_iface = "wan", family = "ipv4" }`, d.natOf(where)),
+		Probes:   each(d, f["probe"], "probes", "{ tcp = 443 }", d.probeOf(where)),
+	}
 }
 
 func checkName(what string) func(string) *syntax.Error {
@@ -31,42 +42,87 @@ func checkName(what string) func(string) *syntax.Error {
 
 func (d *decoder) roleNames(n *source.Node) []At[string] { return d.strings(n, checkName("role")) }
 
-// rules decodes in or out. A rule with a mistake is left out: without the part
-// that is wrong it would match more than was meant.
-func (d *decoder) rules(n *source.Node, t Table, where string) []Rule {
-	var rules []Rule
+// each decodes the tables of a list. One with a mistake is left out: without the
+// part that is wrong it would match more than was meant.
+func each[T any](d *decoder, n *source.Node, what, example string, decode func(*source.Node) T) []T {
+	var list []T
 	for _, item := range items(n) {
 		if item.Kind != source.Table {
-			d.fail(item.Val, fmt.Sprintf("%s holds rules, not %s", n.Name, written(item)), `write { allow = "http" }`)
+			d.fail(item.Val, fmt.Sprintf("%s holds %s, not %s", n.Name, what, written(item)), "write "+example)
 			continue
 		}
 		before := d.count[Error]
-		r := d.rule(item, t, where)
+		v := decode(item)
 		if d.count[Error] == before {
-			rules = append(rules, r)
+			list = append(list, v)
 		}
 	}
-	return rules
+	return list
+}
+
+func (d *decoder) ruleOf(kind, where string) func(*source.Node) Rule {
+	t := schema.Kind(kind)
+	return func(n *source.Node) Rule { return d.rule(n, t, where) }
 }
 
 func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 	f := d.table(n, t, "a rule of "+where)
 	d.oneVerb(n, t)
-	services := f["allow"]
-	if services == nil {
-		services = f["deny"]
-	}
-	return Rule{
+	r := Rule{
 		Place:      d.place(n.Val),
-		Deny:       f["deny"] != nil,
-		Services:   d.strings(services, syntax.Service),
 		From:       d.peers(d.few(f["from"])),
 		To:         d.peers(d.few(f["to"])),
+		InIfaces:   d.strings(f["in_iface"], syntax.Iface),
+		OutIfaces:  d.strings(f["out_iface"], syntax.Iface),
+		Family:     family(f["family"]),
+		MaxConns:   number(d, f["max_conns"]),
 		AllowEmpty: flag(f["allow_empty"]),
+		Name:       d.slug(f["name"]),
 		Comment:    d.note(f, "comment"),
 		Owner:      d.note(f, "owner"),
 		Ticket:     d.note(f, "ticket"),
 	}
+	for _, v := range []Verb{AllowVerb, DenyVerb, DropVerb, RejectVerb} {
+		if services := f[string(v)]; services != nil {
+			r.Verb, r.Services = v, d.strings(services, syntax.Service)
+		}
+	}
+	if iface := d.strings(f["iface"], syntax.Iface); t.Name == "rule in in" {
+		r.InIfaces = iface
+	} else if t.Name == "rule in out" {
+		r.OutIfaces = iface
+	}
+	r.Log, _ = d.log(f["log"])
+	if n := f["rate"]; n != nil {
+		v, _ := d.rate(n)
+		r.Rate = at(d, n, v)
+	}
+	if n := f["expires"]; n != nil {
+		day := n.Value.(time.Time)
+		r.Expires = at(d, n, time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, time.UTC))
+	}
+	for _, key := range []string{"rate", "max_conns"} {
+		if n := f[key]; n != nil && r.Verb != AllowVerb && r.Verb != "" {
+			d.fail(n.Key, fmt.Sprintf("%s is for allow, not for %s", key, r.Verb), "what is refused needs no limit")
+		}
+	}
+	return r
+}
+
+// slug returns the name of a rule.
+func (d *decoder) slug(n *source.Node) At[string] {
+	if n == nil || d.wrong(n, syntax.Name("rule", n.Text())) {
+		return At[string]{}
+	}
+	return at(d, n, n.Text())
+}
+
+// family returns what a family key says.
+func family(n *source.Node) Family {
+	if n.Text() == "both" {
+		return BothFamilies
+	}
+	return Family(n.Text())
 }
 
 // oneVerb reports a rule without a verb or with two. If one is mistyped, that
@@ -111,15 +167,18 @@ func (d *decoder) few(n *source.Node) *source.Node {
 	return n
 }
 
-// peers decodes from or to.
-func (d *decoder) peers(n *source.Node) []At[string] {
+// peers decodes from or to of a rule.
+func (d *decoder) peers(n *source.Node) []At[string] { return d.whom(n, syntax.Peer) }
+
+// whom decodes a list of whom something is about.
+func (d *decoder) whom(n *source.Node, check func(key, s string) *syntax.Error) []At[string] {
 	return d.strings(n, func(s string) *syntax.Error {
-		e := syntax.Peer(n.Name, s)
+		e := check(n.Name, s)
 		if e == nil {
 			return nil
 		}
-		for _, k := range []struct{ table, prefix string }{{"hosts", "host:"}, {"roles", "role:"}, {"sets", "set:"}} {
-			if known := d.doc.Root.Kid(k.table); known != nil && known.Kid(s) != nil {
+		for _, k := range []struct{ table, prefix string }{{"hosts", "host:"}, {"roles", "role:"}, {"sets", "set:"}, {"groups", "group:"}} {
+			if known := d.root.Kid(k.table); known != nil && known.Kid(s) != nil {
 				e.Hint += fmt.Sprintf("; write %q", k.prefix+s)
 				return e
 			}

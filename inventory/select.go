@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,8 @@ type Selection struct {
 	Exclude []string // --exclude: patterns; each takes hosts away
 }
 
-// Select returns the selected hosts in the order of the fleet. A role or a
+// Select returns the selected hosts in the order of the fleet, without those that
+// are unmanaged. A role or a
 // pattern that names no host of the fleet is an error, and so is a selection
 // without a host: what was mistyped must not look like success.
 func Select(fleet *Fleet, s Selection) ([]Host, error) {
@@ -53,10 +55,18 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		}
 	}
 	var hosts []Host
+	var unmanaged []string
 	for i, h := range fleet.Hosts {
-		if keep[i] {
+		switch {
+		case !keep[i]:
+		case h.Unmanaged:
+			unmanaged = append(unmanaged, h.Name)
+		default:
 			hosts = append(hosts, h)
 		}
+	}
+	if len(hosts) == 0 && len(unmanaged) > 0 {
+		return nil, fmt.Errorf("%s: unmanaged, an entry of the address book that gets no rules", Fold(unmanaged))
 	}
 	if len(hosts) == 0 {
 		return nil, fmt.Errorf("no host is left by %s; %s", s, known(fleet))
@@ -88,14 +98,7 @@ func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
 
 // matches tells for each host whether a term names it; one must be named.
 func matches(fleet *Fleet, flag string, t hostlist.Term) ([]bool, error) {
-	hits := make([]bool, len(fleet.Hosts))
-	for i, h := range fleet.Hosts {
-		if t.Role == "" {
-			hits[i] = t.Match(h.Name)
-		} else {
-			hits[i] = slices.ContainsFunc(h.Roles, func(r At[string]) bool { return r.V == t.Role })
-		}
-	}
+	hits := fleet.match(t)
 	if slices.Contains(hits, true) {
 		return hits, nil
 	}
@@ -104,6 +107,80 @@ func matches(fleet *Fleet, flag string, t hostlist.Term) ([]bool, error) {
 		meant = fmt.Sprintf("; did you mean %q?", n)
 	}
 	return nil, fmt.Errorf("no host matches %s; %s%s", strings.TrimSpace(flag+" "+syntax.Quote(t.Text)), known(fleet), meant)
+}
+
+// match tells for each host of the fleet whether a term names it.
+func (f *Fleet) match(t hostlist.Term) []bool {
+	if t.Group != "" {
+		return f.inGroup(f.Groups[t.Group])
+	}
+	hits := make([]bool, len(f.Hosts))
+	for i, h := range f.Hosts {
+		if t.Role == "" {
+			hits[i] = t.Match(h.Name)
+		} else {
+			hits[i] = slices.ContainsFunc(h.Roles, func(r At[string]) bool { return r.V == t.Role })
+		}
+	}
+	return hits
+}
+
+func (f *Fleet) inGroup(g Group) []bool {
+	hits := make([]bool, len(f.Hosts))
+	for _, pattern := range g.Hosts {
+		for i, hit := range f.matchAny(pattern.V) {
+			hits[i] = hits[i] || hit
+		}
+	}
+	for i, h := range f.Hosts {
+		hits[i] = hits[i] || g.matches(h)
+	}
+	return hits
+}
+
+// matches reports whether a host has all the labels that a group asks for.
+func (g Group) matches(h Host) bool {
+	for key, want := range g.Match {
+		if h.Labels[key] != want {
+			return false
+		}
+	}
+	return len(g.Match) > 0
+}
+
+// matchAny tells for each host whether a pattern names it; nobody need be named.
+func (f *Fleet) matchAny(pattern string) []bool {
+	hits := make([]bool, len(f.Hosts))
+	terms, err := hostlist.Parse(pattern)
+	if err != nil {
+		return hits // the decoder has told
+	}
+	for _, t := range terms {
+		if t.Group != "" && len(f.Groups[t.Group].Hosts)+len(f.Groups[t.Group].Match) == 0 {
+			continue
+		}
+		for i, hit := range f.match(t) {
+			hits[i] = hits[i] || hit
+		}
+	}
+	return hits
+}
+
+// Named returns the indexes in Hosts of those that a pattern of the fleet file
+// names, in their order; none if it names nobody.
+func (f *Fleet) Named(pattern string) []int { return indexes(f.matchAny(pattern)) }
+
+// Group returns the indexes in Hosts of those that are in a group.
+func (f *Fleet) Group(name string) []int { return indexes(f.inGroup(f.Groups[name])) }
+
+func indexes(hits []bool) []int {
+	var list []int
+	for i, hit := range hits {
+		if hit {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // named is a pattern as a list, none for "".
@@ -130,6 +207,12 @@ func suggest(fleet *Fleet, t hostlist.Term) string {
 		for _, r := range h.Roles {
 			roles = append(roles, r.V)
 		}
+	}
+	if t.Group != "" {
+		if n := syntax.Nearest(t.Group, slices.Sorted(maps.Keys(fleet.Groups))); n != "" && n != t.Group {
+			return "group:" + n
+		}
+		return ""
 	}
 	if t.Role != "" {
 		if n := syntax.Nearest(t.Role, roles); n != "" {

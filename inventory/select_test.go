@@ -45,9 +45,9 @@ func TestSelect(t *testing.T) {
 		{Selection{Exclude: []string{"zzz*"}}, `no host matches --exclude "zzz*"; 23 hosts known`},
 		{Selection{Roles: []string{"web"}, Limit: []string{"db*"}}, `no host is left by --role "web" --limit "db*"; 23 hosts known`},
 		{Selection{Exclude: []string{"all"}}, `no host is left by --exclude "all"; 23 hosts known`},
-		{Selection{Limit: []string{"group:eu"}}, `--limit: pattern "group:eu": "group:" is not supported yet; a pattern is a host, role:web, web[01-20], web*, a comma list of these, or all`},
-		{Selection{Limit: []string{"^web.*$"}}, `--limit: pattern "^web.*$": '^' has no meaning; a pattern is a host, role:web, web[01-20], web*, a comma list of these, or all`},
-		{Selection{Exclude: []string{""}}, `--exclude: pattern "": a name is missing; a pattern is a host, role:web, web[01-20], web*, a comma list of these, or all`},
+		{Selection{Limit: []string{"group:eu"}}, `no host matches --limit "group:eu"; 23 hosts known`},
+		{Selection{Limit: []string{"^web.*$"}}, `--limit: pattern "^web.*$": '^' has no meaning; a pattern is a host, role:web, group:staging, web[01-20], web*, a comma list of these, or all`},
+		{Selection{Exclude: []string{""}}, `--exclude: pattern "": a name is missing; a pattern is a host, role:web, group:staging, web[01-20], web*, a comma list of these, or all`},
 	} {
 		hosts, err := Select(fleet, tt.s)
 		var names []string

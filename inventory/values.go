@@ -132,7 +132,7 @@ func (d *decoder) paths(n *source.Node) []string {
 			home, _ := os.UserHomeDir()
 			path = filepath.Join(home, rest)
 		} else if !filepath.IsAbs(path) {
-			path = filepath.Join(d.dir, path)
+			path = filepath.Join(filepath.Dir(item.Val.File), path)
 		}
 		out = append(out, path)
 	}

@@ -16,14 +16,14 @@ type family struct {
 	proto   string // of meta nfproto: "ipv4"
 	setType string // "ipv4_addr"
 	digit   string // ends the name of a set: "4"
-	echo    string // matches an echo request
+	echo    uint8  // the type of an echo request
 	bits    int
 }
 
 // The zero family is "both": a match that does not look at addresses.
 var (
-	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", "icmp type echo-request", 32}
-	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", "icmpv6 type echo-request", 128}
+	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", 8, 32}
+	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", 128, 128}
 	families = [...]family{ip4, ip6}
 )
 

@@ -44,12 +44,12 @@ func TestBehaviourOnARealHost(t *testing.T) {
 		p.Management = roles.Management{Peers: me, Ports: []uint16{22}}
 		p.Outbound = inventory.Reject
 		p.In = []roles.Rule{
-			{Ports: tcp(8443), From: me},
-			{Ports: portRange("tcp", 8000, 8010)},
-			{Ports: tcp(9000), From: peers(peer(roles.Literal, "", here[0]))}, // IPv4 only
-			{Deny: true, Ports: tcp(8005)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8443)}, From: me},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: portRange("tcp", 8000, 8010)}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(9000)}, From: peers(peer(roles.Literal, "", here[0]))}, // IPv4 only
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(8005)}},
 		}
-		p.Out = []roles.Rule{{Ports: tcp(heard), To: me}}
+		p.Out = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(heard)}, To: me}}
 	})
 	load := func(p roles.Policy) {
 		t.Helper()

@@ -26,7 +26,7 @@ func Canonical(listing string) string {
 func canonicalTable(listing string) string {
 	var frame, end []string
 	var blocks []chunk
-	for _, c := range chunks(listing) {
+	for _, c := range chunks(onLines(listing)) {
 		switch {
 		case c.head != "":
 			c.lines = settled(c)

@@ -7,140 +7,165 @@ import (
 	"fwpush/roles"
 )
 
-// Regular chains a base chain goes to for a refusal that is more than a drop.
-const (
-	refuseIn  = "refuse_in"
-	refuseOut = "refuse_out"
-)
-
 // base opens a base chain. It runs before the usual priority 0 and not at it,
 // because among equal priorities the chain registered last runs first, and each
 // load would register ours again.
-func base(hook string, policy inventory.Verdict) block {
-	return block{
-		head:  "chain " + hook,
-		lines: plain("type filter hook " + hook + " priority filter - 10; policy " + string(policy) + ";"),
-	}
+func base(name string, policy inventory.Verdict) chain {
+	return chain{name: name, hook: hook{"filter", name, "filter - 10", policy}}
 }
 
-// states lets known connections pass. Related is as needed as established: ICMP
-// errors about a connection are related to it. An open output chain has no
-// quarrel with what connection tracking finds invalid.
-const (
-	states     = "ct state vmap { established : accept, related : accept, invalid : drop }"
-	statesOpen = "ct state vmap { established : accept, related : accept }"
-)
-
-func (r *renderer) input() block {
-	b := base("input", inventory.Drop)
-	b.add(r.managementPair("saddr", "dport")...)
-	b.add(plain(`iifname "lo" accept`)...)
+func (r *renderer) input() chain {
+	c := base("input", inventory.Drop)
+	c.add(r.managementPair(roles.Input)...)
+	c.add(accepting(cond{in: []string{"lo"}}))
 	if r.p.Antispoof {
 		// The kernel drops such IPv4 packets itself, but not IPv6 ones. What this
 		// host sends to a group that it is in comes back to it with its own source
 		// on the interface it left by: only what is addressed to the host counts.
-		b.add(placed(r.decided("antispoof"), `iifname != "lo" meta pkttype host fib saddr type local counter drop`)...)
+		c.add(placedAt(r.decided("antispoof"), dropping(cond{notIn: "lo", cast: hostCast, spoofed: true}))...)
 	}
-	b.add(plain("meta l4proto { icmp, icmpv6 } jump icmp_in", states)...)
+	c.add(stmt{cond: cond{protos: []uint8{1, 58}}, do: action{kind: jump, to: icmpIn}}, stmt{cond: cond{state: known}})
 	if r.p.DHCPClient {
 		// The question went to a broadcast or multicast address, so its answer
 		// is new to connection tracking (RFC 2131 4.1, RFC 8415 7.2).
-		b.add(placed(r.decided("dhcp_client"),
-			"meta nfproto ipv4 udp sport 67 udp dport 68 accept",
-			"ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept")...)
+		c.add(placedAt(r.decided("dhcp_client"),
+			accepting(cond{family: ip4, proto: "udp", sport: []uint16{67}, ports: single("udp", 68)}),
+			accepting(cond{family: ip6, src: linkLocal(), proto: "udp", sport: []uint16{547}, ports: single("udp", 546)}))...)
 	}
-	b.add(r.denies(r.p.In, roles.Input, refuseIn)...)
-	var allows []line
-	if r.p.Ping {
-		allows = placed(r.decided("ping"), ip4.echo+" accept", ip6.echo+" accept")
-	}
-	b.add(once(append(allows, r.allows(r.p.In)...))...)
-
-	// Broadcasts are nobody's attempt to connect: refused before they fill the
-	// log, and never answered.
-	inbound := r.decided("inbound")
-	b.add(placed(inbound, dropCast)...)
-	b.add(r.logLine("input", r.p.Inbound)...)
-	if r.p.Inbound == inventory.Reject {
-		b.add(placed(inbound, rejects[:]...)...)
-	} else {
-		b.add(placed(inbound, "counter drop")...)
-	}
-	return b
+	c.add(r.igmp()...)
+	c.add(r.judged(roles.Input, r.ping(ip4, ip6))...)
+	c.add(placedAt(r.decided("inbound"), dropCast()...)...)
+	c.add(r.end(roles.Input, r.p.Inbound, r.decided("inbound"))...)
+	return c
 }
 
 // guardsOutput tells whether anything in output can refuse a packet. If so, the
 // core (loopback, ICMP, known connections, DHCP) has to come before it.
 func (r *renderer) guardsOutput() bool {
-	return r.p.Outbound != inventory.Accept || hasDeny(r.p.Out)
+	return r.p.Outbound != inventory.Accept ||
+		slices.ContainsFunc(r.p.Out, func(rule roles.Rule) bool { return !rule.Allows() || limited(rule) }) ||
+		slices.ContainsFunc(r.p.Raw, func(raw roles.Raw) bool { return raw.Chain == string(roles.Output) })
 }
 
-func hasDeny(rules []roles.Rule) bool {
-	return slices.ContainsFunc(rules, func(r roles.Rule) bool { return r.Deny })
-}
-
-func (r *renderer) output() block {
+func (r *renderer) output() chain {
 	outbound := r.decided("outbound")
 	policy, closed := inventory.Drop, r.p.Outbound != inventory.Accept
 	if !closed {
 		policy = inventory.Accept
 	}
-	b := base("output", policy)
-	b.add(r.managementPair("daddr", "sport")...)
+	c := base("output", policy)
+	c.add(r.managementPair(roles.Output)...)
 	if r.guardsOutput() {
-		known := statesOpen
+		states := knownOpen
 		if closed {
-			known = states
+			states = known
 		}
-		b.add(plain(`oifname "lo" accept`, "meta l4proto { icmp, icmpv6 } jump icmp_out", known)...)
+		c.add(accepting(cond{out: []string{"lo"}}), stmt{cond: cond{protos: []uint8{1, 58}}, do: action{kind: jump, to: icmpOut}}, stmt{cond: cond{state: states}})
 		if r.p.DHCPClient {
-			b.add(placed(r.decided("dhcp_client"),
-				"meta nfproto ipv4 udp sport 68 udp dport 67 accept",
-				"meta nfproto ipv6 udp sport 546 udp dport 547 accept")...)
+			c.add(placedAt(r.decided("dhcp_client"),
+				accepting(cond{family: ip4, proto: "udp", sport: []uint16{68}, ports: single("udp", 67)}),
+				accepting(cond{family: ip6, proto: "udp", sport: []uint16{546}, ports: single("udp", 547)}))...)
 		}
+		c.add(r.igmp()...)
 	}
-	b.add(r.denies(r.p.Out, roles.Output, refuseOut)...)
-	var allows []line
+	var standing []stmt
 	if closed {
-		allows = append(allows, r.lifelines()...)
-		if r.p.Ping {
-			allows = append(allows, placed(r.decided("ping"), ip4.echo+" accept", ip6.echo+" accept")...)
-		}
+		standing = append(r.lifelines(), r.ping(ip4, ip6)...)
 	}
-	b.add(once(append(allows, r.allows(r.p.Out)...))...)
-
+	c.add(r.judged(roles.Output, standing)...)
 	if !closed {
-		b.add(placed(outbound, "accept")...)
-		return b
+		c.add(placedAt(outbound, stmt{do: action{kind: leave}})...)
+		return c
 	}
-	b.add(placed(outbound, dropCastOut[:]...)...)
-	b.add(r.logLine("output", r.p.Outbound)...)
-	if r.p.Outbound == inventory.Reject {
-		b.add(placed(outbound, rejects[:]...)...)
-	} else {
-		b.add(placed(outbound, "counter drop")...)
+	c.add(placedAt(outbound, dropCastOut()...)...)
+	c.add(r.end(roles.Output, r.p.Outbound, outbound)...)
+	return c
+}
+
+// forward is for packets through the host, which pass with their replies and
+// errors only if a rule says so. A router passes pings over IPv6 (RFC 4890 4.3.1).
+func (r *renderer) forward() chain {
+	c := base("forward", inventory.Drop)
+	c.add(icmpErrors()...)
+	c.add(stmt{cond: cond{state: known}})
+	c.add(r.judged(roles.Forward, r.ping(ip6))...)
+	if slices.ContainsFunc(r.p.NAT, func(n roles.NAT) bool { return n.Kind == inventory.DNAT }) {
+		c.add(accepting(cond{state: translated}))
 	}
-	return b
+	inbound := r.decided("inbound")
+	c.add(placedAt(inbound, dropCast()...)...)
+	c.add(r.end(roles.Forward, r.p.Inbound, inbound)...)
+	return c
+}
+
+// end is the explicit end of a chain, behind its last word to the log. The limit
+// keeps a flood from filling the disk; what it holds back is counted by the
+// statement that follows.
+func (r *renderer) end(d roles.Direction, v inventory.Verdict, places []inventory.Place) []stmt {
+	var out []stmt
+	if r.p.Log.On {
+		prefix := r.p.Log.Prefix
+		if prefix == "" {
+			prefix = "fwpush-" + string(d) + "-" + string(v) + ": "
+		}
+		out = placedAt(r.decided("log"), stmt{log: prefix})
+	}
+	if v == inventory.Reject {
+		return append(out, placedAt(places, rejects()...)...)
+	}
+	return append(out, placedAt(places, dropping(cond{}))...)
+}
+
+// igmp is how a host tells which groups it is in (RFC 3376).
+func (r *renderer) igmp() []stmt {
+	if !r.p.IGMP {
+		return nil
+	}
+	return placedAt(r.decided("igmp"), accepting(cond{family: ip4, protos: []uint8{2}}))
+}
+
+// ping lets echo requests pass.
+func (r *renderer) ping(families ...family) []stmt {
+	if !r.p.Ping.On {
+		return nil
+	}
+	var out []stmt
+	for _, f := range families {
+		out = append(out, accepting(icmpTypes(f, f.echo)))
+	}
+	return placedAt(r.decided("ping"), out...)
 }
 
 // lifelines are what a closed outbound lets out to everywhere all the same.
-func (r *renderer) lifelines() []line {
-	var out []line
-	for _, service := range services(roles.Rule{Ports: r.p.Lifelines}, family{}) {
-		out = append(out, placed(r.decided("outbound"), service+" accept")...)
+func (r *renderer) lifelines() []stmt {
+	var out []stmt
+	for _, c := range services(roles.Traffic{Ports: r.p.Lifelines}, family{}) {
+		out = append(out, accepting(c))
 	}
-	return out
+	return placedAt(r.decided("outbound"), out...)
 }
 
-// The limit keeps a flood from filling the disk; what it holds back is counted
-// by the line that follows.
-func (r *renderer) logLine(chain string, v inventory.Verdict) []line {
-	if !r.p.Log.On {
-		return nil
+// judged is what the rules of the file make of a chain: what refuses, what limits,
+// what lets pass. Standing is let pass beside the rules.
+func (r *renderer) judged(d roles.Direction, standing []stmt) []stmt {
+	rules := r.p.Rules(d)
+	var out []stmt
+	out = append(out, r.denies(d, rules)...)
+	out = append(out, r.raw(d, "before-allow")...)
+	out = append(out, r.limits(d, rules)...)
+	out = append(out, r.logs(rules, true)...)
+	out = append(out, r.assists(rules)...)
+	out = append(out, standing...)
+	out = append(out, r.allows(rules)...)
+	return append(out, r.raw(d, "before-default")...)
+}
+
+func (r *renderer) raw(d roles.Direction, at string) []stmt {
+	var out []stmt
+	for i, raw := range r.p.Raw {
+		if raw.Chain == string(d) && raw.At == at {
+			out = append(out, stmt{raw: &r.p.Raw[i], places: []inventory.Place{raw.Place}})
+		}
 	}
-	prefix := r.p.Log.Prefix
-	if prefix == "" {
-		prefix = "fwpush-" + chain + "-" + string(v) + ": "
-	}
-	return placed(r.decided("log"), `limit rate 5/second burst 10 packets log prefix "`+prefix+`"`)
+	return out
 }

@@ -3,8 +3,10 @@ package render
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,32 +32,84 @@ func check(p roles.Policy) error {
 	if len(p.Management.Ports) == 0 || slices.Contains(p.Management.Ports, 0) {
 		return errors.New("no port of sshd to keep open, or port 0; name it in sshd_ports")
 	}
-	if err := checkString(p.Log.Prefix, maxPrefix); err != nil {
-		return fmt.Errorf("log prefix %w", err)
-	}
-	if strings.Contains(p.Log.Prefix, "$") {
-		return errors.New("log prefix has $, which nft takes for a variable; leave it out")
+	if err := checkPrefix(p.Log.Prefix); err != nil {
+		return err
 	}
 	if err := checkPorts(p.Lifelines); err != nil {
 		return fmt.Errorf("lifelines: %w", err)
 	}
-	for _, r := range slices.Concat(p.In, p.Out) {
+	for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
 		if err := checkRule(r); err != nil {
 			return fmt.Errorf("%s%w", prefix(r), err)
+		}
+	}
+	for _, n := range p.NAT {
+		if err := checkNAT(n); err != nil {
+			return fmt.Errorf("%s%w", prefix(roles.Rule{Place: n.Place}), err)
 		}
 	}
 	return nil
 }
 
 func checkRule(r roles.Rule) error {
-	if !r.All && !r.Ping && len(r.Ports) == 0 {
+	if !r.All && len(r.Ports)+len(r.ICMP)+len(r.ICMPv6)+len(r.Protos) == 0 {
 		return errors.New("a rule without a service would match everything; name one, or say all")
+	}
+	if r.Name == "" && (r.Counted || r.Log.On || limited(r)) || !ruleName.MatchString(r.Name) {
+		return fmt.Errorf("%q is no name for a rule", r.Name)
+	}
+	for _, name := range slices.Concat(r.InIfaces, r.OutIfaces) {
+		if !ifaceName.MatchString(name) {
+			return fmt.Errorf("%q is no interface that a ruleset can name", name)
+		}
+	}
+	if limited(r) && (r.Rate.N < 0 || r.Rate.N > 0 && (r.Rate.Burst < 1 || r.Rate.Per < time.Second) || r.MaxConns < 0) {
+		return fmt.Errorf("a limit of %s cannot be said", r.Rate)
+	}
+	if err := checkPrefix(r.Log.Prefix); err != nil {
+		return err
 	}
 	if err := checkPorts(r.Ports); err != nil {
 		return err
 	}
 	if err := checkString(r.Comment, maxComment); err != nil {
 		return fmt.Errorf("comment %w", err)
+	}
+	return nil
+}
+
+// ruleName and ifaceName are what stands in rulesets unquoted or between quotes.
+var (
+	ruleName  = regexp.MustCompile(`^[a-z0-9_-]{0,64}$`)
+	ifaceName = regexp.MustCompile(`^[A-Za-z0-9_.@][A-Za-z0-9_.@-]{0,14}$`)
+)
+
+func checkNAT(n roles.NAT) error {
+	needs := n.Kind == inventory.DNAT || n.Kind == inventory.SNAT
+	if needs != n.ToAddr.IsValid() || n.ToAddr.Zone() != "" {
+		return fmt.Errorf("%s to %s cannot be said", n.Kind, n.ToAddr)
+	}
+	for _, name := range slices.Concat(n.InIfaces, n.OutIfaces) {
+		if !ifaceName.MatchString(name) {
+			return fmt.Errorf("%q is no interface that a ruleset can name", name)
+		}
+	}
+	if err := checkPorts(n.Ports); err != nil {
+		return err
+	}
+	if err := checkString(n.Comment, maxComment); err != nil {
+		return fmt.Errorf("comment %w", err)
+	}
+	return nil
+}
+
+// checkPrefix says whether nft and iptables can take the prefix of a message.
+func checkPrefix(s string) error {
+	if err := checkString(s, maxPrefix); err != nil {
+		return fmt.Errorf("log prefix %w", err)
+	}
+	if strings.Contains(s, "$") {
+		return errors.New("log prefix has $, which nft takes for a variable; leave it out")
 	}
 	return nil
 }

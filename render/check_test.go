@@ -15,7 +15,7 @@ import (
 func TestNftablesRefuses(t *testing.T) {
 	rule := func(change func(*roles.Rule)) func(*roles.Policy) {
 		return func(p *roles.Policy) {
-			r := roles.Rule{Ports: tcp(80), Place: at(14)}
+			r := roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Place: at(14)}
 			change(&r)
 			p.In = []roles.Rule{r}
 		}
@@ -53,8 +53,8 @@ func TestNftablesRefuses(t *testing.T) {
 		"peer without a name":          {from(roles.Peer{Kind: roles.SetPeer}), "a set without a name"},
 		"peer of no kind":              {from(roles.Peer{Name: "x"}), "unknown kind of peer"},
 		"one name, two meanings": {func(p *roles.Policy) {
-			p.In = []roles.Rule{{Ports: tcp(80), From: peers(peer(roles.SetPeer, "x", "10.0.0.1"))}}
-			p.Out = []roles.Rule{{Ports: tcp(80), To: peers(peer(roles.SetPeer, "x", "10.0.0.2"))}}
+			p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.SetPeer, "x", "10.0.0.1"))}}
+			p.Out = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, To: peers(peer(roles.SetPeer, "x", "10.0.0.2"))}}
 		}, "set:x stands for different addresses"},
 
 		"nobody may manage":  {func(p *roles.Policy) { p.Management.Peers = nil }, "no address may reach sshd"},

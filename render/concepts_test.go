@@ -12,9 +12,9 @@ var concepts = map[string]roles.Policy{
 
 	"web": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
-			{Ports: append(tcp(443, 80), udp(443)...), Place: at(14)},
-			{Ports: tcp(9100), From: peers(peer(roles.RolePeer, "monitoring@lan", "10.20.0.9", "2001:db8:20::9")), Place: at(15)},
-			{Ports: tcp(8080), From: peers(ops), Comment: "preview build", Place: at(22)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(443, 80), udp(443)...)}, Place: at(14)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(9100)}, From: peers(peer(roles.RolePeer, "monitoring@lan", "10.20.0.9", "2001:db8:20::9")), Place: at(15)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8080)}, From: peers(ops), Comment: "preview build", Place: at(22)},
 		}
 		p.Decided = map[string]roles.Decision{
 			"inbound": {By: "defaults", Place: at(4)},
@@ -25,17 +25,17 @@ var concepts = map[string]roles.Policy{
 	// A deny beats an allow of the same port, wherever it stands.
 	"deny-drop": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
-			{Ports: tcp(80)},
-			{Deny: true, All: true, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24", "2001:db8:bad::/48"))},
-			{Deny: true, Ports: tcp(25)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24", "2001:db8:bad::/48"))},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}},
 		}
 	}),
 
 	"deny-reject": base(func(p *roles.Policy) {
 		p.Inbound = inventory.Reject
 		p.In = []roles.Rule{
-			{Ports: tcp(80)},
-			{Deny: true, All: true, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))},
 		}
 	}),
 
@@ -49,16 +49,16 @@ var concepts = map[string]roles.Policy{
 	"outbound-reject": base(func(p *roles.Policy) {
 		p.Outbound = inventory.Reject
 		p.Out = []roles.Rule{
-			{Ports: append(tcp(53), udp(53)...), To: peers(peer(roles.SetPeer, "resolvers", "10.20.0.53", "2001:db8:20::53"))},
-			{Ports: udp(123), To: peers(peer(roles.SetPeer, "lan", "10.20.0.0/16", "2001:db8:20::/48"))},
-			{Ports: tcp(5432), To: peers(db1), Comment: "replication"},
-			{Deny: true, Ports: tcp(25)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(53), udp(53)...)}, To: peers(peer(roles.SetPeer, "resolvers", "10.20.0.53", "2001:db8:20::53"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: udp(123)}, To: peers(peer(roles.SetPeer, "lan", "10.20.0.0/16", "2001:db8:20::/48"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(5432)}, To: peers(db1), Comment: "replication"},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}},
 		}
 	}),
 
 	// A deny under an open default: answers, DNS and neighbours stay.
 	"outbound-deny": base(func(p *roles.Policy) {
-		p.Out = []roles.Rule{{Deny: true, Ports: tcp(25, 465, 587)}}
+		p.Out = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25, 465, 587)}}}
 	}),
 
 	"dhcp-client": base(func(p *roles.Policy) { p.DHCPClient = true }),
@@ -67,37 +67,37 @@ var concepts = map[string]roles.Policy{
 	"one-family": base(func(p *roles.Policy) {
 		p.Management.Peers = peers(peer(roles.SetPeer, "ops", "2001:db8:0:16::/64"))
 		p.In = []roles.Rule{
-			{Ports: tcp(80), From: peers(peer(roles.HostPeer, "old", "10.0.0.7"))},
-			{Ping: true, From: peers(peer(roles.SetPeer, "six", "2001:db8:6::/48"))},
-			{Ports: tcp(81), From: peers(peer(roles.RolePeer, "nobody"))},
-			{All: true, From: peers(peer(roles.HostPeer, "old", "10.0.0.7")), To: peers(peer(roles.Literal, "", "2001:db8::1"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.HostPeer, "old", "10.0.0.7"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{ICMP: []uint8{8}, ICMPv6: []uint8{128}}, From: peers(peer(roles.SetPeer, "six", "2001:db8:6::/48"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(81)}, From: peers(peer(roles.RolePeer, "nobody"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, From: peers(peer(roles.HostPeer, "old", "10.0.0.7")), To: peers(peer(roles.Literal, "", "2001:db8::1"))},
 		}
 	}),
 
 	// Merged, and in the shortest form: address, prefix, range.
 	"literals": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
-			{Ports: tcp(80), From: peers(peer(roles.Literal, "",
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.Literal, "",
 				"10.0.0.0/25", "10.0.0.128/25", "10.1.0.1", "10.1.0.2", "10.1.0.3", "2001:db8::/33", "2001:db8:8000::/33"))},
-			{Ports: tcp(81), From: peers(ops, peer(roles.Literal, "", "203.0.113.1"))},
-			{Ports: tcp(82), To: peers(peer(roles.Literal, "", "203.0.113.11", "2001:db8:1::11")), From: peers(ops)},
-			{Ports: tcp(83), From: peers(peer(roles.Literal, "", "0.0.0.0/0"))},
-			{Ports: tcp(84), From: peers(peer(roles.Literal, "", "0.0.0.0/1", "8000::/1"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(81)}, From: peers(ops, peer(roles.Literal, "", "203.0.113.1"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(82)}, To: peers(peer(roles.Literal, "", "203.0.113.11", "2001:db8:1::11")), From: peers(ops)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(83)}, From: peers(peer(roles.Literal, "", "0.0.0.0/0"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(84)}, From: peers(peer(roles.Literal, "", "0.0.0.0/1", "8000::/1"))},
 		}
 	}),
 
 	"ports": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
-			{Ports: append(portRange("udp", 60000, 60100), udp(443)...)},
-			{Ports: tcp(80, 82, 84, 85)}, // 84 and 85 touch
-			{Ports: append(append(tcp(22, 2222, 8000), portRange("tcp", 8001, 8010)...), portRange("sctp", 1, 65535)...)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(portRange("udp", 60000, 60100), udp(443)...)}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80, 82, 84, 85)}}, // 84 and 85 touch
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(append(tcp(22, 2222, 8000), portRange("tcp", 8001, 8010)...), portRange("sctp", 1, 65535)...)}},
 		}
 	}),
 
 	// Two readable names fall together three times; a set is called as ours is.
 	"names": base(func(p *roles.Policy) {
 		rule := func(kind roles.PeerKind, name, addr string) roles.Rule {
-			return roles.Rule{Ports: tcp(80), From: peers(peer(kind, name, addr))}
+			return roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(kind, name, addr))}
 		}
 		p.In = []roles.Rule{
 			rule(roles.SetPeer, "a-b", "10.0.0.1"), rule(roles.SetPeer, "a_b", "10.0.0.2"),
@@ -117,7 +117,7 @@ var concepts = map[string]roles.Policy{
 
 	// Every switch off.
 	"bare": base(func(p *roles.Policy) {
-		p.Log.On, p.Ping, p.Antispoof = false, false, false
+		p.Log.On, p.Ping.On, p.Antispoof = false, false, false
 		p.Outbound = inventory.Drop // and not even lifelines
 	}),
 
@@ -128,16 +128,16 @@ var concepts = map[string]roles.Policy{
 		for i, c := range []string{
 			`; flush ruleset`, `}`, `{ accept }`, `# no comment`, `$x`, `\`, `\n`, `*`, `ends in *`, `ünïcödé ✓`, `'quoted'`, ` `,
 		} {
-			p.In = append(p.In, roles.Rule{Ports: tcp(uint16(100 + i)), Comment: c})
+			p.In = append(p.In, roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(uint16(100 + i))}, Comment: c})
 		}
 	}),
 
 	"service-all": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
-			{All: true, From: peers(db1)},
-			{Ping: true},
-			{Ping: true, Place: at(30)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, From: peers(db1)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{ICMP: []uint8{8}, ICMPv6: []uint8{128}}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{ICMP: []uint8{8}, ICMPv6: []uint8{128}}, Place: at(30)},
 		}
-		p.Out = []roles.Rule{{Deny: true, All: true, To: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))}}
+		p.Out = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, To: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))}}
 	}),
 }

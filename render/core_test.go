@@ -23,9 +23,9 @@ var (
 
 // everythingDenied is the worst a fleet file can ask for.
 func everythingDenied(p *roles.Policy) {
-	p.In = []roles.Rule{{Deny: true, All: true}}
-	p.Out = []roles.Rule{{Deny: true, All: true}}
-	p.Ping = false
+	p.In = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}}}
+	p.Out = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}}}
+	p.Ping.On = false
 }
 
 func closed(v inventory.Verdict) func(*roles.Policy) {
@@ -40,8 +40,10 @@ func TestCore(t *testing.T) {
 	shut := base(everythingDenied, closed(inventory.Drop))
 	shut.DHCPClient = false
 	drop, reject := base(closed(inventory.Drop)), base(closed(inventory.Reject))
-	silent := base(closed(inventory.Drop), func(p *roles.Policy) { p.Ping, p.DHCPClient = false, false })
-	someDeny := base(func(p *roles.Policy) { p.Out = []roles.Rule{{Deny: true, Ports: tcp(25)}} })
+	silent := base(closed(inventory.Drop), func(p *roles.Policy) { p.Ping.On, p.DHCPClient = false, false })
+	someDeny := base(func(p *roles.Policy) {
+		p.Out = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}}}
+	})
 	renewing := base(everythingDenied, func(p *roles.Policy) { p.DHCPClient = true })
 	rejectIn := base(func(p *roles.Policy) { p.Inbound = inventory.Reject })
 
@@ -76,7 +78,7 @@ func TestCore(t *testing.T) {
 		{"its answers go to named sources only", shut, conn(out4, "tcp", 22, 40000), "drop"},
 
 		{"loopback in", worst, conn(with(in4, func(p *packet) { p.iface, p.localSource = "lo", true }), "tcp", 1, 2), "accept"},
-		{"loopback out", shut, conn(with(out4, func(p *packet) { p.iface = "lo" }), "tcp", 1, 2), "accept"},
+		{"loopback out", shut, conn(with(out4, func(p *packet) { p.oface = "lo" }), "tcp", 1, 2), "accept"},
 		{"own address from outside", base(), conn(with(in6, func(p *packet) { p.src, p.localSource, p.state = self6, true, "established" }), "tcp", 1, 2), "drop"},
 
 		{"answers in", worst, conn(with(in4, func(p *packet) { p.state = "established" }), "tcp", 80, 40000), "accept"},
@@ -170,8 +172,8 @@ func TestLifelinesAreWhatThePolicySays(t *testing.T) {
 		{"ntp", ntp, nil, stranger6, "udp", 123, "accept"},
 		{"ntp alone", ntp, nil, stranger4, "udp", 53, "drop"},
 		{"ntp is no tcp", ntp, nil, stranger4, "tcp", 123, "drop"},
-		{"a deny wins", dns, []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, resolver, "udp", 53, "drop"},
-		{"where it denies", dns, []roles.Rule{{Deny: true, Ports: udp(53), To: to}}, stranger4, "udp", 53, "accept"},
+		{"a deny wins", dns, []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: udp(53)}, To: to}}, resolver, "udp", 53, "drop"},
+		{"where it denies", dns, []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: udp(53)}, To: to}}, stranger4, "udp", 53, "accept"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := base(closed(inventory.Drop), func(p *roles.Policy) { p.Lifelines, p.Out = c.lines, c.out })

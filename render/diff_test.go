@@ -13,9 +13,11 @@ import (
 )
 
 func TestCompareShowsTheChangeAndItsPlace(t *testing.T) {
-	running := mustRender(t, base(func(p *roles.Policy) { p.In = []roles.Rule{{Ports: tcp(80)}} }))
+	running := mustRender(t, base(func(p *roles.Policy) {
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}}}
+	}))
 	candidate := mustRender(t, base(func(p *roles.Policy) {
-		p.In = []roles.Rule{{Ports: tcp(80, 443), Place: at(14)}, {Ports: tcp(5432), From: peers(peer(roles.HostPeer, "app", "10.20.0.30")), Place: at(15)}}
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80, 443)}, Place: at(14)}, {Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(5432)}, From: peers(peer(roles.HostPeer, "app", "10.20.0.30")), Place: at(15)}}
 	}))
 	d := render.Compare(running.Text, candidate)
 	want := `@@ set h_app4 @@

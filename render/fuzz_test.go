@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fwpush/inventory"
 	"fwpush/render"
 	"fwpush/roles"
 )
@@ -92,7 +93,7 @@ func FuzzNftables(f *testing.F) {
 		p := base(func(p *roles.Policy) {
 			p.Log.Prefix = prefix
 			p.In = []roles.Rule{{
-				Ports: tcp(8443), Comment: comment,
+				Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8443)}, Comment: comment,
 				From: peers(roles.Peer{Kind: roles.RolePeer, Name: name, Net: net, V4: ops.V4}),
 			}}
 		})

@@ -1,14 +1,18 @@
 package render_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"go4.org/netipx"
 	"pgregory.net/rapid"
 
 	"fwpush/inventory"
 	"fwpush/roles"
+	"fwpush/roles/space"
+	"fwpush/roles/verdict"
 )
 
 // The generators draw from few values, so that rules overlap, names collide and
@@ -96,7 +100,7 @@ func merged(list []inventory.AddrRange) []inventory.AddrRange {
 	return out
 }
 
-func genRules(book []roles.Peer) *rapid.Generator[[]roles.Rule] {
+func genRules(d roles.Direction, book []roles.Peer) *rapid.Generator[[]roles.Rule] {
 	peerList := rapid.SliceOfN(rapid.SampledFrom(book), 0, 3)
 	ports := rapid.Custom(func(t *rapid.T) inventory.PortRange {
 		from := rapid.SampledFrom([]uint16{1, 22, 53, 80, 81, 83, 123, 443, 65535}).Draw(t, "port")
@@ -106,35 +110,67 @@ func genRules(book []roles.Peer) *rapid.Generator[[]roles.Rule] {
 			To:    from + min(65535-from, rapid.SampledFrom([]uint16{0, 0, 1, 100}).Draw(t, "span")),
 		}
 	})
+	ifaces := rapid.SliceOfNDistinct(rapid.SampledFrom(ifaceNames), 0, 2, rapid.ID)
 	line := 0
 	rule := rapid.Custom(func(t *rapid.T) roles.Rule {
 		line++
 		r := roles.Rule{
-			Deny:    rapid.IntRange(0, 3).Draw(t, "deny") == 0,
+			Verb:    rapid.SampledFrom(verbs).Draw(t, "verb"),
 			From:    peerList.Draw(t, "from"),
 			To:      peerList.Draw(t, "to"),
 			Comment: genComment.Draw(t, "comment"),
+			Name:    fmt.Sprintf("r%d-%s", line, d),
+			Counted: rapid.Bool().Draw(t, "named"),
 			Place:   at(line),
 		}
-		switch rapid.IntRange(0, 6).Draw(t, "service") {
+		if rapid.IntRange(0, 3).Draw(t, "with a family") == 0 {
+			r.Family = rapid.SampledFrom([]inventory.Family{inventory.IPv4, inventory.IPv6}).Draw(t, "family")
+		}
+		if d != roles.Output {
+			r.InIfaces = ifaces.Draw(t, "in")
+		}
+		if d != roles.Input {
+			r.OutIfaces = ifaces.Draw(t, "out")
+		}
+		switch rapid.IntRange(0, 7).Draw(t, "service") {
 		case 0:
 			r.All = true
 		case 1:
-			r.Ping = true
+			r.ICMP, r.ICMPv6 = []uint8{8}, []uint8{128}
+		case 2:
+			r.ICMP = rapid.SampledFrom([][]uint8{nil, {13}, {8, 17}}).Draw(t, "icmp")
+			r.ICMPv6 = rapid.SampledFrom([][]uint8{{128}, {139}, {134, 139}}).Draw(t, "icmpv6")
+		case 3:
+			r.Protos = rapid.SampledFrom([][]uint8{{47}, {50, 51}, {112}}).Draw(t, "protocols")
 		default:
 			r.Ports = rapid.SliceOfN(ports, 1, 4).Draw(t, "ports")
 		}
+		if r.Allows() && rapid.IntRange(0, 3).Draw(t, "limited") == 0 {
+			r.Rate = inventory.Rate{N: 6, Per: time.Minute, Burst: 3, Scope: rapid.SampledFrom([]inventory.Scope{inventory.PerSource, inventory.PerNet, inventory.Global}).Draw(t, "scope")}
+		}
+		if r.Allows() && rapid.IntRange(0, 5).Draw(t, "counted") == 0 && len(r.Ports) > 0 && !slices.ContainsFunc(r.Ports, func(p inventory.PortRange) bool { return p.Proto != "tcp" }) {
+			r.MaxConns = 10
+		}
+		if rapid.IntRange(0, 5).Draw(t, "ends") == 0 {
+			r.Expires = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+		r.Log.On = rapid.IntRange(0, 5).Draw(t, "logged") == 0
 		return r
 	})
 	return rapid.SliceOfN(rule, 0, 5)
 }
 
+var (
+	verbs      = []inventory.Verb{inventory.AllowVerb, inventory.AllowVerb, inventory.AllowVerb, inventory.DenyVerb, inventory.DropVerb, inventory.RejectVerb}
+	ifaceNames = []string{"eth1", "lan0", "wan.7"}
+)
+
 var genPolicy = rapid.Custom(func(t *rapid.T) roles.Policy {
 	book := genPeers.Draw(t, "book")
-	verdict := func(label string, of ...inventory.Verdict) inventory.Verdict {
+	say := func(label string, of ...inventory.Verdict) inventory.Verdict {
 		return rapid.SampledFrom(of).Draw(t, label)
 	}
-	outbound := verdict("outbound", inventory.Accept, inventory.Drop, inventory.Reject)
+	outbound := say("outbound", inventory.Accept, inventory.Drop, inventory.Reject)
 	var lines []inventory.PortRange
 	if outbound != inventory.Accept {
 		lines = rapid.SampledFrom([][]inventory.PortRange{nil, lifelines, udp(123), append(tcp(53), udp(53)...)}).Draw(t, "lifelines")
@@ -143,30 +179,47 @@ var genPolicy = rapid.Custom(func(t *rapid.T) roles.Policy {
 		Host:       "web1",
 		Lifelines:  lines,
 		Management: base().Management,
-		Inbound:    verdict("inbound", inventory.Drop, inventory.Reject),
+		Inbound:    say("inbound", inventory.Drop, inventory.Reject),
 		Outbound:   outbound,
 		Log:        inventory.Log{On: rapid.Bool().Draw(t, "log")},
-		Ping:       rapid.Bool().Draw(t, "ping"),
+		Ping:       inventory.Ping{On: rapid.Bool().Draw(t, "ping")},
+		IGMP:       rapid.Bool().Draw(t, "igmp"),
+		AcceptRA:   rapid.Bool().Draw(t, "accept_ra"),
+		SendsRA:    rapid.Bool().Draw(t, "sends_ra"),
+		Forwards:   rapid.Bool().Draw(t, "forwards"),
+		Forward:    genRules(roles.Forward, book).Draw(t, "forward"),
 		DHCPClient: rapid.Bool().Draw(t, "dhcp"),
 		Antispoof:  rapid.Bool().Draw(t, "antispoof"),
-		In:         genRules(book).Draw(t, "in"),
-		Out:        genRules(book).Draw(t, "out"),
+		In:         genRules(roles.Input, book).Draw(t, "in"),
+		Out:        genRules(roles.Output, book).Draw(t, "out"),
 	}
 })
 
 // genPacket draws a new connection that may well meet a rule of the policy.
-func genPacket(p roles.Policy) *rapid.Generator[roles.Packet] {
-	return rapid.Custom(func(t *rapid.T) roles.Packet {
-		k := roles.Packet{
-			Direction: rapid.SampledFrom([]roles.Direction{roles.Input, roles.Output}).Draw(t, "direction"),
-			Proto:     rapid.SampledFrom([]string{"tcp", "udp", "sctp", "ping", "gre"}).Draw(t, "proto"),
+func genPacket(p roles.Policy) *rapid.Generator[verdict.Packet] {
+	return rapid.Custom(func(t *rapid.T) verdict.Packet {
+		k := verdict.Packet{
+			Direction: rapid.SampledFrom([]roles.Direction{roles.Input, roles.Output, roles.Forward}).Draw(t, "direction"),
+			Proto:     rapid.SampledFrom([]uint8{space.TCP, space.TCP, space.UDP, space.SCTP, space.ICMP, 47, 51, 112, 2}).Draw(t, "proto"),
 		}
 		addr := genAddr4
 		if rapid.Bool().Draw(t, "v6") {
 			addr = genAddr6
 		}
 		k.Src, k.Dst = edge(p, addr).Draw(t, "src"), edge(p, addr).Draw(t, "dst")
-		if k.Proto != "ping" && k.Proto != "gre" {
+		name := rapid.SampledFrom(append(ifaceNames, "eth0"))
+		if k.Direction != roles.Output {
+			k.In = name.Draw(t, "in")
+		}
+		if k.Direction != roles.Input {
+			k.Out = name.Draw(t, "out")
+		}
+		switch {
+		case k.Proto == space.ICMP && k.Src.Is6():
+			k.Proto, k.Type = space.ICMPv6, rapid.SampledFrom([]uint8{1, 2, 128, 129, 133, 134, 135, 137, 139, 143}).Draw(t, "type")
+		case k.Proto == space.ICMP:
+			k.Type = rapid.SampledFrom([]uint8{0, 3, 5, 8, 11, 13, 17}).Draw(t, "type")
+		case space.ProtoWord(k.Proto) != "":
 			port := rapid.SampledFrom([]uint16{1, 2, 22, 53, 67, 68, 80, 82, 123, 443, 546, 547, 65535})
 			k.SrcPort, k.DstPort = port.Draw(t, "sport"), port.Draw(t, "dport")
 		}
@@ -179,7 +232,7 @@ func edge(p roles.Policy, other *rapid.Generator[netip.Addr]) *rapid.Generator[n
 	return rapid.Custom(func(t *rapid.T) netip.Addr {
 		a := other.Draw(t, "other")
 		var ends []netip.Addr
-		for _, r := range slices.Concat(p.In, p.Out) {
+		for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
 			for _, q := range slices.Concat(r.From, r.To, p.Management.Peers) {
 				for _, x := range slices.Concat(q.V4, q.V6) {
 					ends = append(ends, x.From, x.To, x.From.Prev(), x.To.Next())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fwpush/inventory"
 	"fwpush/render"
 	"fwpush/roles"
 )
@@ -118,7 +119,7 @@ func TestPlacesStandBesideTheirLines(t *testing.T) {
 
 func TestSameRuleFromTwoPlacesIsOneLineWithBoth(t *testing.T) {
 	p := base(func(p *roles.Policy) {
-		p.In = []roles.Rule{{Ports: tcp(80), Place: at(30)}, {Ports: tcp(80), Place: at(7)}}
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Place: at(30)}, {Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Place: at(7)}}
 	})
 	rs := mustRender(t, p)
 	if n := strings.Count(rs.Text, "tcp dport 80 accept"); n != 1 {

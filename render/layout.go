@@ -17,7 +17,9 @@ type Layout struct {
 	Base   []BaseChain
 	Chains []string // regular chains, the marker among them
 	Sets   []Set
-	Marker string // the marker chain, "" if there is none
+	// Objects are what rules name beside sets: "counter c_web", "ct helper h_ftp".
+	Objects []string
+	Marker  string // the marker chain, "" if there is none
 }
 
 // BaseChain is a chain with a hook.
@@ -56,7 +58,7 @@ func ParseLayout(listing string) (Layout, error) {
 	if len(listing) > maxListing {
 		return Layout{}, fmt.Errorf("the listing is %d bytes long, at most %d are read", len(listing), maxListing)
 	}
-	s := &scanner{rest: listing}
+	s := &scanner{rest: onLines(listing)}
 	head, ok, err := s.statement()
 	if err != nil || !ok {
 		return Layout{}, err
@@ -84,10 +86,13 @@ func ParseLayout(listing string) (Layout, error) {
 			return Layout{}, s.odd(head)
 		}
 		seen[kind+name] = true
-		if kind == "set" {
+		switch kind {
+		case "set":
 			err = l.readSet(s, name)
-		} else {
+		case "chain":
 			err = l.readChain(s, name)
+		default:
+			err = l.readObject(s, kind+" "+name)
 		}
 		if err != nil {
 			return Layout{}, err
@@ -95,7 +100,7 @@ func ParseLayout(listing string) (Layout, error) {
 	}
 }
 
-var openingLine = regexp.MustCompile(`^(set|chain) ([A-Za-z_][A-Za-z0-9_./-]{0,254}) \{$`)
+var openingLine = regexp.MustCompile(`^(set|chain|counter|ct helper) ([A-Za-z_][A-Za-z0-9_./-]{0,254}) \{$`)
 
 func opening(l string) (kind, name string, ok bool) {
 	m := openingLine.FindStringSubmatch(l)
@@ -104,6 +109,33 @@ func opening(l string) (kind, name string, ok bool) {
 	}
 	return m[1], m[2], true
 }
+
+// readObject passes over what an object is: of the same name it is the same, since
+// names of helpers say their kind.
+func (l *Layout) readObject(s *scanner, object string) error {
+	for {
+		st, err := body(s)
+		switch {
+		case err != nil:
+			return err
+		case st == "}":
+			l.Objects = append(l.Objects, object)
+			return nil
+		case !objectLine.MatchString(st):
+			return s.odd(st)
+		}
+	}
+}
+
+var objectLine = regexp.MustCompile(`^(packets [0-9]+ bytes [0-9]+|type "[a-z0-9-]{1,16}" protocol (tcp|udp)|l3proto (ip|ip6|inet))$`)
+
+// onLines puts the brace on a line of its own that nft 0.9.8 writes behind what a
+// counter has counted.
+func onLines(listing string) string {
+	return braceBehind.ReplaceAllString(listing, "$1\n\t}")
+}
+
+var braceBehind = regexp.MustCompile(`(?m)^(\t\tpackets [0-9]+ bytes [0-9]+)\t\}$`)
 
 func (l *Layout) readSet(s *scanner, name string) error {
 	set := Set{Name: name}

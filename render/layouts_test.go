@@ -32,15 +32,15 @@ func layouts(t failer) map[string]render.Ruleset {
 	return map[string]render.Ruleset{
 		"defaults": rendered(),
 		"set moves": rendered(func(p *roles.Policy) { // s_ops4 with other elements, h_db1_4
-			p.In = []roles.Rule{{Ports: tcp(80), From: peers(ops)}, {Ports: tcp(22), From: peers(db1)}}
+			p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(ops)}, {Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(22)}, From: peers(db1)}}
 		}),
 		"set grows": rendered(func(p *roles.Policy) {
-			p.In = []roles.Rule{{Ports: tcp(80), From: peers(peer(roles.SetPeer, "ops", "192.0.2.0/24", "198.51.100.16/28"))}}
+			p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.SetPeer, "ops", "192.0.2.0/24", "198.51.100.16/28"))}}
 		}),
 		"closed": rendered(func(p *roles.Policy) { p.Outbound = inventory.Reject }),
 		"denies": rendered(func(p *roles.Policy) {
 			p.Inbound = inventory.Reject
-			p.In = []roles.Rule{{Deny: true, Ports: tcp(25), From: peers(ops)}}
+			p.In = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}, From: peers(ops)}}
 		}),
 		"empty table": foreign(),
 		"input only":  foreign(chain("input", input, "accept")),

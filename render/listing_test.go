@@ -77,7 +77,8 @@ func TestParseLayoutNotUnderstood(t *testing.T) {
 		"table flag":                   listed("\tflags dormant"),
 		"table comment":                listed("\tcomment \"x\""),
 		"map":                          listed("\tmap m {\n\t\ttype ipv4_addr : verdict\n\t}"),
-		"counter":                      listed("\tcounter c {\n\t\tpackets 0 bytes 0\n\t}"),
+		"quota":                        listed("\tquota q {\n\t\tover 25 mbytes\n\t}"),
+		"an odd counter":               listed("\tcounter c {\n\t\tcomment \"x\"\n\t}"),
 		"flowtable":                    listed("\tflowtable f {\n\t\thook ingress priority filter\n\t\tdevices = { eth0 }\n\t}"),
 		"set of a type in nft's words": listed("\tset x {\n\t\ttypeof ip saddr\n\t}"),
 		"set that merges":              listed("\tset x {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\tauto-merge\n\t}"),
@@ -139,15 +140,16 @@ func TestParseVersion(t *testing.T) {
 
 func TestCanonicalLeavesOutWhatMoves(t *testing.T) {
 	for name, pair := range map[string][2]string{
-		"counters":              {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter packets 2 bytes 120 drop\n\t}"},
-		"counters left out":     {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter drop\n\t}"},
-		"a named counter":       {"\tcounter c {\n\t\tpackets 1 bytes 2\n\t}", "\tcounter c {\n\t\tpackets 3 bytes 4\n\t}"},
-		"a quota":               {"\tchain x {\n\t\tquota over 25 mbytes used 1 mbytes drop\n\t}", "\tchain x {\n\t\tquota over 25 mbytes used 7 kbytes drop\n\t}"},
-		"handles":               {"\tchain x { # handle 4\n\t\taccept # handle 5\n\t}", "\tchain x {\n\t\taccept\n\t}"},
-		"dynamic elements":      {setDyn, strings.ReplaceAll(setDyn, "expires 1m59s", "expires 3s")},
-		"no dynamic elements":   {setDyn, strings.ReplaceAll(setDyn, "\t\telements = { 192.0.2.7 timeout 2m expires 1m59s }\n", "")},
-		"many dynamic elements": {setDyn, strings.ReplaceAll(setDyn, "192.0.2.7 timeout", "192.0.2.8 expires 1s,\n\t\t\t     192.0.2.7 timeout")},
-		"the order of chains":   {chainRev + "\n" + chainIn, chainIn + "\n" + chainRev},
+		"counters":                {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter packets 2 bytes 120 drop\n\t}"},
+		"counters left out":       {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter drop\n\t}"},
+		"a named counter's brace": {"\tcounter c {\n\t\tpackets 1 bytes 2\t}\n\tchain x {\n\t}", "\tcounter c {\n\t\tpackets 3 bytes 4\n\t}\n\tchain x {\n\t}"},
+		"a named counter":         {"\tcounter c {\n\t\tpackets 1 bytes 2\n\t}", "\tcounter c {\n\t\tpackets 3 bytes 4\n\t}"},
+		"a quota":                 {"\tchain x {\n\t\tquota over 25 mbytes used 1 mbytes drop\n\t}", "\tchain x {\n\t\tquota over 25 mbytes used 7 kbytes drop\n\t}"},
+		"handles":                 {"\tchain x { # handle 4\n\t\taccept # handle 5\n\t}", "\tchain x {\n\t\taccept\n\t}"},
+		"dynamic elements":        {setDyn, strings.ReplaceAll(setDyn, "expires 1m59s", "expires 3s")},
+		"no dynamic elements":     {setDyn, strings.ReplaceAll(setDyn, "\t\telements = { 192.0.2.7 timeout 2m expires 1m59s }\n", "")},
+		"many dynamic elements":   {setDyn, strings.ReplaceAll(setDyn, "192.0.2.7 timeout", "192.0.2.8 expires 1s,\n\t\t\t     192.0.2.7 timeout")},
+		"the order of chains":     {chainRev + "\n" + chainIn, chainIn + "\n" + chainRev},
 	} {
 		a, b := render.Canonical(listed(pair[0])), render.Canonical(listed(pair[1]))
 		if a != b {

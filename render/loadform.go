@@ -1,6 +1,9 @@
 package render
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // keptSince is the first nft that is known to load the kept form. 0.9.8
 // crashes on it or checks rules against the old type of a set; what lies
@@ -50,6 +53,12 @@ func LoadForm(candidate Ruleset, live Layout, nft Version) (script string, kept 
 	}
 	for _, name := range obsoleteSets(live, next) {
 		say("delete set", tableName, name)
+	}
+	for _, object := range live.Objects {
+		if !slices.Contains(next.Objects, object) {
+			i := strings.LastIndexByte(object, ' ')
+			say("delete", object[:i], tableName, object[i+1:])
+		}
 	}
 	return b.String() + declared, true
 }

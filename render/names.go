@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwpush/inventory"
 	"fwpush/roles"
 )
 
@@ -76,10 +77,18 @@ func stems(ids []identity) map[identity]string {
 // namedPeers collects the peers that become sets and checks the addresses of
 // all. The same name with different addresses would make one rule speak for
 // another, and is refused.
-func namedPeers(rules []roles.Rule) (map[identity]addresses, error) {
+func namedPeers(policy roles.Policy) (map[identity]addresses, error) {
 	named := map[identity]addresses{}
+	rules := slices.Concat(policy.In, policy.Out, policy.Forward)
+	for _, n := range policy.NAT {
+		rules = append(rules, roles.Rule{From: n.From, To: n.To, Place: n.Place})
+	}
+	first := map[identity]roles.Peer{}
 	for _, r := range rules {
 		for _, p := range slices.Concat(r.From, r.To) {
+			if o, seen := first[identityOf(p)]; seen && p.Name != "" && sameList(o.V4, p.V4) && sameList(o.V6, p.V6) {
+				continue // thousands of rules may share a list
+			}
 			a, err := mergePeers(p)
 			if err != nil {
 				return nil, fmt.Errorf("%s%w", prefix(r), err)
@@ -87,7 +96,7 @@ func namedPeers(rules []roles.Rule) (map[identity]addresses, error) {
 			switch p.Kind {
 			case roles.Any, roles.Literal:
 				continue
-			case roles.SetPeer, roles.HostPeer, roles.RolePeer:
+			case roles.SetPeer, roles.HostPeer, roles.RolePeer, roles.GroupPeer:
 			default:
 				return nil, fmt.Errorf("%sunknown kind of peer %q", prefix(r), p.Kind)
 			}
@@ -99,9 +108,15 @@ func namedPeers(rules []roles.Rule) (map[identity]addresses, error) {
 				return nil, fmt.Errorf("%s%s stands for different addresses in two rules", prefix(r), describe(p))
 			}
 			named[id] = a
+			first[id] = p
 		}
 	}
 	return named, nil
+}
+
+// sameList tells, without looking into them, that two lists are one.
+func sameList(a, b []inventory.AddrRange) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // prefix is the place of a rule before an error message.

@@ -81,7 +81,8 @@ func base(change ...func(*roles.Policy)) roles.Policy {
 		Inbound:    inventory.Drop,
 		Outbound:   inventory.Accept,
 		Log:        inventory.Log{On: true},
-		Ping:       true,
+		Ping:       inventory.Ping{On: true},
+		AcceptRA:   true,
 		Antispoof:  true,
 	}
 	for _, c := range change {

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 
 	"fwpush/inventory"
 	"fwpush/roles"
 )
 
 // renderer holds a policy whose names and addresses are settled. It is read
-// only: each block is made from it without regard to the others.
+// only: each chain is made from it without regard to the others.
 type renderer struct {
 	p          roles.Policy
 	anyone     bool // management from anywhere, because the file said allow_any
@@ -25,7 +24,7 @@ func newRenderer(p roles.Policy) (*renderer, error) {
 	if err := check(p); err != nil {
 		return nil, err
 	}
-	named, err := namedPeers(slices.Concat(p.In, p.Out))
+	named, err := namedPeers(p)
 	if err != nil {
 		return nil, err
 	}
@@ -50,72 +49,99 @@ func (r *renderer) decided(key string) []inventory.Place {
 	return nil
 }
 
-// setBlocks declares the sets by name, the management sets first. A family
-// without addresses gets no set: no rule would refer to it.
-func (r *renderer) setBlocks() []block {
-	var out []block
+// program puts the whole together.
+func (r *renderer) program() program {
+	pr := program{sets: r.sets()}
+	pr.chains = append(pr.chains, chain{name: icmpIn, stmts: r.icmpIn()})
+	if r.guardsOutput() {
+		pr.chains = append(pr.chains, chain{name: icmpOut, stmts: r.icmpOut()})
+	}
+	input, output, forward := r.input(), r.output(), r.forward()
+	limits := r.sharedLimits()
+	for _, c := range []struct {
+		name, key string
+		cast      []stmt
+	}{{refuseIn, "inbound", dropCast()}, {refuseOut, "outbound", dropCastOut()}} {
+		if slices.ContainsFunc(append([]chain{input, output, forward}, limits...), func(from chain) bool { return from.goesTo(c.name) }) {
+			pr.chains = append(pr.chains, chain{name: c.name, stmts: placedAt(r.decided(c.key), append(c.cast, rejects()...)...)})
+		}
+	}
+	pr.chains = append(pr.chains, limits...)
+	pr.chains = append(pr.chains, input, output)
+	if r.p.Forwards {
+		pr.chains = append(pr.chains, forward)
+	}
+	pr.chains = append(pr.chains, r.translations()...)
+	pr.meters, pr.counters, pr.helpers = r.meters(), r.counters(), r.helpers()
+	for i, raw := range r.p.Raw {
+		if raw.Chain == "" {
+			pr.table = append(pr.table, stmt{raw: &r.p.Raw[i], places: []inventory.Place{raw.Place}})
+		}
+	}
+	return pr
+}
+
+func (c chain) goesTo(name string) bool {
+	return slices.ContainsFunc(c.stmts, func(s stmt) bool { return s.do.to == name && (s.do.kind == jump || s.do.kind == jumpTo) })
+}
+
+// sets are the sets by name, the management sets first. A family without
+// addresses gets no set: no rule would refer to it.
+func (r *renderer) sets() []addressSet {
+	var out []addressSet
+	declare := func(stem string, a addresses) {
+		for _, f := range families {
+			if ranges := a.of(f); len(ranges) > 0 {
+				out = append(out, addressSet{stem, f, ranges})
+			}
+		}
+	}
 	if !r.anyone {
-		out = declare(managementSet, r.management)
+		declare(managementSet, r.management)
 	}
 	ids := slices.SortedFunc(maps.Keys(r.stems), func(a, b identity) int {
 		return cmp.Compare(r.stems[a], r.stems[b])
 	})
 	for _, id := range ids {
-		out = append(out, declare(r.stems[id], r.named[id])...)
-	}
-	return out
-}
-
-// declare writes one element a line, so that a difference shows the address
-// that changed and not the whole set.
-func declare(stem string, a addresses) []block {
-	var out []block
-	for _, f := range families {
-		ranges := a.of(f)
-		if len(ranges) == 0 {
-			continue
-		}
-		b := block{head: "set " + stem + f.digit}
-		b.add(plain("type "+f.setType, "flags interval", "elements = {")...)
-		for _, e := range ranges {
-			b.add(plain("\t" + element(e) + ",")...)
-		}
-		b.add(plain("}")...)
-		out = append(out, b)
+		declare(r.stems[id], r.named[id])
 	}
 	return out
 }
 
 // managementPair is one half of the pair: stateless, so that it holds before
 // connection tracking knows the connection and while it knows it wrongly.
-// address and port are "saddr" and "dport" for input, "daddr" and "sport" for
-// output.
-func (r *renderer) managementPair(address, port string) []line {
-	ssh := "tcp " + port + " " + portSet(r.p.Management.Ports) + " accept"
-	if r.anyone {
-		return plain(ssh)
+func (r *renderer) managementPair(d roles.Direction) []stmt {
+	ports := slices.Compact(slices.Sorted(slices.Values(r.p.Management.Ports)))
+	ssh := cond{proto: "tcp"}
+	if d == roles.Output {
+		ssh.sport = ports
+	} else {
+		ssh.ports = single("tcp", ports...)
 	}
-	var out []line
+	if r.anyone {
+		return plainly(accepting(ssh))
+	}
+	var out []stmt
 	for _, f := range families {
-		if len(r.management.of(f)) > 0 {
-			out = append(out, plain(f.keyword+" "+address+" @"+managementSet+f.digit+" "+ssh)...)
+		if len(r.management.of(f)) == 0 {
+			continue
 		}
+		c := ssh
+		c.family = f
+		if d == roles.Output {
+			c.dst = operand{stem: managementSet, given: true}
+		} else {
+			c.src = operand{stem: managementSet, given: true}
+		}
+		out = append(out, accepting(c))
 	}
 	return out
 }
 
-// portSet is a port, or an anonymous set of ports in order.
-func portSet(ports []uint16) string {
-	ports = slices.Compact(slices.Sorted(slices.Values(ports)))
-	if len(ports) == 1 {
-		return strconv.Itoa(int(ports[0]))
-	}
-	s := "{ "
+func single(proto string, ports ...uint16) []inventory.PortRange {
+	out := make([]inventory.PortRange, len(ports))
 	for i, p := range ports {
-		if i > 0 {
-			s += ", "
-		}
-		s += strconv.Itoa(int(p))
+		out[i] = inventory.PortRange{Proto: proto, From: p, To: p}
 	}
-	return s + " }"
+	return out
 }

@@ -14,79 +14,121 @@ import (
 // protocols are those with ports, in the order in which they are written.
 var protocols = [...]string{"tcp", "udp", "sctp"}
 
-// match is the address part of a line, for one family or (the zero family,
-// empty text) for both.
-type match struct {
-	family family
-	text   string
+func (r *renderer) allows(rules []roles.Rule) []stmt {
+	return r.inOrder(rules, true, func(rule roles.Rule) []stmt {
+		return r.rule(rule, action{kind: accept}, false)
+	})
 }
 
-func (r *renderer) allows(rules []roles.Rule) []line {
-	return r.rules(rules, false, "accept")
-}
-
-// denies are counted, and refuse as the chain's default does. A rejecting one
-// goes to a chain of its own, because one line cannot reset TCP, answer the
-// rest and leave broadcasts unanswered.
-func (r *renderer) denies(rules []roles.Rule, d roles.Direction, refuse string) []line {
-	verdict := "counter drop"
-	if r.p.Refusal(d) == inventory.Reject {
-		verdict = "counter goto " + refuse
+// denies are counted, and refuse as the rule says or else as the chain's default
+// does; what drops comes before what answers. A refusal that answers goes to a
+// chain of its own, because one line cannot reset TCP, answer the rest and leave
+// broadcasts unanswered.
+func (r *renderer) denies(d roles.Direction, rules []roles.Rule) []stmt {
+	out := r.logs(rules, false)
+	for _, v := range []inventory.Verdict{inventory.Drop, inventory.Reject} {
+		out = append(out, r.inOrder(rules, false, func(rule roles.Rule) []stmt {
+			if r.p.VerdictOf(d, rule) != v {
+				return nil
+			}
+			return r.rule(rule, refusal(d, v), true)
+		})...)
 	}
-	return once(r.rules(rules, true, verdict))
+	return out
 }
 
-// rules writes rules in an order of their own: by ports as numbers, then by
-// text. The order in which they came carries no meaning.
-func (r *renderer) rules(rules []roles.Rule, deny bool, verdict string) []line {
+// refusal is what a refusing rule does.
+func refusal(d roles.Direction, v inventory.Verdict) action {
+	switch {
+	case v == inventory.Drop:
+		return action{kind: drop}
+	case d == roles.Output:
+		return action{kind: jumpTo, to: refuseOut}
+	}
+	return action{kind: jumpTo, to: refuseIn}
+}
+
+// inOrder writes rules in an order of their own: by ports as numbers, then by what
+// is matched. The order in which they came carries no meaning.
+func (r *renderer) inOrder(rules []roles.Rule, allow bool, write func(roles.Rule) []stmt) []stmt {
 	type written struct {
 		ports []inventory.PortRange
 		text  string
-		lines []line
+		stmts []stmt
 	}
 	var all []written
 	for _, rule := range rules {
-		if rule.Deny != deny {
+		if rule.Allows() != allow {
 			continue
 		}
-		lines := r.rule(rule, verdict)
-		texts := make([]string, len(lines))
-		for i, l := range lines {
-			texts[i] = l.text
+		stmts := write(rule)
+		texts := make([]string, len(stmts))
+		for i, s := range stmts {
+			texts[i] = nftText(s)
 		}
-		all = append(all, written{mergePorts(rule.Ports), strings.Join(texts, "\n"), lines})
+		all = append(all, written{mergePorts(rule.Ports), strings.Join(texts, "\n"), stmts})
 	}
 	slices.SortStableFunc(all, func(a, b written) int {
 		return cmp.Or(slices.CompareFunc(a.ports, b.ports, comparePorts), cmp.Compare(a.text, b.text))
 	})
-	var out []line
+	var out []stmt
 	for _, w := range all {
-		out = append(out, w.lines...)
+		out = append(out, w.stmts...)
 	}
 	return out
 }
 
-// rule is one line for each pair of an address match and a service match.
-func (r *renderer) rule(rule roles.Rule, verdict string) []line {
-	if rule.Comment != "" {
-		verdict += ` comment "` + rule.Comment + `"`
+// rule is one statement for each way in which it matches.
+func (r *renderer) rule(rule roles.Rule, do action, count bool) []stmt {
+	var out []stmt
+	for _, c := range r.conds(rule) {
+		s := stmt{cond: c, do: do, count: count, comment: rule.Comment, places: placesOf(rule.Place)}
+		if rule.Counted {
+			s.counter = counterName(rule)
+		}
+		out = append(out, s)
 	}
-	var places []inventory.Place
-	if rule.Place.File != "" {
-		places = []inventory.Place{rule.Place}
+	return out
+}
+
+func placesOf(p inventory.Place) []inventory.Place {
+	if p.File == "" {
+		return nil
 	}
-	var out []line
-	for _, m := range cross(r.peers("saddr", rule.From), r.peers("daddr", rule.To)) {
-		for _, service := range services(rule, m.family) {
-			out = append(out, line{join(m.text, service, verdict), places})
+	return []inventory.Place{p}
+}
+
+// conds are the ways in which a rule matches: pairs of address matches, each with
+// each of the services.
+func (r *renderer) conds(rule roles.Rule) []cond {
+	var out []cond
+	for _, m := range cross(r.peers(rule.From), r.peers(rule.To)) {
+		if rule.Family != inventory.BothFamilies {
+			f := familyOf(rule.Family)
+			if m.family != (family{}) && m.family != f {
+				continue
+			}
+			m.family = f
+		}
+		for _, c := range services(rule.Traffic, m.family) {
+			c.src, c.dst = m.from, m.to
+			c.in, c.out, c.until = rule.InIfaces, rule.OutIfaces, rule.Expires
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// peers are the ways to match a list of peers; a list that is not "any" and
-// has no addresses has none, and its rule is left out.
-func (r *renderer) peers(field string, peers []roles.Peer) []match {
+// match is the address part of a statement, for one family or (the zero family)
+// for both.
+type match struct {
+	family   family
+	from, to operand
+}
+
+// peers are the ways to match a list of peers, each by itself and as a source; a
+// list that is not "any" and has no addresses has none, and its rule is left out.
+func (r *renderer) peers(peers []roles.Peer) []match {
 	if len(peers) == 0 || slices.ContainsFunc(peers, isAny) {
 		return []match{{}}
 	}
@@ -106,11 +148,11 @@ func (r *renderer) peers(field string, peers []roles.Peer) []match {
 	for _, f := range families {
 		for _, stem := range slices.Sorted(maps.Keys(sets)) {
 			if len(r.named[sets[stem]].of(f)) > 0 {
-				out = append(out, match{f, f.keyword + " " + field + " @" + stem + f.digit})
+				out = append(out, match{family: f, from: operand{stem: stem, given: true}})
 			}
 		}
 		for _, e := range loose.of(f) {
-			out = append(out, match{f, literal(f, field, e)})
+			out = append(out, match{family: f, from: operand{one: e, given: true}})
 		}
 	}
 	return out
@@ -121,51 +163,56 @@ func cross(from, to []match) []match {
 	var out []match
 	for _, a := range from {
 		for _, b := range to {
-			switch {
-			case a.family == (family{}):
-				out = append(out, b)
-			case b.family == (family{}):
-				out = append(out, a)
-			case a.family == b.family:
-				out = append(out, match{a.family, join(a.text, b.text)})
+			f := a.family
+			if f == (family{}) {
+				f = b.family
+			}
+			if b.family == (family{}) || b.family == f {
+				out = append(out, match{f, a.from, b.from})
 			}
 		}
 	}
 	return out
 }
 
-// services are the ways to match a rule's services: one line for the single
-// ports of a protocol, one for each range, one for ping in each family the
-// line may be about.
-func services(rule roles.Rule, f family) []string {
-	if rule.All {
-		return []string{""}
+// services are the ways to match what a rule is about: one for the single ports of
+// a protocol, one for each range, one for the types of each family's ICMP that the
+// statement may be about, one for other protocols.
+func services(t roles.Traffic, f family) []cond {
+	if t.All {
+		return []cond{{family: f}}
 	}
-	var out []string
-	ports := mergePorts(rule.Ports)
+	var out []cond
+	ports := mergePorts(t.Ports)
 	for _, proto := range protocols {
-		var singles []uint16
-		var ranges []string
+		var singles, ranges []inventory.PortRange
 		for _, p := range ports {
 			switch {
 			case p.Proto != proto:
 			case p.From == p.To:
-				singles = append(singles, p.From)
+				singles = append(singles, p)
 			default:
-				ranges = append(ranges, fmt.Sprintf("%s dport %d-%d", proto, p.From, p.To))
+				ranges = append(ranges, p)
 			}
 		}
 		if len(singles) > 0 {
-			out = append(out, proto+" dport "+portSet(singles))
+			out = append(out, cond{family: f, proto: proto, ports: singles})
 		}
-		out = append(out, ranges...)
+		for _, p := range ranges {
+			out = append(out, cond{family: f, proto: proto, ports: []inventory.PortRange{p}})
+		}
 	}
-	if rule.Ping {
-		for _, g := range families {
-			if f == g || f == (family{}) {
-				out = append(out, g.echo)
-			}
+	for _, g := range families {
+		types := t.ICMP
+		if g == ip6 {
+			types = t.ICMPv6
 		}
+		if len(types) > 0 && (f == g || f == (family{})) {
+			out = append(out, icmpTypes(g, types...))
+		}
+	}
+	if len(t.Protos) > 0 {
+		out = append(out, cond{family: f, protos: t.Protos})
 	}
 	return out
 }
@@ -190,6 +237,37 @@ func comparePorts(a, b inventory.PortRange) int {
 		cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 }
 
-func join(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+// logs are the words to the log of rules that ask for them, of those that allow or
+// of those that refuse. A flood is cut short, as at the end of a chain.
+func (r *renderer) logs(rules []roles.Rule, allow bool) []stmt {
+	return r.inOrder(rules, allow, func(rule roles.Rule) []stmt {
+		if !rule.Log.On {
+			return nil
+		}
+		var out []stmt
+		for _, c := range r.conds(rule) {
+			out = append(out, stmt{cond: c, log: logPrefix(rule), places: placesOf(rule.Place)})
+		}
+		return out
+	})
+}
+
+// logPrefix is what begins a rule's messages. It is cut where iptables would cut
+// it without a word.
+func logPrefix(rule roles.Rule) string {
+	if rule.Log.Prefix != "" {
+		return rule.Log.Prefix
+	}
+	const frame = "fwpush-: "
+	return fmt.Sprintf("fwpush-%s: ", rule.Name[:min(len(rule.Name), maxPrefix-len(frame))])
+}
+
+func familyOf(f inventory.Family) family {
+	switch f {
+	case inventory.IPv4:
+		return ip4
+	case inventory.IPv6:
+		return ip6
+	}
+	return family{}
 }

@@ -51,18 +51,8 @@ func Nftables(p roles.Policy) (Ruleset, error) {
 	if err != nil {
 		return Ruleset{}, fmt.Errorf("%s: cannot be rendered: %w", p.Host, err)
 	}
-	chains := []block{icmpIn()}
-	input, output := r.input(), r.output()
-	if r.guardsOutput() {
-		chains = append(chains, icmpOut())
-	}
-	if hasDeny(p.In) && p.Refusal(roles.Input) == inventory.Reject {
-		chains = append(chains, block{head: "chain " + refuseIn, lines: refuseInput(r.decided("inbound"))})
-	}
-	if hasDeny(p.Out) && p.Refusal(roles.Output) == inventory.Reject {
-		chains = append(chains, block{head: "chain " + refuseOut, lines: refuseOutput(r.decided("outbound"))})
-	}
-	return assemble(r.setBlocks(), append(chains, input, output)), nil
+	objects, chains := nftBlocks(r.program())
+	return assemble(objects, chains), nil
 }
 
 // assemble writes the text, with the marker chain between sets and chains. The

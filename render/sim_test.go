@@ -27,13 +27,13 @@ type failer interface {
 // packet is a first packet from or to another machine, by eth0, of a connection
 // nobody knows, unless it says otherwise.
 type packet struct {
-	chain        string // "input" or "output"
+	chain        string // "input", "output" or "forward"
 	proto        string // tcp udp sctp icmp icmpv6 or another
 	src, dst     netip.Addr
 	sport, dport uint16
 	icmp         string // type
 	hops         int
-	iface        string // "" is eth0
+	iface, oface string // where it comes in and goes out
 	state        string // "" is new
 	multicast    bool
 	localSource  bool
@@ -51,7 +51,7 @@ func readText(t failer, text string) sim {
 		tokens := tokenize(t, strings.TrimSpace(l))
 		switch {
 		case len(tokens) == 0:
-		case len(tokens) == 3 && tokens[2] == "{" && (tokens[0] == "set" || tokens[0] == "chain"):
+		case len(tokens) == 3 && tokens[2] == "{" && (tokens[0] == "set" || tokens[0] == "chain" || tokens[0] == "counter"):
 			kind, name = tokens[0], tokens[1]
 			if kind == "chain" {
 				s.chains[name] = nil
@@ -138,22 +138,30 @@ func (s sim) rule(t failer, tok []string, p packet) string {
 		arg := func(n int) string { return strings.Join(tok[i:min(i+n, len(tok))], " ") }
 		used, hit := 0, true
 		switch {
+		case arg(2) == "counter name":
+			used = 3
 		case tok[i] == "counter":
 			used = 1
-		case arg(8) == "limit rate 5/second burst 10 packets log prefix":
+		case arg(8) == "limit rate 5/second burst 10 packets log prefix" && i+9 == len(tok):
 			used = 9
 		case arg(2) == "ct state":
 			used = 4
 			want, _, _ := strings.Cut(tok[i+3], "}")
 			for pair := range strings.SplitSeq(strings.Trim(want, "{ "), ",") {
-				if state, verdict, _ := strings.Cut(pair, ":"); strings.TrimSpace(state) == p.state {
+				if state, verdict, _ := strings.Cut(pair, ":"); strings.TrimSpace(state) == p.state && p.state != "" {
 					return strings.TrimSpace(verdict)
 				}
 			}
-		case tok[i] == "iifname" && tok[i+1] == "!=", tok[i] == "oifname" && tok[i+1] == "!=":
+		case arg(2) == "iifname !=":
 			used, hit = 3, tok[i+2] != `"`+p.iface+`"`
-		case tok[i] == "iifname", tok[i] == "oifname":
-			used, hit = 2, tok[i+1] == `"`+p.iface+`"`
+		case tok[i] == "iifname":
+			used, hit = 2, slices.Contains(members(tok[i+1]), `"`+p.iface+`"`)
+		case tok[i] == "oifname":
+			used, hit = 2, slices.Contains(members(tok[i+1]), `"`+p.oface+`"`)
+		case arg(3) == "meta time <":
+			used = 4
+		case tok[i] == "add" && strings.HasPrefix(tok[i+1], "@d_"), arg(3) == "limit rate over":
+			return "" // no limit is reached
 		case arg(4) == "fib saddr type local":
 			used, hit = 4, p.localSource
 		case arg(2) == "meta pkttype":

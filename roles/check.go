@@ -16,20 +16,28 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 	c := newCompiler(fleet)
 	c.names()
 	for _, name := range slices.Sorted(maps.Keys(fleet.Services)) {
-		if slices.Contains(services.Names(), name) {
-			c.redefined(fleet.Services[name])
+		s := fleet.Services[name]
+		if slices.Contains(services.Names(), name) && !s.Override {
+			c.redefined(s)
+			continue
 		}
+		if s.Override && !slices.Contains(services.Names(), name) {
+			c.errorAt(s.Place, fmt.Sprintf("service %q overrides nothing: no built-in service has that name", name), "leave override out")
+		}
+		c.fileService(s, nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fleet.Sets)) {
-		if s := fleet.Sets[name]; len(s.Addresses) == 0 && !s.AllowEmpty {
-			c.emptySet(s)
-		}
+		s := fleet.Sets[name]
+		c.setPeer(inventory.At[string]{V: "set:" + name, Place: s.Place}, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fleet.Roles)) {
 		// Nobody's policy: it is for what the roles themselves get wrong.
 		c.settle(&Policy{}, inventory.Host{}, []*lineage{c.lineage(name)})
 	}
+	c.checkRaw()
+	c.tests()
 	policies := c.policies()
+	c.checkNames(policies)
 	if len(c.list.Errors()) == 0 {
 		c.lint(policies)
 	}
@@ -38,7 +46,10 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 
 // names reports names that become one where - is written as _, as rulesets do.
 func (c *compiler) names() {
-	var sets, ports, roles []inventory.At[string]
+	var sets, ports, roles, groups []inventory.At[string]
+	for _, g := range c.fleet.Groups {
+		groups = append(groups, inventory.At[string]{V: g.Name, Place: g.Place})
+	}
 	for _, s := range c.fleet.Sets {
 		sets = append(sets, inventory.At[string]{V: s.Name, Place: s.Place})
 	}
@@ -58,6 +69,7 @@ func (c *compiler) names() {
 	c.distinct("set", sets)
 	c.distinct("service", ports)
 	c.distinct("role", roles)
+	c.distinct("group", groups)
 }
 
 func (c *compiler) distinct(kind string, names []inventory.At[string]) {
@@ -71,5 +83,26 @@ func (c *compiler) distinct(kind string, names []inventory.At[string]) {
 			continue
 		}
 		c.errorAt(n.Place, fmt.Sprintf("%s %q and %q (%s) are one name in a ruleset", kind, n.V, o.V, o.Place), "rename one of them")
+	}
+}
+
+// checkNames reports rules of one host that the file gives the same name: they
+// would be counted together, and explain could not tell them apart.
+func (c *compiler) checkNames(policies []Policy) {
+	for _, p := range policies {
+		first := map[string]Rule{}
+		for _, list := range [][]Rule{p.In, p.Out, p.Forward} {
+			for _, r := range list {
+				if !r.Counted {
+					continue
+				}
+				key := strings.ReplaceAll(r.Name, "-", "_")
+				o, taken := first[key]
+				if taken && o.Place != r.Place {
+					c.errorAt(r.Place, fmt.Sprintf("rule name %q is taken on %s (%s)", r.Name, p.Host, o.Place), "rename one of the two")
+				}
+				first[key] = r
+			}
+		}
 	}
 }

@@ -34,7 +34,7 @@ addresses = ["10.20.2.21"]
 	for _, tt := range []struct{ name, fleet, want string }{
 		{"nothing wrong", prelude + hosts, ""},
 		{"unknown role", prelude + "[defaults]\nroles = [\"wbe\"]\n" + hosts, `6: role "wbe" not defined; did you mean "web"`},
-		{"gateway is not there yet", prelude + "[hosts.a]\nroles = [\"gateway\"]\n", `6: role "gateway" is not supported yet`},
+		{"a gateway without interfaces", prelude + "[hosts.a]\nroles = [\"gateway\"]\n", "5: host \"a\" has no interface for \"lan\", but the rule at fwpush:standard/gateway.toml:6:31 needs it\n5: host \"a\" has no interface for \"wan\", but the rule at fwpush:standard/gateway.toml:6:50 needs it"},
 		{"unknown parent", prelude + hosts + "[roles.x]\nextends = [\"bastoin\"]\n", `15: role "bastoin" not defined; did you mean "bastion"`},
 		{"unknown service", prelude + hosts + "[roles.web]\nin = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"`},
 		{"unknown service of the file", prelude + hosts + "[services.billing]\ntcp = [1]\n[roles.web]\nin = [ { allow = \"biling\" } ]\n", `17: service "biling" not defined; did you mean "billing"`},
@@ -43,8 +43,8 @@ addresses = ["10.20.2.21"]
 		{"unknown host", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"host:bd1\" } ]\n", `15: host "bd1" not defined; did you mean "db1"`},
 		{"unknown role in a rule", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"role:bastoin\" } ]\n", `15: role "bastoin" not defined; did you mean "bastion"`},
 		{"unknown names in management", "version = 1\n[management]\nfrom = [\"set:ops\", \"role:x\"]\n\n" + hosts, lines(`3: set "ops" not defined`, `3: role "x" not defined`)},
-		{"every mistake at once", prelude + hosts + "[roles.web]\nin = [ { allow = [\"a1\", \"http\", \"b2\"], from = [\"set:c3\", \"host:d4\"] } ]\n",
-			lines(`15: service "a1" not defined`, `15: service "b2" not defined`, `15: set "c3" not defined`, `15: host "d4" not defined`)},
+		{"every mistake at once", prelude + hosts + "[roles.web]\nin = [ { allow = [\"nope1\", \"http\", \"b2\"], from = [\"set:c3\", \"host:d4\"] } ]\n",
+			lines(`15: service "nope1" not defined`, `15: service "b2" not defined`, `15: set "c3" not defined`, `15: host "d4" not defined`)},
 
 		{"cycle", prelude + hosts + "[roles.b]\nextends = [\"a\"]\n[roles.a]\nextends = [\"b\"]\n", `15: cycle: a → b → a`},
 		{"cycle of one", prelude + hosts + "[roles.a]\nextends = [\"a\"]\n", `15: cycle: a → a`},
@@ -75,7 +75,7 @@ addresses = ["10.20.2.21"]
 		{"any in management", strings.Replace(prelude, `["10.0.0.0/8", "fd00::/8"]`, `"any"`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv4 in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/0`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv6 in management", strings.Replace(prelude, `fd00::/8`, `::/0`, 1) + hosts, `3: management.from admits every address`},
-		{"services of a later version", prelude + "[hosts.a]\nin = [ { allow = [\"icmp\", \"vrrp\", \"gree\"] } ]\n", "6: service \"icmp\" is not supported yet\n6: service \"vrrp\" is not supported yet\n6: service \"gree\" not defined"},
+		{"services that do not exist", prelude + "[hosts.a]\nin = [ { allow = [\"vrrp\", \"gree\"] } ]\n", "6: service \"gree\" not defined; did you mean \"gre\""},
 		{"two halves in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/1", "128.0.0.0/1`, 1) + hosts, `3: management.from admits every address`},
 		{"the public addresses in management", strings.Replace(prelude, `"10.0.0.0/8", "fd00::/8"`, `"2000::/3", "1.0.0.0-223.255.255.255"`, 1) + hosts, `3: management.from admits most addresses there are`},
 		{"all but one in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.1-255.255.255.255`, 1) + hosts, `3: management.from admits most addresses there are`},

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -52,12 +53,15 @@ func say(rules []Rule) string {
 	var lines []string
 	for _, r := range rules {
 		var b strings.Builder
-		b.WriteString(map[bool]string{true: "deny", false: "allow"}[r.Deny])
+		b.WriteString(string(r.Verb))
 		if r.All {
 			b.WriteString(" all")
 		}
-		if r.Ping {
+		if r.Traffic.meets(pingTraffic()) && !r.All {
 			b.WriteString(" ping")
+		}
+		for _, p := range r.Protos {
+			b.WriteString(" " + inventory.ProtoName(p))
 		}
 		for _, p := range r.Ports {
 			fmt.Fprintf(&b, " %s/%d", p.Proto, p.From)
@@ -85,6 +89,15 @@ func say(rules []Rule) string {
 				}
 				b.WriteString("}")
 			}
+		}
+		for _, name := range r.InIfaces {
+			b.WriteString(" iif " + name)
+		}
+		for _, name := range r.OutIfaces {
+			b.WriteString(" oif " + name)
+		}
+		if r.Rate.N > 0 {
+			b.WriteString(" at " + r.Rate.String())
 		}
 		if r.Comment != "" {
 			b.WriteString(" # " + r.Comment)
@@ -185,7 +198,7 @@ func TestStandardRoles(t *testing.T) {
 	for role, want := range map[string]string{
 		"base":       "",
 		"web":        "allow tcp/80 tcp/443",
-		"bastion":    "allow tcp/22",
+		"bastion":    "allow tcp/22 at 6/min per source burst 5",
 		"db":         "",
 		"monitoring": "",
 	} {
@@ -193,7 +206,7 @@ func TestStandardRoles(t *testing.T) {
 		if got := say(p.In); got != want || len(p.Out) != 0 {
 			t.Errorf("%s: in %q, out %q", role, got, say(p.Out))
 		}
-		if !p.Ping || p.Inbound != inventory.Drop || p.Outbound != inventory.Accept {
+		if !p.Ping.On || p.Inbound != inventory.Drop || p.Outbound != inventory.Accept {
 			t.Errorf("%s: %+v", role, p)
 		}
 	}
@@ -256,7 +269,7 @@ addresses = ["10.20.0.9"]
 sshd_ports = [2200, 22]
 `
 	m := compile(t, fleet, "a").Management
-	got := say([]Rule{{From: m.Peers}})
+	got := say([]Rule{{Verb: inventory.AllowVerb, From: m.Peers}})
 	if want := "allow from literal{198.51.100.7} role:bastion@lan{10.20.0.5} set:ops{192.0.2.0-192.0.2.255}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -274,8 +287,8 @@ func TestManagementAny(t *testing.T) {
 		t.Fatalf("got %+v", m)
 	}
 	for _, source := range []string{"203.0.113.9", "2001:db8::9"} {
-		if v, _ := p.Verdict(in("tcp", source, source, 22)); v != inventory.Accept {
-			t.Errorf("%s: %s", source, v)
+		if !p.Management.admits(netip.MustParseAddr(source), 22) {
+			t.Errorf("%s is not admitted", source)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package roles
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"fwpush/inventory"
@@ -57,25 +56,13 @@ func (f *findings) warnAt(place inventory.Place, msg, hint string) {
 	f.add(inventory.Problem{Severity: inventory.Warning, Place: place, Width: 1, Msg: msg, Hint: hint})
 }
 
-// laterNames are standard roles and built-in services that are planned.
-var laterNames = map[string][]string{
-	"role":    {"gateway"},
-	"service": {"ah", "esp", "gre", "icmp", "icmpv6", "vrrp"},
-}
-
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
-	if slices.Contains(laterNames[kind], name) {
-		hint := ""
-		if strings.HasPrefix(name, "icmp") {
-			hint = `what connections need of ICMP is always let through; an echo request is "ping"`
-		}
-		f.errorAt(place, fmt.Sprintf("%s %q is not supported yet", kind, name), hint)
-		return
-	}
 	msg := fmt.Sprintf("%s %q not defined", kind, name)
 	hint := ""
-	if n := inventory.Nearest(name, known); n != "" {
+	if kind == "service" && strings.HasPrefix(name, "icmp") {
+		hint = `what connections need of ICMP is always let through; an echo request is "ping", other types stand in a service with icmp = [...]`
+	} else if n := inventory.Nearest(name, known); n != "" {
 		msg += fmt.Sprintf("; did you mean %q", n)
 	} else if len(known) == 0 {
 		hint = fmt.Sprintf("the file defines no %s", kind)

@@ -42,16 +42,17 @@ func (p Policy) LifelineNames() []string {
 // them. A range that happens to hold the port of a lifeline is about something
 // else. Services that do not exist are reported where the rules are compiled.
 func (c *compiler) named(written []inventory.Rule) []inventory.PortRange {
-	var r Rule
+	var ports []inventory.PortRange
 	for _, w := range written {
-		if w.Deny {
+		if w.Verb != inventory.AllowVerb || expiredAt(w.Expires.V, c.fleet.ReadAt) {
 			continue
 		}
 		for _, s := range w.Services {
-			c.addService(&r, s)
+			one, _ := c.service(s)
+			ports = append(ports, one.Ports...)
 		}
 	}
-	return slices.DeleteFunc(r.Ports, func(p inventory.PortRange) bool { return p.From != p.To })
+	return slices.DeleteFunc(ports, func(p inventory.PortRange) bool { return p.From != p.To })
 }
 
 // meet reports whether two lists have a port in common.

@@ -12,7 +12,7 @@ import (
 type lineage struct {
 	role    inventory.Role
 	parents []*lineage
-	in, out []Rule                // its own rules, compiled once for all hosts
+	drafts                        // its own rules, compiled once for all hosts
 	named   []inventory.PortRange // what the allows of its out name
 }
 
@@ -43,7 +43,7 @@ func (c *compiler) lineage(name string) *lineage {
 	c.path = c.path[:len(c.path)-1]
 	slices.SortFunc(l.parents, func(a, b *lineage) int { return strings.Compare(a.role.Name, b.role.Name) })
 	c.lineages[name] = l
-	l.in, l.out, l.named = c.rules(role.In), c.rules(role.Out), c.named(role.Out)
+	l.drafts, l.named = c.drafts(role.Rules), c.named(role.Out)
 	return l
 }
 
@@ -76,7 +76,7 @@ func (c *compiler) standardLineage(name string) *lineage {
 	}
 	l := &lineage{role: role}
 	c.lineages[key] = l
-	l.in, l.out, l.named = c.rules(role.In), c.rules(role.Out), c.named(role.Out)
+	l.drafts, l.named = c.drafts(role.Rules), c.named(role.Out)
 	return l
 }
 

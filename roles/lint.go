@@ -27,14 +27,14 @@ func (c *compiler) lint(policies []Policy) {
 		if len(h.Roles) == 0 {
 			roleless = append(roleless, h)
 		}
-		for _, rules := range [][]Rule{p.In, p.Out} {
+		for _, rules := range [][]Rule{p.In, p.Out, p.Forward} {
 			c.lintShadowed(rules)
 			c.lintFamilies(rules, h)
 			c.lintHeirs(rules, heirs)
 		}
 		c.lintSSH(p)
 		for _, r := range p.Out {
-			if !r.Deny {
+			if r.Allows() {
 				useless, known := idle[r.Place]
 				idle[r.Place] = p.Outbound == inventory.Accept && (useless || !known)
 			}
@@ -42,7 +42,7 @@ func (c *compiler) lint(policies []Policy) {
 		if s := silenceOf(p); s.missing != "" {
 			silent[s] = append(silent[s], h.Name)
 		}
-		if !p.Ping {
+		if !p.Ping.On {
 			place := p.Decided["ping"].Place
 			quiet[place] = append(quiet[place], h.Name)
 		}
@@ -95,7 +95,7 @@ func (c *compiler) lintOpensNothing(name string) {
 	if s, ok := c.standard[name]; !ok || len(s.In) > 0 || name == baseRole {
 		return
 	}
-	isAllow := func(r inventory.Rule) bool { return !r.Deny }
+	isAllow := func(r inventory.Rule) bool { return r.Verb == inventory.AllowVerb }
 	for _, l := range c.lineage(name).all() {
 		if slices.ContainsFunc(l.role.In, isAllow) {
 			return
@@ -132,7 +132,7 @@ func (c *compiler) opensElsewhere(h inventory.Host, name string, isAllow func(in
 
 // lintShadowed warns about an allow of which a deny takes a service whole.
 func (c *compiler) lintShadowed(rules []Rule) {
-	denies, _ := slices.BinarySearchFunc(rules, false, func(r Rule, _ bool) int { return rank(!r.Deny)*2 - 1 }) // they come first
+	denies, _ := slices.BinarySearchFunc(rules, false, func(r Rule, _ bool) int { return rank(r.Allows())*2 - 1 }) // they come first
 	for _, allow := range rules[denies:] {
 		for _, deny := range rules[:denies] {
 			pair := [2]inventory.Place{allow.Place, deny.Place}
@@ -152,7 +152,7 @@ func (r Rule) takes(o Rule) bool {
 	if r.All || o.All {
 		return r.All
 	}
-	return r.Ping && o.Ping || meet(r.Ports, o.Ports)
+	return r.Traffic.meets(o.Traffic)
 }
 
 // spans reports whether every pair of addresses that o matches is one of r's.
@@ -179,7 +179,7 @@ func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
 			continue
 		}
 		for _, ref := range slices.Concat(r.From, r.To) {
-			if (ref.Kind == RolePeer || ref.Kind == HostPeer) && !ref.speaks(missing) {
+			if (ref.Kind == RolePeer || ref.Kind == HostPeer || ref.Kind == GroupPeer) && !ref.speaks(missing) {
 				c.warnAt(r.Place, fmt.Sprintf("%s has %s addresses only, over %s the rule does nothing", ref, other, missing),
 					fmt.Sprintf("add the %s addresses of the hosts meant", missing))
 				break
@@ -238,15 +238,14 @@ func (p Peer) String() string {
 // standard roles are not asked: that is what bastion is for.
 func (c *compiler) lintSSH(p Policy) {
 	for _, r := range p.In {
-		if r.Deny || isStandard(r.Place) {
-			continue
-		}
-		whom := crowd(r.From)
-		if whom == "" {
+		if !r.Allows() || isStandard(r.Place) {
 			continue
 		}
 		for _, port := range p.Management.Ports {
-			if r.takes(onePort("tcp", port)) {
+			if !r.takes(onePort("tcp", port)) {
+				continue
+			}
+			if whom := crowd(r.From); whom != "" {
 				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to %s", port, whom), "name who may reach it with from; management has its own way in")
 				break
 			}
@@ -268,7 +267,7 @@ func silenceOf(p Policy) silence {
 		ports, _ := services.Ports(service)
 		// Without UDP neither service works; TCP is for the long answers of dns.
 		ports = slices.DeleteFunc(ports, func(r inventory.PortRange) bool { return r.Proto != "udp" })
-		isWayOut := func(r Rule) bool { return !r.Deny && r.takes(Rule{Ports: ports}) }
+		isWayOut := func(r Rule) bool { return r.Allows() && r.takes(Rule{Traffic: Traffic{Ports: ports}}) }
 		if !meet(p.Lifelines, ports) && !slices.ContainsFunc(p.Out, isWayOut) {
 			missing = append(missing, service)
 		}
@@ -280,5 +279,5 @@ func silenceOf(p Policy) silence {
 }
 
 func onePort(proto string, port uint16) Rule {
-	return Rule{Ports: []inventory.PortRange{{Proto: proto, From: port, To: port}}}
+	return Rule{Traffic: Traffic{Ports: []inventory.PortRange{{Proto: proto, From: port, To: port}}}}
 }

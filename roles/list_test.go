@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ extends = "web"
 		{Name: "base", Standard: true, Hosts: 2},
 		{Name: "bastion", Standard: true},
 		{Name: "db", Standard: true},
+		{Name: "gateway", Standard: true},
 		{Name: "monitoring", Standard: true},
 		{Name: "web", Place: inventory.Place{File: "fleet.toml", Line: 10, Col: 8}, Hosts: 1},
 	}
@@ -40,7 +42,7 @@ extends = "web"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := List(&inventory.Fleet{}); len(got) != 5 || !got[0].Standard {
+	if got := List(&inventory.Fleet{}); len(got) != 6 || !got[0].Standard {
 		t.Errorf("without a fleet: %v", got)
 	}
 }
@@ -75,7 +77,7 @@ out = [
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if diff := cmp.Diff(fleet.Roles["app"], again["app"], cmpopts.IgnoreTypes(inventory.Place{})); diff != "" {
+	if diff := cmp.Diff(fleet.Roles["app"], again["app"], cmpopts.IgnoreTypes(inventory.Place{}), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -96,14 +98,14 @@ func TestShowStandard(t *testing.T) {
 		if len(problems) > 0 || len(got) != 1 {
 			t.Fatalf("%s: %d roles, %v", name, len(got), problems)
 		}
-		if diff := cmp.Diff(want, got[name], cmpopts.IgnoreTypes(inventory.Place{})); diff != "" {
+		if diff := cmp.Diff(want, got[name], cmpopts.IgnoreTypes(inventory.Place{}), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 	if _, err := Show(fleet, "wbe"); err == nil || err.Error() != `role "wbe" not defined; did you mean "web"` {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Show(fleet, "xxxxxxxx"); err == nil || !strings.Contains(err.Error(), "base, bastion, db, monitoring, web") {
+	if _, err := Show(fleet, "xxxxxxxx"); err == nil || !strings.Contains(err.Error(), "base, bastion, db, gateway, monitoring, web") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -151,3 +151,10 @@ func family(a netip.Addr) string {
 	}
 	return "IPv6"
 }
+
+func (m Management) admits(remote netip.Addr, local uint16) bool {
+	if _, ok := slices.BinarySearch(m.Ports, local); !ok {
+		return false
+	}
+	return slices.ContainsFunc(m.Peers, func(p Peer) bool { return p.has(remote) })
+}

@@ -32,6 +32,8 @@ func (c *compiler) peers(refs []inventory.At[string], allowEmpty bool) (peers []
 			p, good = c.hostPeer(ref, name)
 		case kind == "role":
 			p, good = c.rolePeer(ref, name, allowEmpty)
+		case kind == "group":
+			p, good = c.groupPeer(ref, name, allowEmpty)
 		default:
 			r, err := inventory.ParseAddrRange(ref.V)
 			if err != nil {
@@ -69,17 +71,46 @@ func (c *compiler) setPeer(ref inventory.At[string], name string) (Peer, bool) {
 		c.unknown(ref.Place, "set", name, slices.Sorted(maps.Keys(c.fleet.Sets)))
 		return Peer{}, false
 	}
-	ranges := make([]inventory.AddrRange, len(set.Addresses))
-	for i, a := range set.Addresses {
-		ranges[i] = a.V
+	if i := slices.Index(c.setPath, name); i >= 0 {
+		cycle := append(slices.Clone(c.setPath[i:]), name)
+		c.errorAt(ref.Place, "cycle: "+strings.Join(cycle, " → "), "take one of these references out")
+		return Peer{}, false
 	}
-	p := Peer{Kind: SetPeer, Name: name}
+	return c.set(set)
+}
+
+// set resolves a set: its addresses, those its names had, and what it refers to.
+func (c *compiler) set(set inventory.Set) (Peer, bool) {
+	var ranges []inventory.AddrRange
+	for _, a := range set.Addresses {
+		ranges = append(ranges, a.V)
+	}
+	for _, l := range set.Resolved {
+		for _, a := range l.Addresses {
+			ranges = append(ranges, inventory.AddrRange{From: a, To: a})
+		}
+	}
+	if len(set.Names) != len(set.Resolved) && c.first("names\x00"+set.Name) {
+		c.errorAt(set.Place, fmt.Sprintf("the names of set %q were not looked up", set.Name), "")
+	}
+	c.setPath = append(c.setPath, set.Name)
+	others, everyone, ok := c.peers(set.Refs, set.AllowEmpty)
+	c.setPath = c.setPath[:len(c.setPath)-1]
+	if !everyone { // it is without references
+		for _, o := range others {
+			ranges = slices.Concat(ranges, o.V4, o.V6)
+		}
+	}
+	p := Peer{Kind: SetPeer, Name: set.Name}
 	p.V4, p.V6 = addrs.Merge(ranges)
+	if !ok {
+		return p, false
+	}
 	if len(ranges) == 0 && !set.AllowEmpty {
 		c.emptySet(set)
 		return p, false
 	}
-	c.sets[name] = p
+	c.sets[set.Name] = p
 	return p, true
 }
 
@@ -115,6 +146,23 @@ func (c *compiler) rolePeer(ref inventory.At[string], name string, allowEmpty bo
 		return p, allowEmpty
 	}
 	return c.members(ref, p, c.byRole[name], named)
+}
+
+func (c *compiler) groupPeer(ref inventory.At[string], name string, allowEmpty bool) (Peer, bool) {
+	name, net, named := strings.Cut(name, "@")
+	if _, ok := c.fleet.Groups[name]; !ok {
+		c.unknown(ref.Place, "group", name, slices.Sorted(maps.Keys(c.fleet.Groups)))
+		return Peer{}, false
+	}
+	p := Peer{Kind: GroupPeer, Name: name, Net: net}
+	hosts := c.fleet.Group(name)
+	if len(hosts) == 0 {
+		if !allowEmpty {
+			c.errorAt(ref.Place, fmt.Sprintf("no host is in group %q", name), "add one, or write allow_empty = true in the rule to leave it out until then")
+		}
+		return p, allowEmpty
+	}
+	return c.members(ref, p, hosts, named)
 }
 
 // members fills a peer with the addresses of hosts, of one net if the reference
@@ -161,8 +209,8 @@ func (c *compiler) members(ref inventory.At[string], p Peer, hosts []int, named 
 // unknownNet reports a net that none of the hosts behind a reference has.
 func (c *compiler) unknownNet(ref inventory.At[string], p Peer, nets map[string]bool) {
 	whose := fmt.Sprintf("host %q has no", p.Name)
-	if p.Kind == RolePeer {
-		whose = fmt.Sprintf("no host of role %q has a", p.Name)
+	if p.Kind == RolePeer || p.Kind == GroupPeer {
+		whose = fmt.Sprintf("no host of %s %q has a", p.Kind, p.Name)
 	}
 	delete(nets, "")
 	known := slices.Sorted(maps.Keys(nets))

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"net/netip"
+	"time"
 
 	"fwpush/inventory"
 )
@@ -9,15 +10,29 @@ import (
 // Policy is what one host shall enforce. It is complete: rendering it needs
 // nothing else. Order carries no meaning anywhere in it; Compile sorts.
 type Policy struct {
-	Host       string
+	Host string
+	// Addresses are those the file gives the host, sorted. Nothing is rendered from
+	// them: they are for questions about the policy.
+	Addresses  []netip.Addr
 	Management Management
 	Inbound    inventory.Verdict // Drop or Reject, for what no rule decides
 	Outbound   inventory.Verdict // Accept, Drop or Reject
 	Log        inventory.Log
-	Ping       bool
+	Ping       inventory.Ping
 	DHCPClient bool
 	Antispoof  bool
+	IGMP       bool
+	AcceptRA   bool
+	SendsRA    bool
 	In, Out    []Rule
+	// Forward are the rules for packets through the host. They count where
+	// Forwards is true: what none of them lets through is refused as Inbound
+	// says. Else this host's forwarding is none of fwpush's business.
+	Forward  []Rule
+	Forwards bool
+	NAT      []NAT
+	Raw      []Raw
+	Probes   []inventory.Probe
 	// Lifelines are what a closed outbound lets out to everywhere all the same:
 	// dns and ntp, each unless an allow in `out` of the host or its roles names
 	// a port of it. Such an allow takes the service over, even one that stands
@@ -43,19 +58,71 @@ type Management struct {
 	Controller []netip.Addr
 }
 
-// Rule is one compiled rule: services by peers. A rule matches a family only
-// if From and To both have addresses of it (or are empty).
+// Rule is one compiled rule: traffic between peers. A rule matches a family only
+// if From and To both have addresses of it (or are empty), and it speaks of
+// something in it.
 type Rule struct {
-	Deny    bool                  // refuse with Refusal, else accept
-	Ports   []inventory.PortRange // merged and sorted
-	All     bool                  // service "all": every protocol; Ports is empty
-	Ping    bool                  // service "ping": echo-request of both families
-	From    []Peer                // empty means any
-	To      []Peer
+	Verb inventory.Verb
+	Traffic
+	Helpers   []Helper
+	From      []Peer // empty means any
+	To        []Peer
+	InIfaces  []string // names on this host, sorted; empty means any
+	OutIfaces []string
+	Family    inventory.Family
+	Rate      inventory.Rate // of an allow; the zero Rate is no limit
+	MaxConns  int            // of an allow, for each source; 0 is no limit
+	Log       inventory.Log
+	Expires   time.Time // the moment from which it no longer holds; zero for never
+	// Name is the rule's own, or made of what it says; no two rules of a policy
+	// have the same. Counted tells that the file gave it.
+	Name    string
+	Counted bool
 	Comment string
 	Owner   string
 	Ticket  string
 	Place   inventory.Place
+}
+
+// Allows tells an allow from the verbs that refuse.
+func (r Rule) Allows() bool { return r.Verb == inventory.AllowVerb }
+
+// Traffic is what a rule is about. Each list is merged and sorted.
+type Traffic struct {
+	All    bool // every protocol; the lists are empty
+	Ports  []inventory.PortRange
+	ICMP   []uint8 // types of ICMP, over IPv4
+	ICMPv6 []uint8 // types of ICMPv6, over IPv6
+	Protos []uint8 // other IP protocols by number
+}
+
+// Helper is a connection tracking helper for ports of a rule.
+type Helper struct {
+	Name  string
+	Ports []inventory.PortRange
+}
+
+// NAT is one compiled entry of nat.
+type NAT struct {
+	Kind      inventory.NATKind
+	From, To  []Peer
+	InIfaces  []string
+	OutIfaces []string
+	Ports     []inventory.PortRange // empty for all traffic
+	Family    inventory.Family
+	ToAddr    netip.Addr // of snat and dnat
+	ToPort    uint16     // of redirect; of dnat 0 to keep the port
+	Comment   string
+	Place     inventory.Place
+}
+
+// Raw is text for this host that a backend gets as it is. Texts are of lines that
+// are neither blank nor comments.
+type Raw struct {
+	Chain           string // input, output, forward; "" outside of chains
+	At              string // before-allow, before-default, table
+	Nft, IPv4, IPv6 []string
+	Place           inventory.Place
 }
 
 // Peer is a group of addresses under a stable name. A peer of kind Any holds
@@ -63,8 +130,8 @@ type Rule struct {
 // with an empty list.
 type Peer struct {
 	Kind   PeerKind
-	Name   string                // set, host or role name; "" for literals and any
-	Net    string                // for hosts and roles: the net after "@", "" for all nets
+	Name   string                // set, host, role or group name; "" for literals and any
+	Net    string                // for hosts, roles and groups: the net after "@", "" for all nets
 	V4, V6 []inventory.AddrRange // merged, sorted, never overlapping
 }
 
@@ -73,23 +140,79 @@ type Peer struct {
 type PeerKind string
 
 const (
-	Any      PeerKind = "any"
-	Literal  PeerKind = "literal"
-	SetPeer  PeerKind = "set"
-	HostPeer PeerKind = "host"
-	RolePeer PeerKind = "role"
+	Any       PeerKind = "any"
+	Literal   PeerKind = "literal"
+	SetPeer   PeerKind = "set"
+	HostPeer  PeerKind = "host"
+	RolePeer  PeerKind = "role"
+	GroupPeer PeerKind = "group"
 )
 
-// Refusal is the verdict of a deny rule: what the chain does with packets that
-// no rule decides. Where that is accept (outbound only) a deny rejects, so that
-// a local program fails at once and not after a timeout.
-func (p Policy) Refusal(d Direction) inventory.Verdict {
-	v := p.Inbound
-	if d == Output {
-		v = p.Outbound
+// Direction is the chain a packet passes.
+type Direction string
+
+const (
+	Input   Direction = "input"   // arriving for the host itself
+	Output  Direction = "output"  // sent by the host itself
+	Forward Direction = "forward" // arriving for somebody else
+)
+
+// Rules are the rules of a direction.
+func (p Policy) Rules(d Direction) []Rule {
+	switch d {
+	case Output:
+		return p.Out
+	case Forward:
+		return p.Forward
 	}
-	if v == inventory.Accept {
+	return p.In
+}
+
+// Default is what a direction does with packets that no rule decides.
+func (p Policy) Default(d Direction) inventory.Verdict {
+	switch {
+	case d == Output:
+		return p.Outbound
+	case d == Forward && !p.Forwards:
+		return inventory.Accept
+	}
+	return p.Inbound
+}
+
+// Refusal is the verdict of a deny: what the chain does with packets that no rule
+// decides. Where that is accept (outbound only) a deny rejects, so that a local
+// program fails at once and not after a timeout.
+func (p Policy) Refusal(d Direction) inventory.Verdict {
+	if v := p.Default(d); v != inventory.Accept {
+		return v
+	}
+	return inventory.Reject
+}
+
+// VerdictOf is what a rule does with a packet it matches.
+func (p Policy) VerdictOf(d Direction, r Rule) inventory.Verdict {
+	switch r.Verb {
+	case inventory.AllowVerb:
+		return inventory.Accept
+	case inventory.DropVerb:
+		return inventory.Drop
+	case inventory.RejectVerb:
 		return inventory.Reject
 	}
-	return v
+	return p.Refusal(d)
+}
+
+// families reports for which families a rule matches anything.
+func (r Rule) families() (v4, v6 bool) {
+	from4, from6 := reach(r.From)
+	to4, to6 := reach(r.To)
+	t4, t6 := r.Traffic.families()
+	return r.Family != inventory.IPv6 && t4 && len(from4) > 0 && len(to4) > 0,
+		r.Family != inventory.IPv4 && t6 && len(from6) > 0 && len(to6) > 0
+}
+
+// families reports over which families the traffic can go.
+func (t Traffic) families() (v4, v6 bool) {
+	both := t.All || len(t.Ports)+len(t.Protos) > 0
+	return both || len(t.ICMP) > 0, both || len(t.ICMPv6) > 0
 }

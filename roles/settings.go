@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"fwpush/inventory"
 )
 
 // settle sets the scalars of a policy: each is the host's own word, else the
 // strictest of its roles', else the file's defaults, else what stands without
-// any. A refusal outranks a grant; dhcp_client is a need and outranks its
-// absence.
+// any. A refusal outranks a grant; dhcp_client, igmp, accept_ra and sends_ra are
+// needs and outrank their absence.
 func (c *compiler) settle(p *Policy, h inventory.Host, roles []*lineage) {
 	p.Decided = map[string]Decision{}
 	p.Inbound = decide(c, p, h, roles, setting[inventory.Verdict]{"inbound", inventory.Drop, strictest,
@@ -20,12 +21,16 @@ func (c *compiler) settle(p *Policy, h inventory.Host, roles []*lineage) {
 		func(s inventory.Settings) *inventory.At[inventory.Verdict] { return s.Outbound }})
 	p.Log = decide(c, p, h, roles, setting[inventory.Log]{"log", inventory.Log{On: true}, mostLogged,
 		func(s inventory.Settings) *inventory.At[inventory.Log] { return s.Log }})
-	p.Ping = decide(c, p, h, roles, setting[bool]{"ping", true, func(b bool) int { return rank(!b) },
-		func(s inventory.Settings) *inventory.At[bool] { return s.Ping }})
-	p.DHCPClient = decide(c, p, h, roles, setting[bool]{"dhcp_client", false, rank,
-		func(s inventory.Settings) *inventory.At[bool] { return s.DHCPClient }})
-	p.Antispoof = decide(c, p, h, roles, setting[bool]{"antispoof", true, rank,
-		func(s inventory.Settings) *inventory.At[bool] { return s.Antispoof }})
+	p.Ping = decide(c, p, h, roles, setting[inventory.Ping]{"ping", inventory.Ping{On: true}, leastPing,
+		func(s inventory.Settings) *inventory.At[inventory.Ping] { return s.Ping }})
+	flag := func(key string, standing bool, rank func(bool) int, get func(inventory.Settings) *inventory.At[bool]) bool {
+		return decide(c, p, h, roles, setting[bool]{key, standing, rank, get})
+	}
+	p.DHCPClient = flag("dhcp_client", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.DHCPClient })
+	p.Antispoof = flag("antispoof", true, rank, func(s inventory.Settings) *inventory.At[bool] { return s.Antispoof })
+	p.IGMP = flag("igmp", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.IGMP })
+	p.AcceptRA = flag("accept_ra", true, rank, func(s inventory.Settings) *inventory.At[bool] { return s.AcceptRA })
+	p.SendsRA = flag("sends_ra", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.SendsRA })
 }
 
 // setting is one scalar that defaults, roles and hosts share.
@@ -42,6 +47,19 @@ func strictest(v inventory.Verdict) int {
 
 // mostLogged prefers logging under a name that somebody looks for.
 func mostLogged(l inventory.Log) int { return rank(l.On) + rank(l.On && l.Prefix != "") }
+
+// leastPing prefers none to a limit, and a tighter limit to a wider one: the lower
+// the more is let through in a day.
+func leastPing(p inventory.Ping) int {
+	const most = 10_000 * 24 * 3600 // a day, at the highest rate there is
+	switch {
+	case !p.On:
+		return most + 1
+	case p.Rate.N == 0:
+		return -1
+	}
+	return most - p.Rate.N*int(24*time.Hour/p.Rate.Per)
+}
 
 func rank(b bool) int {
 	if b {

@@ -3,6 +3,8 @@ package roles
 import (
 	"fmt"
 	"testing"
+
+	"fwpush/inventory"
 )
 
 // Who decides a scalar, and what: the host, else the strictest role, else
@@ -30,6 +32,15 @@ func TestDecide(t *testing.T) {
 		{"no ping wins", two("ping", "true", "false"), "ping", "false", "role b"},
 		{"antispoof wins", two("antispoof", "false", "true"), "antispoof", "true", "role b"},
 		{"dhcp_client wins", two("dhcp_client", "false", "true"), "dhcp_client", "true", "role b"},
+		{"a limit beats none", two("ping", "true", `"20/s"`), "ping", "20/s per source burst 20", "role b"},
+		{"no ping beats a limit", two("ping", `"20/s"`, "false"), "ping", "false", "role b"},
+		{"the tighter limit wins", two("ping", `"20/s"`, `"60/min"`), "ping", "60/min per source burst 5", "role b"},
+		{"igmp wins", two("igmp", "false", "true"), "igmp", "true", "role b"},
+		{"accept_ra wins", two("accept_ra", "false", "true"), "accept_ra", "true", "role b"},
+		{"sends_ra wins", two("sends_ra", "false", "true"), "sends_ra", "true", "role b"},
+		{"nobody says", "[hosts.h]", "igmp", "false", "default"},
+		{"nobody says", "[hosts.h]", "accept_ra", "true", "default"},
+		{"nobody says", "[hosts.h]", "sends_ra", "false", "default"},
 		{"logging wins", two("log", "false", "true"), "log", "{true }", "role b"},
 		{"a named log wins", two("log", "true", `"web"`), "log", "{true web}", "role b"},
 		{"equal votes go by name", two("log", `"x"`, `"w"`), "log", "{true x}", "role a"},
@@ -43,7 +54,8 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(tt.name+" "+tt.key, func(t *testing.T) {
 			p := compile(t, prelude+tt.fleet+"\n", "h")
-			values := map[string]any{"inbound": p.Inbound, "outbound": p.Outbound, "log": p.Log, "ping": p.Ping, "dhcp_client": p.DHCPClient, "antispoof": p.Antispoof}
+			values := map[string]any{"inbound": p.Inbound, "outbound": p.Outbound, "log": p.Log, "ping": pingWord(p.Ping), "dhcp_client": p.DHCPClient, "antispoof": p.Antispoof,
+				"igmp": p.IGMP, "accept_ra": p.AcceptRA, "sends_ra": p.SendsRA}
 			got, by := fmt.Sprint(values[tt.key]), p.Decided[tt.key]
 			if got != tt.want || by.By != tt.by {
 				t.Errorf("got %s by %s, want %s by %s", got, by.By, tt.want, tt.by)
@@ -61,4 +73,11 @@ func TestDecide(t *testing.T) {
 // two is a host with role a and role b, which disagree.
 func two(key, a, b string) string {
 	return fmt.Sprintf("[hosts.h]\nroles = [\"b\", \"a\"]\n[roles.a]\n%s = %s\n[roles.b]\n%s = %s", key, a, key, b)
+}
+
+func pingWord(p inventory.Ping) string {
+	if p.Rate.N > 0 {
+		return p.Rate.String()
+	}
+	return fmt.Sprint(p.On)
 }

@@ -43,7 +43,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 			if dryRun {
 				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks)
 			}
-			p, err := c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks)
+			p, err := c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks, true)
 			if err == nil && len(p.targets) > 1 {
 				err = c.mayGoOn(f.yes, len(p.targets))
 			}

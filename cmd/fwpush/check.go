@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,26 +12,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/roles"
+	"fwpush/roles/expect"
 )
 
 func newCheck(c *console, g *globals) *cobra.Command {
 	var sel selecting
-	strict := false
+	strict, syntax, junit := false, false, ""
 	output := oneOf("text", "json")
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "find every mistake in the fleet file, and prove the way in",
 		Long: paragraph(`
-		Read and compile the fleet file, render every selected host, and prove for each
-		that its new rules admit this machine. Every mistake is reported at once, with its
+		Read and compile the fleet file, run its tests, render every selected host, and
+		prove for each that its new rules admit this machine. Every mistake is reported at once, with its
 		line. No host is contacted; the route to each is looked up here, and its name if
-		it has no address.`) + exitStatus(exitOK, exitConfig),
+		it has no address.
+
+		With --syntax the rulesets are loaded as well, by the nft or iptables of this
+		machine and into network namespaces of their own, which needs root only where the
+		kernel gives users no namespaces.`) + exitStatus(exitOK, exitConfig),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k := c.check(cmd.Context(), g, sel.Selection, strict)
+			k := c.check(cmd.Context(), g, sel.Selection, strict, syntax)
+			if err := k.writeJUnit(junit); err != nil {
+				return err
+			}
 			switch {
 			case output.v == "json":
 				return shown(k.err, ui.WriteJSON(c.out, k.json()))
@@ -41,6 +52,8 @@ func newCheck(c *console, g *globals) *cobra.Command {
 	}
 	sel.register(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings errors")
+	cmd.Flags().BoolVar(&syntax, "syntax", false, "load every ruleset into a private namespace of this machine")
+	cmd.Flags().StringVar(&junit, "junit", "", "write how the tests of the file ended to `FILE`, as JUnit XML")
 	addOutput(cmd, output)
 	return cmd
 }
@@ -51,10 +64,12 @@ type checkup struct {
 	members  []plan.Member
 	proofs   []plan.Proof
 	problems inventory.Problems
+	tests    []expect.Result
+	loaded   int // rulesets that were loaded here
 	err      error
 }
 
-func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict bool) *checkup {
+func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict, syntax bool) *checkup {
 	k := &checkup{}
 	f, err := plan.Read(g.inventory.v)
 	if err != nil {
@@ -69,13 +84,22 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		if _, k.err = f.Targets(k.members); k.err != nil {
 			return k
 		}
+		if syntax {
+			if k.loaded, k.err = c.loadHere(ctx, k.members); k.err != nil {
+				return k
+			}
+		}
 		c.decisions(k.members)
+		k.tests = f.Test()
 		k.proofs = plan.Prove(ctx, k.members)
-		k.problems = append(slices.Clone(k.problems), f.Findings(k.proofs, false)...)
+		k.problems = slices.Concat(k.problems, f.Failures(k.tests), f.Findings(k.proofs, false))
 		k.problems.Sort()
 	}
 	if k.err = c.explain(f.Fleet, k.problems); k.err != nil && k.proofs != nil {
-		k.err = lockedOut(k.proofs)
+		k.err = failedTests(k.tests)
+		if locked := lockedOut(k.proofs); locked != nil {
+			k.err = locked
+		}
 	}
 	if warned := k.count(inventory.Warning); k.err == nil && strict && warned > 0 {
 		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), f.Fleet.Path)
@@ -116,9 +140,51 @@ func (k *checkup) write(c *console) error {
 	if err := table.Write(c.out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s\n", ui.Safe(k.Fleet.Path), ui.Count(len(k.members), "host"),
-		ui.Count(in, "rule"), out, ui.Count(k.count(inventory.Warning), "warning"))
+	passed := ""
+	if k.loaded > 0 {
+		passed = ui.Count(k.loaded, "ruleset") + " loaded, "
+	}
+	if len(k.tests) > 0 {
+		passed += ui.Count(len(k.tests), "test") + " passed, "
+	}
+	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s%s\n", ui.Safe(k.Fleet.Path), ui.Count(len(k.members), "host"),
+		ui.Count(in, "rule"), out, passed, ui.Count(k.count(inventory.Warning), "warning"))
 	return err
+}
+
+// writeJUnit writes the file that --junit names. Without tests, or where the file is
+// not understood, there is nothing in it, so that one of yesterday is not taken for
+// today's.
+func (k *checkup) writeJUnit(path string) error {
+	if path == "" {
+		return nil
+	}
+	name := path
+	if k.File != nil {
+		name = k.Fleet.Path
+	}
+	var b bytes.Buffer
+	if err := report.WriteJUnit(&b, name, k.tests); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return ended(exitConfig, "--junit: %v", err)
+	}
+	return nil
+}
+
+// failedTests is the exit of tests that found something; nil where none did.
+func failedTests(results []expect.Result) error {
+	failed := 0
+	for _, r := range results {
+		if !r.Passed() {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return ended(exitConfig, "%d of %s failed", failed, ui.Count(len(results), "test"))
 }
 
 // rulesOut is what leaves a host: by so many rules, by what a closed outbound
@@ -154,6 +220,7 @@ type checkJSON struct {
 	Exit     int             `json:"exit"`
 	Error    string          `json:"error,omitempty"`
 	Problems []problemJSON   `json:"problems"`
+	Tests    []testJSON      `json:"tests"`
 	Hosts    []checkHostJSON `json:"hosts"`
 }
 
@@ -166,6 +233,14 @@ type problemJSON struct {
 	Hint     string `json:"hint"`
 }
 
+type testJSON struct {
+	Name   string `json:"name"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Passed bool   `json:"passed"`
+	Flows  int    `json:"flows"` // questions that were asked
+}
+
 type checkHostJSON struct {
 	Name     string   `json:"name"`
 	Roles    []string `json:"roles"`
@@ -176,11 +251,14 @@ type checkHostJSON struct {
 }
 
 func (k *checkup) json() checkJSON {
-	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Error: reason(k.err), Problems: []problemJSON{}, Hosts: []checkHostJSON{}}
+	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Error: reason(k.err), Problems: []problemJSON{}, Tests: []testJSON{}, Hosts: []checkHostJSON{}}
 	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
 	for _, p := range k.problems {
 		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
 			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Message: p.Msg, Hint: p.Hint})
+	}
+	for _, r := range k.tests {
+		out.Tests = append(out.Tests, testJSON{r.Name, r.Place.File, r.Place.Line, r.Passed(), r.Flows})
 	}
 	for i, p := range k.proofs {
 		m := k.members[i]

@@ -35,7 +35,7 @@ func newDiff(c *console, g *globals) *cobra.Command {
 // diff is the verb, and apply --dry-run.
 func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rollout.Risks) error {
 	var changes []report.Change
-	p, err := c.prepare(ctx, g, f.Selection, accept)
+	p, err := c.prepare(ctx, g, f.Selection, accept, false)
 	if err == nil {
 		err = p.preflight(ctx)
 	}

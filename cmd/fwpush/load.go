@@ -84,13 +84,16 @@ func (c *console) proveAll(ctx context.Context, f *plan.File, members []plan.Mem
 	return lockedOut(proofs)
 }
 
-// lockedOut is the exit of a lock-out proof that failed.
+// lockedOut is the exit of a lock-out proof that failed; nil for one that did not.
 func lockedOut(proofs []plan.Proof) error {
 	var names []string
 	for _, p := range proofs {
 		if p.State == roles.Refused {
 			names = append(names, p.Host.Name)
 		}
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	return ended(exitConfig, "%s would lock out this machine: %s", ui.Count(len(names), "host"), inventory.Fold(names))
 }
@@ -145,11 +148,10 @@ func setting(p roles.Policy, key string) string {
 		}
 		return fmt.Sprint(p.Log.On)
 	case "ping":
-		return fmt.Sprint(p.Ping)
-	case "dhcp_client":
-		return fmt.Sprint(p.DHCPClient)
-	case "antispoof":
-		return fmt.Sprint(p.Antispoof)
+		if p.Ping.Rate.N > 0 {
+			return p.Ping.Rate.String()
+		}
+		return fmt.Sprint(p.Ping.On)
 	}
-	return ""
+	return fmt.Sprint(map[string]bool{"dhcp_client": p.DHCPClient, "antispoof": p.Antispoof, "igmp": p.IGMP, "accept_ra": p.AcceptRA, "sends_ra": p.SendsRA}[key])
 }

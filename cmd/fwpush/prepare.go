@@ -20,10 +20,10 @@ type prepared struct {
 	dialer  *transport.Dialer
 }
 
-// prepare does all that comes before the first connection of a push: the whole
-// selection is compiled, rendered and proved not to lock this machine out. An
-// error means that no host was touched.
-func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, accept rollout.Risks) (*prepared, error) {
+// prepare does all that comes before the first connection of a push, or of a look
+// at what one would change: the whole selection is compiled, tested, rendered and
+// proved not to lock this machine out. An error means that no host was touched.
+func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, accept rollout.Risks, changes bool) (*prepared, error) {
 	f, err := c.load(g)
 	if err != nil {
 		return nil, err
@@ -32,11 +32,18 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 	if err != nil {
 		return nil, err
 	}
+	if err := c.explain(f.Fleet, f.Awaited(members, changes)); err != nil {
+		return nil, err
+	}
 	targets, err := f.Targets(members)
 	if err != nil {
 		return nil, err
 	}
 	c.decisions(members)
+	tests := f.Test()
+	if err := c.explain(f.Fleet, f.Failures(tests)); err != nil {
+		return nil, failedTests(tests)
+	}
 	if err := c.proveAll(ctx, f, members, accept.LoseSSH); err != nil {
 		return nil, err
 	}
@@ -52,6 +59,9 @@ func (c *console) reach(g *globals, s inventory.Selection) (*prepared, error) {
 	}
 	members, err := choose(f, s)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.explain(f.Fleet, f.Awaited(members, false)); err != nil {
 		return nil, err
 	}
 	return c.prepared(f, f.Bare(members)), nil

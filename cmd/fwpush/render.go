@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
-	"fwpush/render"
 )
 
 func newRender(c *console, g *globals) *cobra.Command {
@@ -18,8 +18,10 @@ func newRender(c *console, g *globals) *cobra.Command {
 		Print the ruleset of one host. No host is contacted.
 
 		Into a file or a pipe it is, to the byte, what would be loaded: a script for
-		"nft -f" that replaces table inet fwpush and touches nothing else. On a terminal,
-		or with -v, each line has the place in the fleet file it comes from beside it.`) +
+		"nft -f" that replaces table inet fwpush and touches nothing else, or for a host
+		with backend = "iptables" sections for iptables-restore and its kin. On a
+		terminal, or with -v, each line has the place in the fleet file it comes from
+		beside it.`) +
 			exitStatus(exitOK, exitConfig),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeHosts,
@@ -36,7 +38,7 @@ func newRender(c *console, g *globals) *cobra.Command {
 				return ended(exitConfig, "%s names %d hosts, render takes one", ui.Safe(args[0]), len(members))
 			}
 			c.decisions(members)
-			rules, err := render.Nftables(members[0].Policy)
+			rules, err := plan.Rules(members[0])
 			if err != nil {
 				return ended(exitConfig, "%v", err)
 			}

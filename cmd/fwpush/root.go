@@ -74,8 +74,8 @@ func newRoot(c *console) *cobra.Command {
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say more, such as which line of the file decided what")
 
 	root.AddCommand(
-		newCheck(c, g), newRender(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
-		newConfirm(c, g), newRevert(c, g), newRemove(c, g), newRoles(c, g), newDemo(c), newVersion(c),
+		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
+		newConfirm(c, g), newRevert(c, g), newRemove(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelp(root))

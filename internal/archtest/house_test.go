@@ -1,7 +1,8 @@
 package archtest
 
 // room is a directory with packages that change for one reason. A nested package
-// (inventory/internal/source, transport/trust) belongs to the room around it.
+// (inventory/internal/source, transport/trust) belongs to the room around it, unless
+// it is a room itself.
 type room struct {
 	dir     string
 	rooms   []string // other rooms whose outer package it may import
@@ -16,6 +17,10 @@ const (
 	cmp        = "github.com/google/go-cmp"
 	goInternal = "github.com/rogpeppe/go-internal"
 	knownhosts = "github.com/skeema/knownhosts"
+	cdproto    = "github.com/chromedp/cdproto"
+	chromedp   = "github.com/chromedp/chromedp"
+	jsonschema = "github.com/santhosh-tekuri/jsonschema/v6"
+	junit      = "github.com/jstemmer/go-junit-report/v2"
 	cobra      = "github.com/spf13/cobra"
 	pflag      = "github.com/spf13/pflag"
 	goleak     = "go.uber.org/goleak"
@@ -30,9 +35,13 @@ const (
 // house is every room, from the ground up: imports point down this list. Tests of any room may
 // use testRooms as well.
 var house = []room{
-	{dir: "inventory", modules: []string{toml, netipx}, tests: []string{cmp, rapid}},
-	{dir: "roles", rooms: []string{"inventory"}, modules: []string{netipx}, tests: []string{cmp, rapid}},
-	{dir: "render", rooms: []string{"inventory", "roles"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
+	{dir: "inventory", modules: []string{toml, netipx}, tests: []string{cmp, jsonschema, rapid}},
+	{dir: "roles/space", rooms: []string{"inventory"}, tests: []string{rapid}},
+	{dir: "roles", rooms: []string{"inventory", "roles/space"}, modules: []string{netipx}, tests: []string{cmp, rapid}},
+	{dir: "roles/verdict", rooms: []string{"inventory", "roles", "roles/space"}, tests: []string{cmp, rapid}},
+	{dir: "roles/expect", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}},
+	{dir: "roles/meaning", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect"}, tests: []string{cmp}},
+	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto, xsys}, tests: []string{goleak}},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit"},
@@ -40,10 +49,12 @@ var house = []room{
 	{dir: "internal/ui", modules: []string{xterm}, tests: []string{pty}},
 	{dir: "internal/lab", modules: []string{xcrypto, xsys}},
 	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
+	{dir: "internal/sandbox", rooms: []string{"inventory", "roles", "render"}},
 	{dir: "internal/wire", modules: []string{xsys}},
+	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
-	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "render", "transport", "internal/commit", "internal/rollout",
-		"internal/ui", "internal/lab"}, modules: []string{cobra, pflag, xsync}, tests: []string{pty, goInternal, xcrypto}},
+	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "render", "transport", "internal/commit", "internal/rollout",
+		"internal/ui", "internal/lab", "internal/sandbox"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }

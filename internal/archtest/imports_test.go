@@ -102,7 +102,11 @@ func TestGoModAsksForWhatTheRoomsUse(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("module fwpush\n")
 	for _, m := range allowed() {
-		text.WriteString("require " + m + " v1.0.0\n")
+		version := " v1.0.0\n"
+		if major, ok := strings.CutPrefix(path.Base(m), "v"); ok {
+			version = " v" + major + ".0.0\n"
+		}
+		text.WriteString("require " + m + version)
 	}
 	all := text.String()
 	hold(t, required,
@@ -201,12 +205,13 @@ func allowed() []string {
 
 // roomOf is the room around a directory.
 func roomOf(dir string) (room, bool) {
+	nearest, found := room{dir: dir}, false
 	for _, r := range house {
-		if within(dir, r.dir) {
-			return r, true
+		if within(dir, r.dir) && (!found || len(r.dir) > len(nearest.dir)) {
+			nearest, found = r, true
 		}
 	}
-	return room{dir: dir}, false
+	return nearest, found
 }
 
 // foreign tells a module from the standard library, whose first path element has no dot.

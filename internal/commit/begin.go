@@ -39,7 +39,7 @@ type listener struct {
 // runs, and the Result says why; conn is then free to be closed. Otherwise conn
 // belongs to the Pending.
 func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
-	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want))
+	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want), known(c.Meaning))
 	if err != nil {
 		return nil, beginTrouble(StageInspect, err)
 	}
@@ -208,9 +208,9 @@ func (b *beginning) payload() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mode, text, kept, loader := "remove", "", "", ""
+	mode, text, kept, loader, meaning := "remove", "", "", "", ""
 	if !b.Remove {
-		text = b.rules.Text
+		text, meaning = b.rules.Text, b.Meaning
 		mode = string(render.BackendOf(text))
 		if text == "" {
 			return "", errors.New("a bug in fwpush: there are no rules to load, and to remove them was not asked for")
@@ -224,10 +224,10 @@ func (b *beginning) payload() (string, error) {
 	}
 	revert := revertProgram()
 	var s strings.Builder
-	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
-		len(text), len(kept), len(revert), len(loader))
+	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
+		len(text), len(kept), len(revert), len(loader), len(meaning))
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
-	s.WriteString(text + kept + revert + loader)
+	s.WriteString(text + kept + revert + loader + meaning)
 	fmt.Fprintf(&s, "end %s\n", b.tx)
 	return s.String(), nil
 }

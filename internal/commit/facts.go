@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fwpush/render"
-	"fwpush/transport"
 )
 
 // Facts is what a host says about itself. Every field is the host's word and
@@ -44,9 +43,12 @@ type Facts struct {
 	XTError    string            // why iptables could not
 	Boot       string            // boot file, "" if there is none
 	Rules      string            // stored confirmed text
-	Canon      string            // the host's own listing of it, by the nft that runs now
-	CanonKnown bool              // false: that listing cannot be had, drift is unknown
-	Chains     string            // every chain of every table, as nft lists them
+	Meaning    string            // what a Candidate brought with it, "" if none is kept
+	// MeaningSame is for one that is the caller's, and then not told.
+	MeaningSame bool
+	Canon       string // the host's own listing of it, by the nft that runs now
+	CanonKnown  bool   // false: that listing cannot be had, drift is unknown
+	Chains      string // every chain of every table, as nft lists them
 }
 
 // Owner is the stamp of the fleet that a host belongs to.
@@ -292,6 +294,8 @@ func (f *Facts) learn(key, value string) error {
 		}
 	case "rules":
 		f.Rules = f.Boot // "same"
+	case "meaning":
+		f.MeaningSame = value == "same"
 	case "canon":
 		if value == "same" {
 			f.Canon, f.CanonKnown = f.Running, true
@@ -312,6 +316,8 @@ func (f *Facts) take(section, text string) {
 		f.Boot = text
 	case "rules":
 		f.Rules = text
+	case "meaning":
+		f.Meaning = strings.TrimSuffix(text, "\n")
 	case "canon":
 		f.Canon, f.CanonKnown = text, true
 	case "chains":
@@ -373,22 +379,4 @@ func clip(s string) string {
 		return s[:100] + "..."
 	}
 	return s
-}
-
-// Inspect asks a host for its facts and changes nothing on it: the program
-// holds no code that could.
-func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend) (Facts, Result) {
-	d, err := start(ctx, conn, become, inspectProgram(), want(backend))
-	if err != nil {
-		return Facts{}, beginTrouble(StageInspect, err)
-	}
-	defer d.close()
-	f, err := d.facts(ctx)
-	if err != nil {
-		return f, beginTrouble(StageInspect, err)
-	}
-	if r, ok := f.usable(backend); !ok {
-		return f, r
-	}
-	return f, Result{Facts: &f}
 }

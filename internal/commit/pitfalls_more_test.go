@@ -35,7 +35,7 @@ func twoEngines(t *testing.T, h *host) {
 	for _, family := range []string{"iptables", "ip6tables"} {
 		h.sh(family + "-" + other + " -A FORWARD -p tcp --dport 7 -j DROP")
 		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: iptables is the ")
-		f, _ := Inspect(t.Context(), h.dial(), "none", "iptables")
+		f, _ := Inspect(t.Context(), h.dial(), "none", "iptables", "")
 		if !strings.Contains(f.Engines, family+"-"+other+"-save") {
 			t.Errorf("the engines are called %q", f.Engines)
 		}
@@ -60,7 +60,7 @@ func setEdited(t *testing.T, h *host) {
 		"ipset flush fwp4-ops; ipset create fwp4-heal hash:net; ipset add fwp4-heal 192.0.2.1",
 	} {
 		h.sh(edit)
-		f, _ := Inspect(t.Context(), h.dial(), "none", "")
+		f, _ := Inspect(t.Context(), h.dial(), "none", "", "")
 		if drifted, known := f.Drifted(); !drifted || !known {
 			t.Errorf("%s: no drift", edit)
 		}
@@ -176,7 +176,7 @@ func dumbNFT(t *testing.T, h *host) {
 }
 
 func (h *host) inspected() (Facts, bool) {
-	f, r := Inspect(h.t.Context(), h.dial(), "none", "")
+	f, r := Inspect(h.t.Context(), h.dial(), "none", "", "")
 	return f, r.Err == nil
 }
 

@@ -31,8 +31,9 @@ func program(start string, parts ...string) string {
 // at the beginning of the next.
 const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 
-// wanted is what of the backends to look at: one of them, or auto.
-const wanted = "WANT=$3\n"
+// wanted is what of the backends to look at, one of them or auto, and the digest of
+// the meaning that is known, or none for not to tell.
+const wanted = "WANT=$3 MEANING=$4\n"
 
 func beginProgram() string {
 	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "timer", "persist", "arm", "begin")

@@ -127,8 +127,8 @@ func TestUploadCutShort(t *testing.T) {
 		outcome string
 	}{
 		{12_000, 4, "unreachable"}, // in the program that runs there
-		{85_000, 3, "failed"},      // in the rules
-		{140_000, 3, "failed"},
+		{100_000, 3, "failed"},     // in the rules
+		{150_000, 3, "failed"},
 	} {
 		r := interpose(t, h, func(int) int64 { return tc.at })
 		c.write(t, "fleet.toml", throughRelay(t, c, h, r, fleet{parts: []string{long()}}, "long"))

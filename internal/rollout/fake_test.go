@@ -50,11 +50,11 @@ func outcomesOf(results []Result) string {
 func policy(host string, controller netip.Addr, ports ...uint16) roles.Policy {
 	from := roles.Peer{Kind: roles.Literal, V4: []inventory.AddrRange{{From: controller, To: controller}}}
 	p := roles.Policy{
-		Host: host, Inbound: inventory.Drop, Outbound: inventory.Accept, Ping: true,
+		Host: host, Inbound: inventory.Drop, Outbound: inventory.Accept, Ping: inventory.Ping{On: true},
 		Management: roles.Management{Peers: []roles.Peer{from}, Ports: []uint16{22}},
 	}
 	for _, port := range ports {
-		p.In = append(p.In, roles.Rule{Ports: []inventory.PortRange{{Proto: "tcp", From: port, To: port}}})
+		p.In = append(p.In, roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: []inventory.PortRange{{Proto: "tcp", From: port, To: port}}}})
 	}
 	return p
 }

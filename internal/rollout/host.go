@@ -140,7 +140,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want())
+	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Meaning)
 	return conn, f, r
 }
 

@@ -162,7 +162,8 @@ stage() {
 		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
 	done
 	write_down || drop "stage cannot write to $R and $B: is the disk full?"
-	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" && receive "$B/load.$T" "$L4" ||
+	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" && receive "$B/load.$T" "$L4" &&
+		receive "$B/gen/.$T/meaning" "$L5" ||
 		drop 'stage cannot write what was sent: is the disk full?'
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
@@ -318,9 +319,9 @@ begin() {
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose
 	set -- $WORD
-	[ "$1" = go ] && [ $# -eq 9 ] || exit 0
-	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9
-	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" ||
+	[ "$1" = go ] && [ $# -eq 10 ] || exit 0
+	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9 L5=${10}
+	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" && is_number "$L5" ||
 		refuse 'protocol bad go line'
 	D=$R/tx/$T
 	ask 60 && RUN=$WORD && ask 60 && STAMP=$WORD && ask 60 && WHO=$WORD || exit 0

@@ -62,18 +62,18 @@ func Read(path string, named bool) ([]byte, []Finding) {
 	refuse := func(msg, hint string) []Finding { return []Finding{{Refused: true, Msg: msg, Hint: hint}} }
 	// Before opening, which would wait for a writer if it is a FIFO.
 	if info, err := os.Stat(path); err != nil {
-		return nil, refuse(reason(err), "")
+		return nil, refuse(Reason(err), "")
 	} else if mode := info.Mode(); !mode.IsRegular() && !(named && mode&fs.ModeNamedPipe != 0) {
 		return nil, refuse("not a regular file", "name a file in TOML")
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, refuse(reason(err), "")
+		return nil, refuse(Reason(err), "")
 	}
 	defer file.Close()
 	found, err := trustAll(file, path, named)
 	if err != nil {
-		return nil, refuse(reason(err), "")
+		return nil, refuse(Reason(err), "")
 	}
 	for _, f := range found {
 		if f.Refused {
@@ -82,7 +82,7 @@ func Read(path string, named bool) ([]byte, []Finding) {
 	}
 	src, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
-		return nil, append(found, refuse(reason(err), "")...)
+		return nil, append(found, refuse(Reason(err), "")...)
 	}
 	if bad := text(src); bad != nil {
 		return nil, append(found, *bad)
@@ -172,8 +172,8 @@ func trust(what string, info fs.FileInfo, named bool) []Finding {
 	return found
 }
 
-// reason is an error about a file without the path, which stands before it.
-func reason(err error) string {
+// Reason is an error about a file without the path, which stands before it.
+func Reason(err error) string {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		return pe.Err.Error()

@@ -93,7 +93,7 @@ func TestParseErrors(t *testing.T) {
 		"web[a-c]":                 `[a-c] holds numbers and ranges such as 01-20, not "a-c"`,
 		"web[1-2-3]":               `[1-2-3] holds numbers and ranges such as 01-20, not "1-2-3"`,
 		"web[1234567890]":          `"1234567890" has more than 9 digits`,
-		"group:eu":                 `"group:" is not supported yet`,
+		"group:":                   `"" is not the name of a group`,
 		"role:":                    `"" is not the name of a role`,
 		"role:web*":                `"web*" is not the name of a role`,
 		"host:web1":                `"host" is not known before a colon`,

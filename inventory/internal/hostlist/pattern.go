@@ -17,8 +17,9 @@ const (
 
 // Term is one alternative of a pattern.
 type Term struct {
-	Text string // as written
-	Role string // the name after "role:", "" for other terms
+	Text  string // as written
+	Role  string // the name after "role:", "" for other terms
+	Group string // the name after "group:"
 
 	tokens []token
 }
@@ -36,7 +37,7 @@ type numbers struct {
 	from, to, width int
 }
 
-const usage = "a pattern is a host, role:web, web[01-20], web*, a comma list of these, or all"
+const usage = "a pattern is a host, role:web, group:staging, web[01-20], web*, a comma list of these, or all"
 
 // Parse reads a pattern.
 func Parse(pattern string) ([]Term, error) {
@@ -80,13 +81,13 @@ func parseTerm(s string) (Term, error) {
 	case s == "all":
 		t.tokens = []token{{star: true}}
 		return t, nil
-	case ok && kind == "group":
-		return t, fmt.Errorf("%q is not supported yet", "group:")
-	case ok && kind == "role":
+	case ok && (kind == "role" || kind == "group"):
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-			return t, fmt.Errorf("%.40q is not the name of a role", name)
+			return t, fmt.Errorf("%.40q is not the name of a %s", name, kind)
 		}
-		t.Role = name
+		if t.Role = name; kind == "group" {
+			t.Role, t.Group = "", name
+		}
 		return t, nil
 	case ok:
 		return t, fmt.Errorf("%.40q is not known before a colon", kind)
@@ -160,9 +161,10 @@ func parseNumbers(s string) ([]numbers, error) {
 
 func (n numbers) format(i int) string { return fmt.Sprintf("%0*d", n.width, i) }
 
-// Match reports whether the term names a host. A term for a role names none.
+// Match reports whether the term names a host. A term for a role or a group names
+// none.
 func (t Term) Match(name string) bool {
-	if t.Role != "" {
+	if t.Role != "" || t.Group != "" {
 		return false
 	}
 	// at[i] tells whether the tokens so far can end before name[i]. Working

@@ -24,13 +24,12 @@ type Key struct {
 	Doc     string // one line
 
 	Required bool
-	Later    bool     // known, and refused until a later version supports it
-	Values   []string // what a String may be; empty for anything
-	Min, Max int64    // what an Integer, or an item of Integers and Ports, may be; seconds for a Duration
+	Values   []string // what a String, or an item of Strings, may be; empty for anything
+	Min, Max int64    // what an Integer, or an item of Integers, Ports and Protos, may be; seconds for a Duration
 	NotEmpty bool     // a list must have an item
-	Table    string   // for Sub, Named and List: the Name of the table kind within
+	Table    string   // for Sub, Named, List and Tables: the Name of the table kind within
 
-	LaterValues []string // values of a later version, refused like later keys
+	LaterValues []string // values of a later version, refused until then
 	Refused     string   // why the key makes no sense here, though it does elsewhere
 }
 
@@ -43,17 +42,25 @@ const (
 	Integer  Type = "a number"
 	Integers Type = "a number or a list of numbers"
 	Ports    Type = `a port, a range such as "6000-6100", or a list of them`
+	Protos   Type = "a protocol by name or number, or a list of them"
 	Bool     Type = "true or false"
 	Log      Type = "true, false or a string"
+	Ping     Type = `true, false or a rate such as "20/s"`
+	Rate     Type = `a rate such as "6/min per source burst 3"`
+	Budget   Type = `a number or a share such as "10%"`
+	Expect   Type = "true, false or a number"
 	Duration Type = "a duration in a string"
+	Date     Type = "a date such as 2027-01-31, without quotes"
 	Nets     Type = "a list of addresses, or a table of such lists"
-	Sub      Type = "a table"         // one table of kind Key.Table
-	Named    Type = "tables by name"  // any name, each of kind Key.Table
-	List     Type = "a list of rules" // each of kind Key.Table
+	Words    Type = "a table of strings"
+	Sub      Type = "a table"          // one table of kind Key.Table
+	Named    Type = "tables by name"   // any name, each of kind Key.Table
+	List     Type = "a list of rules"  // inline tables, each of kind Key.Table
+	Tables   Type = "a list of tables" // tables under [[NAME]], each of kind Key.Table
 )
 
-// Tables returns every kind of table, the top level first.
-func Tables() []Table {
+// All returns every kind of table, the top level first.
+func All() []Table {
 	list := slices.Clone(tables[:])
 	for i := range list {
 		list[i].Keys = slices.Clone(list[i].Keys)
@@ -110,6 +117,10 @@ func (k Key) Allowed() string {
 	switch {
 	case k.Type == Named:
 		return "tables such as [" + k.Table + "]"
+	case k.Type == Tables:
+		return "tables such as [[" + k.Table + "]]"
+	case k.Type == List && k.Table == "probe":
+		return "a list of probes"
 	case len(k.Values) > 1:
 		last := len(k.Values) - 1
 		return strings.Join(k.Values[:last], ", ") + " or " + k.Values[last]
@@ -136,7 +147,7 @@ func (k Key) WhenEmpty() string {
 
 // Short writes seconds as people do: 15s, 60m.
 func Short(seconds int64) string {
-	if seconds%60 == 0 {
+	if seconds%60 == 0 && seconds > 0 {
 		return fmt.Sprintf("%dm", seconds/60)
 	}
 	return (time.Duration(seconds) * time.Second).String()

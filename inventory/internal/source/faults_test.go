@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			doc, faults := Read(tt.text)
+			doc, faults := Read("", tt.text)
 			if diff := cmp.Diff(tt.faults, faults, positions); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
@@ -157,7 +157,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestLineHidesSecrets(t *testing.T) {
-	doc, _ := Read("a = 1\r\nssh = { Sudo_Password = \"hünter2\", port = 22 }\n[hosts.tokens]\n\"API-token\"='x'\n")
+	doc, _ := Read("", "a = 1\r\nssh = { Sudo_Password = \"hünter2\", port = 22 }\n[hosts.tokens]\n\"API-token\"='x'\n")
 	for line, want := range map[int]string{
 		0: "", 1: "a = 1",
 		2: "ssh = { Sudo_Password = **********************",
@@ -178,7 +178,7 @@ func TestLineHidesSecrets(t *testing.T) {
 		"short names":           "pw = \"hunter2\"\nsudo_pass = \"hunter2\"\n[a]\nbecome-pass = 'hunter2'\n",
 		"behind a mistake":      "a = = 1\ntoken = \"hunter2\"\n",
 	} {
-		doc, faults := Read(text)
+		doc, faults := Read("", text)
 		for n := range strings.Count(text, "\n") {
 			if got := doc.Line(n + 1); strings.Contains(got, "hunter2") {
 				t.Errorf("%s: line %d is shown as %q", name, n+1, got)
@@ -190,7 +190,7 @@ func TestLineHidesSecrets(t *testing.T) {
 			}
 		}
 	}
-	doc, _ = Read("compass = 1\nbypass = 2 # pass\n[hosts.pass]\n")
+	doc, _ = Read("", "compass = 1\nbypass = 2 # pass\n[hosts.pass]\n")
 	for n, want := range []string{"compass = 1", "bypass = 2 # pass", "[hosts.pass]"} {
 		if got := doc.Line(n + 1); got != want {
 			t.Errorf("%q is shown as %q", want, got)
@@ -200,7 +200,7 @@ func TestLineHidesSecrets(t *testing.T) {
 
 func TestChar(t *testing.T) {
 	text := `a = "ü\u0041\t\"x"` + "\nb = 'q\"'\nc = \"\"\"x\ny\"\"\"\n"
-	doc, _ := Read(text)
+	doc, _ := Read("", text)
 	for _, tt := range []struct {
 		key  string
 		i    int
@@ -228,7 +228,7 @@ func BenchmarkLargeTexts(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%dk", name, size>>10), func(b *testing.B) {
 				b.SetBytes(int64(len(text)))
 				for b.Loop() {
-					Read(text)
+					Read("", text)
 				}
 			})
 		}

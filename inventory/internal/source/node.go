@@ -18,6 +18,7 @@ const (
 // Span is a piece of one line of the text. Line and Col count from 1; Col and
 // Width count characters. A value of several lines is told by its first line.
 type Span struct {
+	File             string // the name that Read was given
 	Line, Col, Width int
 
 	off, end int // bytes of the whole piece, all its lines included

@@ -15,6 +15,7 @@ import (
 type Doc struct {
 	Root *Node
 
+	file   string
 	text   string
 	starts []int // byte offset of each line
 	tree   *Node // what the scanner saw, also of a text that is not TOML
@@ -35,16 +36,16 @@ type Fault struct {
 // Read parses TOML 1.0. A later definition of the same key or table is a fault
 // and is left out of the tree, so that the rest can still be checked; any other
 // fault of syntax ends the reading. The text must be valid UTF-8; a byte order
-// mark is skipped.
-func Read(text string) (*Doc, []Fault) {
+// mark is skipped. Spans carry the name of the file.
+func Read(file, text string) (*Doc, []Fault) {
 	text = strings.TrimPrefix(text, "\ufeff")
-	doc := &Doc{text: text, starts: []int{0}}
+	doc := &Doc{file: file, text: text, starts: []int{0}}
 	for i := range len(text) {
 		if text[i] == '\n' {
 			doc.starts = append(doc.starts, i+1)
 		}
 	}
-	s := newScanner(text)
+	s := newScanner(file, text)
 	whole := s.document()
 	doc.tree, doc.hide = s.root, sync.OnceValue(doc.secrets)
 	if s.tooDeep {
@@ -110,7 +111,7 @@ func (d *Doc) syntaxFault(err error) Fault {
 			break
 		}
 	}
-	s := newScanner(d.text)
+	s := newScanner(d.file, d.text)
 	span := s.span(off, min(off+width, len(d.text)))
 	if d.Line(span.Line) != d.raw(span.Line) {
 		msg = "syntax error" // the parser's words may repeat the value

@@ -56,7 +56,7 @@ func agree(t interface {
 	if err != nil {
 		return
 	}
-	doc, faults := Read(text)
+	doc, faults := Read("", text)
 	for _, f := range faults {
 		if f.Msg == "nested too deep" || f.Path != nil && lax {
 			return
@@ -267,7 +267,7 @@ func FuzzRead(f *testing.F) {
 		if !utf8.ValidString(text) {
 			return // Read does not take it
 		}
-		doc, faults := Read(text)
+		doc, faults := Read("", text)
 		for _, fault := range faults {
 			if fault.Line < 1 || fault.Col < 1 || fault.Width < 1 {
 				t.Fatalf("fault without a place: %+v", fault)

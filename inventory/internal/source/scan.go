@@ -15,6 +15,7 @@ const maxDepth = 32
 // what the parser does not (duplicates by place, what is newer than TOML 1.0)
 // and stops at what it cannot read: the parser has the words for that.
 type scanner struct {
+	file string
 	text string
 	pos  int
 
@@ -27,8 +28,8 @@ type scanner struct {
 	blanks [][2]int // byte ranges of definitions that are not to be parsed
 }
 
-func newScanner(text string) *scanner {
-	return &scanner{text: text, line: 1, col: 1, root: &Node{explicit: true}}
+func newScanner(file, text string) *scanner {
+	return &scanner{file: file, text: text, line: 1, col: 1, root: &Node{explicit: true}}
 }
 
 // span describes text[off:end]. It is cheap for growing off.
@@ -44,7 +45,7 @@ func (s *scanner) span(off, end int) Span {
 			s.col++
 		}
 	}
-	sp := Span{Line: s.line, Col: s.col, off: off}
+	sp := Span{File: s.file, Line: s.line, Col: s.col, off: off}
 	s.stretch(&sp, end)
 	return sp
 }

@@ -210,7 +210,7 @@ func (d *Doc) Char(n *Node, i int) Span {
 	if n.Kind != String || len(raw) < 2 || strings.HasPrefix(raw, `"""`) || strings.HasPrefix(raw, `'''`) {
 		return n.Val
 	}
-	sp := Span{Line: n.Val.Line, Col: n.Val.Col + 1, Width: 1}
+	sp := Span{File: d.file, Line: n.Val.Line, Col: n.Val.Col + 1, Width: 1}
 	for body := raw[1 : len(raw)-1]; body != ""; sp.Col++ {
 		r, size := utf8.DecodeRuneInString(body)
 		if raw[0] == '"' {
@@ -233,12 +233,12 @@ func (d *Doc) Char(n *Node, i int) Span {
 // none does.
 func (d *Doc) SpanAt(line, col int) Span {
 	raw := d.raw(line)
-	s := newScanner(raw)
+	s := newScanner(d.file, raw)
 	for range col - 1 {
 		_, n := utf8.DecodeRuneInString(raw[s.pos:])
 		s.pos += n
 	}
-	sp := Span{Line: line, Col: col, off: s.pos}
+	sp := Span{File: d.file, Line: line, Col: col, off: s.pos}
 	switch {
 	case s.pos == len(raw):
 	case strings.IndexByte(`"'[{`, raw[s.pos]) < 0:

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -153,6 +154,17 @@ func Path(s string) *Error {
 		return wrong("path "+Quote(s)+" holds a control character", "")
 	case s == "~" || strings.HasPrefix(s, "~") && s[1] != '/':
 		return wrong("path "+Quote(s)+": only ~/ is known", "write the whole path")
+	}
+	return nil
+}
+
+// Inside checks the name of a file beside the fleet file or below it.
+func Inside(s string) *Error {
+	if e := Path(s); e != nil {
+		return e
+	}
+	if !filepath.IsLocal(s) {
+		return wrong("path "+Quote(s)+" leaves the inventory directory", "name a file beside the fleet file or below")
 	}
 	return nil
 }

@@ -2,15 +2,44 @@ package syntax
 
 import "strings"
 
-// Peer checks an entry of from or to: any, addresses, or a reference to a set,
-// a host or a role. What the reference names is not looked up here.
+// Words that stand for addresses in tests.
+const (
+	Controller = "controller"
+	Internet   = "internet"
+)
+
+// Peer checks an entry of from or to of a rule: any, addresses, or a reference to
+// a set, a host, a role or a group. What the reference names is not looked up here.
 func Peer(key, s string) *Error {
-	if s == "any" {
+	switch s {
+	case "any":
 		return nil
-	}
-	if s == "controller" || s == "internet" {
+	case Controller, Internet:
 		return wrong(Quote(s)+" is for tests, not for "+key, "write the addresses")
 	}
+	return peer(key, s)
+}
+
+// End checks an entry of from or to of a test.
+func End(key, s string) *Error {
+	switch s {
+	case "any":
+		return wrong(`"any" is for rules, not for `+key+" of a test", `write "internet", or who is meant`)
+	case Controller, Internet:
+		return nil
+	}
+	return peer(key, s)
+}
+
+// Element checks an entry of a set.
+func Element(s string) *Error {
+	if s == "any" {
+		return wrong(`"any" is no address`, "a rule without from is for everybody")
+	}
+	return Peer("a set", s)
+}
+
+func peer(key, s string) *Error {
 	if strings.HasPrefix(s, "!") {
 		return wrong("no negation in "+key, "write a rule with deny")
 	}
@@ -19,10 +48,10 @@ func Peer(key, s string) *Error {
 	var e *Error
 	switch {
 	case reference && kind == "group":
-		return wrong(Quote("group:")+" is not supported yet", "")
+		e = Name("group", name)
 	case reference && kind == "set":
 		if hasNet {
-			return wrong(Quote(s)+": a set has no nets", "only host: and role: take @net")
+			return wrong(Quote(s)+": a set has no nets", "host:, role: and group: take @net")
 		}
 		return Name("set", name)
 	case reference && kind == "host":
@@ -43,7 +72,7 @@ func Peer(key, s string) *Error {
 // rules, which fails with two addresses, and whenever DNS is down.
 func literalPeer(key, s string) *Error {
 	kind, _, _ := strings.Cut(s, ":")
-	if n := Nearest(kind, []string{"set", "host", "role"}); n != "" && kind != s {
+	if n := Nearest(kind, []string{"set", "host", "role", "group"}); n != "" && kind != s {
 		return wrong(Quote(s)+" is not an address", `did you mean "`+n+`:"?`)
 	}
 	if dnsName(s) == "" {

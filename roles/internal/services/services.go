@@ -16,7 +16,7 @@ type builtin struct {
 // builtins are the services compiled in, sorted by name, from the IANA Service
 // Name and Transport Protocol Port Number Registry. /etc/services is never
 // asked, neither here nor on a host: the two may differ. `ping` and `all` are
-// not in the list because they are not ports.
+// not in the list because they are neither ports nor protocols.
 var builtins = [...]builtin{
 	{"amqp", 5672, 0},
 	{"bgp", 179, 0},
@@ -60,7 +60,18 @@ var builtins = [...]builtin{
 	{"vnc", 5900, 0},
 }
 
-// The two built-in services that are not ports.
+// protos are the built-in services that are protocols of their own (IANA, Assigned
+// Internet Protocol Numbers). That vrrp goes to groups (RFC 5798 section 5.1.1.2)
+// needs no rule of its own: the service matches whatever address it is sent to.
+var protos = map[string]uint8{"ah": 51, "esp": 50, "gre": 47, "vrrp": 112}
+
+// Proto returns the protocol that a built-in service is.
+func Proto(name string) (uint8, bool) {
+	n, ok := protos[name]
+	return n, ok
+}
+
+// The two built-in services that are neither ports nor protocols.
 const (
 	Ping = "ping"
 	All  = "all"
@@ -82,9 +93,12 @@ func Ports(name string) ([]inventory.PortRange, bool) {
 	return ports, true
 }
 
-// Names are all built-in services.
+// Names are all built-in services, in no order.
 func Names() []string {
 	names := []string{All, Ping}
+	for name := range protos {
+		names = append(names, name)
+	}
 	for _, b := range builtins {
 		names = append(names, b.name)
 	}

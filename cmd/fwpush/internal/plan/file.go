@@ -5,6 +5,7 @@ import (
 
 	"fwpush/inventory"
 	"fwpush/roles"
+	"fwpush/roles/meaning"
 )
 
 // File is a fleet file and what it means.
@@ -66,3 +67,9 @@ func (f *File) Choose(s inventory.Selection) ([]Member, error) {
 	}
 	return members, nil
 }
+
+// Policies are those of all hosts that get rules, by name.
+func (f *File) Policies() map[string]roles.Policy { return f.policies }
+
+// Reach is who may talk to whom.
+func (f *File) Reach() (meaning.Graph, error) { return meaning.Reach(f.Fleet, f.policies) }

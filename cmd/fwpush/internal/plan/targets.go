@@ -10,20 +10,45 @@ import (
 	"fwpush/internal/rollout"
 	"fwpush/inventory"
 	"fwpush/render"
+	"fwpush/roles/meaning"
 )
 
-// Targets renders every member. A policy that cannot be rendered stops all.
+// Targets renders every member. A policy that cannot be rendered stops all. A host
+// whose backend its facts decide is rendered for nftables, and again for the other
+// where that is what it needs.
 func (f *File) Targets(members []Member) ([]rollout.Target, error) {
 	list := f.Bare(members)
 	var broken []error
 	for i, m := range members {
-		rules, err := render.Nftables(m.Policy)
+		var err error
+		if list[i].Candidate.Meaning, err = meaning.Keep(m.Policy); err != nil {
+			broken = append(broken, err)
+		}
+		rules, err := Rules(m)
 		if err != nil {
 			broken = append(broken, err)
 		}
-		list[i].Candidate.Rules = rules
+		list[i].Candidate.Rules, list[i].Candidate.Want = rules, wants[m.Host.Backend]
+		list[i].Print = func(c commit.Choice) (render.Ruleset, error) {
+			if c.Backend == render.BackendIptables {
+				return render.Iptables(m.Policy, c.Ipset)
+			}
+			return render.Nftables(m.Policy)
+		}
 	}
 	return list, errors.Join(broken...)
+}
+
+// wants is what a host is asked to run; nothing where its facts decide.
+var wants = map[inventory.Backend]render.Backend{inventory.Nftables: render.BackendNftables, inventory.Iptables: render.BackendIptables}
+
+// Rules are what a member gets as far as the file says: for nftables unless it says
+// iptables, with sets as far as these have them.
+func Rules(m Member) (render.Ruleset, error) {
+	if m.Host.Backend == inventory.Iptables {
+		return render.Iptables(m.Policy, true)
+	}
+	return render.Nftables(m.Policy)
 }
 
 // Bare are targets without a candidate, for verbs that push no rules.

@@ -18,6 +18,7 @@ type Change struct {
 	Fingerprint    string      // of the host as it was seen, where it would be changed
 	rules          render.Diff // from the confirmed rules to the candidate
 	undo           render.Diff // what was edited by hand, as it would be taken back
+	flows          []flow      // what the change of the rules opens and closes
 }
 
 // ChangeOf compares what a host told with what it shall run.
@@ -43,6 +44,12 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) 
 	}
 	c.Outcome, c.Fingerprint = rollout.OutcomeChanged, rollout.Fingerprint(f)
 	c.rules, c.undo = difference(t, f)
+	if c.rules.Changed {
+		var trouble string
+		if c.flows, trouble = flowsOf(t, f); trouble != "" {
+			c.Notes = append(c.Notes, trouble)
+		}
+	}
 	switch drifted, known := f.Drifted(); {
 	case f.Generation == 0:
 		c.Notes = append(c.Notes, "first push")
@@ -90,7 +97,7 @@ func fold(changes []Change) []group {
 	index := map[string]int{}
 	for _, c := range changes {
 		cause, hint := common(c.Result)
-		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint}, "\x00")
+		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows)}, "\x00")
 		i, known := index[key]
 		if !known {
 			i = len(groups)
@@ -116,6 +123,9 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 		switch g.Outcome {
 		case rollout.OutcomeChanged:
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Yellow("●"), colour.Bold(hosts), ui.Safe(g.headline(seen)))
+			for _, l := range flowLines(g.flows, inventory.Fold(g.names)) {
+				fmt.Fprintf(&out, "  %s\n", paintFlow(colour, ui.Safe(l)))
+			}
 			if text := g.rules.Annotated(); text != "" && !(g.Drift && seen[text]) {
 				seen[text] = true
 				writeDiff(&out, colour, text, "")
@@ -133,6 +143,14 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// paintFlow shows at a glance what opens.
+func paintFlow(c ui.Colour, line string) string {
+	if strings.HasPrefix(line, "newly open") {
+		return c.Yellow(line)
+	}
+	return line
 }
 
 // headline is what stands beside the hosts of a change.
@@ -199,6 +217,9 @@ func ChangedHosts(changes []Change) []Host {
 	hosts := make([]Host, len(changes))
 	for i, c := range changes {
 		hosts[i] = HostOf(c.Result, c.diffText())
+		for _, f := range c.flows {
+			hosts[i].Meaning = append(hosts[i].Meaning, Flow{string(f.kind), string(f.direction), f.what, f.ends})
+		}
 	}
 	return hosts
 }

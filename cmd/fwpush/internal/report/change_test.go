@@ -23,7 +23,7 @@ func target(t *testing.T, name string, ports ...uint16) rollout.Target {
 	p := roles.Policy{Host: name, Inbound: inventory.Drop, Outbound: inventory.Accept,
 		Management: roles.Management{Ports: []uint16{22}, Peers: []roles.Peer{{Kind: roles.Literal, V4: []inventory.AddrRange{{From: admin, To: admin}}}}}}
 	for _, port := range ports {
-		p.In = append(p.In, roles.Rule{Ports: []inventory.PortRange{{Proto: "tcp", From: port, To: port}},
+		p.In = append(p.In, roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: []inventory.PortRange{{Proto: "tcp", From: port, To: port}}},
 			Place: inventory.Place{File: "fleet.toml", Line: int(port), Col: 3}})
 	}
 	rules, err := render.Nftables(p)

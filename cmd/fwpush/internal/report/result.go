@@ -34,6 +34,15 @@ type Host struct {
 	Diff        string   `json:"diff"`
 	Drift       bool     `json:"drift"`
 	Notes       []string `json:"notes,omitempty"`
+	Meaning     []Flow   `json:"meaning,omitempty"` // of a diff
+}
+
+// Flow is one way that a change opens or closes, for programs.
+type Flow struct {
+	Kind      string `json:"kind"`      // opened, closed, unclear
+	Direction string `json:"direction"` // input, output, forward
+	Services  string `json:"services"`  // "tcp/80, tcp/443"
+	Ends      string `json:"ends"`      // "from set:ops"
 }
 
 // HostOf is a result for programs, with the change of its rules as text.

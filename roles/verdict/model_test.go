@@ -1,4 +1,4 @@
-package roles
+package verdict_test
 
 import (
 	"fmt"
@@ -9,6 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/space"
+	"fwpush/roles/verdict"
 )
 
 // model is a fleet in the plainest terms, with an evaluator that knows nothing
@@ -182,7 +185,7 @@ func (m model) text(shuffle func([]string) []string) string {
 		}
 		return s
 	}
-	tables := []string{"[management]\nfrom = [\"10.0.0.3\", \"fd00::3\"]\n"}
+	tables := []string{"[defaults]\nantispoof = false\n", "[management]\nfrom = [\"10.0.0.3\", \"fd00::3\"]\n"}
 	for i, s := range m.sets {
 		tables = append(tables, fmt.Sprintf("[sets.s%d]\naddresses = %s\nallow_empty = true\n", i, list(s)))
 	}
@@ -214,19 +217,19 @@ func (m model) closure(roles []int) []int {
 }
 
 // verdict decides a packet on host h from the model alone.
-func (m model) verdict(h int, k Packet) inventory.Verdict {
+func (m model) verdict(h int, k verdict.Packet) inventory.Verdict {
 	remote, local, port := k.Src, k.Dst, k.DstPort
-	if k.Direction == Output {
+	if k.Direction == roles.Output {
 		remote, local, port = k.Dst, k.Src, k.SrcPort
 	}
 	mgmt := remote == netip.MustParseAddr("10.0.0.3") || remote == netip.MustParseAddr("fd00::3")
-	if k.Proto == "tcp" && port == 22 && mgmt {
+	if k.Proto == space.TCP && port == 22 && mgmt {
 		return inventory.Accept
 	}
 	otherwise, ping := inventory.Verdict(""), true
 	for _, r := range m.hosts[h].roles {
 		v := inventory.Verdict(m.roles[r].inbound)
-		if k.Direction == Output {
+		if k.Direction == roles.Output {
 			v = inventory.Verdict(m.roles[r].outbound)
 		}
 		if otherwise == "" || v == inventory.Drop || otherwise == inventory.Accept {
@@ -235,14 +238,14 @@ func (m model) verdict(h int, k Packet) inventory.Verdict {
 		ping = ping && m.roles[r].ping
 	}
 	if otherwise == "" {
-		otherwise = map[Direction]inventory.Verdict{Input: inventory.Drop, Output: inventory.Accept}[k.Direction]
+		otherwise = map[roles.Direction]inventory.Verdict{roles.Input: inventory.Drop, roles.Output: inventory.Accept}[k.Direction]
 	}
 	rules := slices.Clone(m.hosts[h].in)
-	if k.Direction == Output {
+	if k.Direction == roles.Output {
 		rules = slices.Clone(m.hosts[h].out)
 	}
 	for _, r := range m.closure(m.hosts[h].roles) {
-		if k.Direction == Input {
+		if k.Direction == roles.Input {
 			rules = append(rules, m.roles[r].in...)
 		} else {
 			rules = append(rules, m.roles[r].out...)
@@ -260,7 +263,7 @@ func (m model) verdict(h int, k Packet) inventory.Verdict {
 				return otherwise
 			}
 		}
-		if deny && ping && k.Proto == "ping" {
+		if deny && ping && isPing(k) {
 			return inventory.Accept
 		}
 	}
@@ -272,12 +275,12 @@ func (m model) verdict(h int, k Packet) inventory.Verdict {
 
 // lifelineOf is every way of the model to name the service by which a closed
 // host may send the packet anywhere; nil if there is none.
-func lifelineOf(k Packet) []string {
+func lifelineOf(k verdict.Packet) []string {
 	switch {
-	case k.Direction != Output:
-	case k.DstPort == 53 && (k.Proto == "tcp" || k.Proto == "udp"):
+	case k.Direction != roles.Output:
+	case k.DstPort == 53 && (k.Proto == space.TCP || k.Proto == space.UDP):
 		return []string{"dns", "udp/53"}
-	case k.DstPort == 123 && k.Proto == "udp":
+	case k.DstPort == 123 && k.Proto == space.UDP:
 		return []string{"ntp"}
 	}
 	return nil
@@ -289,14 +292,14 @@ func (r modelRule) takesOver(names []string) bool {
 	return !r.deny && slices.ContainsFunc(r.services, func(s string) bool { return slices.Contains(names, s) })
 }
 
-func (m model) speaksOf(r modelRule, k Packet, remote, local netip.Addr) bool {
+func (m model) speaksOf(r modelRule, k verdict.Packet, remote, local netip.Addr) bool {
 	served := slices.ContainsFunc(r.services, func(s string) bool {
-		tcp, udp := k.Proto == "tcp", k.Proto == "udp"
+		tcp, udp := k.Proto == space.TCP, k.Proto == space.UDP
 		switch s {
 		case "all":
 			return true
 		case "ping":
-			return k.Proto == "ping"
+			return isPing(k)
 		case "http":
 			return tcp && k.DstPort == 80
 		case "https":
@@ -348,6 +351,10 @@ func (m model) named(refs []string, a netip.Addr) bool {
 	})
 }
 
+func isPing(k verdict.Packet) bool {
+	return k.Proto == space.ICMP && k.Type == 8 || k.Proto == space.ICMPv6 && k.Type == 128
+}
+
 func (m model) owns(h int, net string, a netip.Addr) bool {
 	return net != "n1" && slices.Contains(m.hosts[h].nets[0], a.String()) ||
 		net != "n0" && slices.Contains(m.hosts[h].nets[1], a.String())
@@ -357,14 +364,20 @@ func inRange(from, to string, a netip.Addr) bool {
 	return holds([]inventory.AddrRange{{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to)}}, a)
 }
 
-func drawPacket(t *rapid.T) Packet {
-	k := Packet{
-		Direction: rapid.SampledFrom([]Direction{Input, Output}).Draw(t, "direction"),
-		Proto:     rapid.SampledFrom([]string{"tcp", "udp", "ping", "gre"}).Draw(t, "proto"),
+func drawPacket(t *rapid.T) verdict.Packet {
+	k := verdict.Packet{
+		Direction: rapid.SampledFrom([]roles.Direction{roles.Input, roles.Output}).Draw(t, "direction"),
+		Proto:     rapid.SampledFrom([]uint8{space.TCP, space.UDP, space.ICMP, 47}).Draw(t, "proto"),
 		SrcPort:   rapid.SampledFrom([]uint16{22, 50000}).Draw(t, "sport"),
 		DstPort:   rapid.SampledFrom([]uint16{22, 53, 80, 85, 90, 91, 123, 443}).Draw(t, "dport"),
 	}
 	six := rapid.Bool().Draw(t, "is IPv6")
 	k.Src, k.Dst = smallOf(t, "src", six), smallOf(t, "dst", six)
+	if k.Proto == space.ICMP {
+		k.Type = 8
+		if six {
+			k.Proto, k.Type = space.ICMPv6, 128
+		}
+	}
 	return k
 }

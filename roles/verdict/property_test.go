@@ -1,4 +1,4 @@
-package roles
+package verdict_test
 
 import (
 	"net/netip"
@@ -10,19 +10,27 @@ import (
 	"pgregory.net/rapid"
 
 	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/space"
+	"fwpush/roles/verdict"
 )
 
 // compileModel compiles every host of a model, which has no errors.
-func compileModel(t *rapid.T, text string) []Policy {
+func compileModel(t *rapid.T, text string) []roles.Policy {
 	fleet, problems := inventory.Parse("fleet.toml", []byte(text))
-	if found(problems, inventory.Error) != "" {
-		t.Fatalf("%s\nin:\n%s", found(problems, inventory.Error), text)
-	}
-	policies, problems := CompileAll(fleet)
-	if found(problems, inventory.Error) != "" {
-		t.Fatalf("%s\nin:\n%s", found(problems, inventory.Error), text)
+	policies, more := roles.CompileAll(fleet)
+	for _, p := range append(problems.Errors(), more.Errors()...) {
+		t.Fatalf("%s: %s\nin:\n%s", p.Place, p.Msg, text)
 	}
 	return policies
+}
+
+func engines(policies []roles.Policy) []*verdict.Engine {
+	list := make([]*verdict.Engine, len(policies))
+	for i, p := range policies {
+		list[i] = verdict.New(p)
+	}
+	return list
 }
 
 // A compiled policy decides as the file says, whatever is in it: no rule is
@@ -30,11 +38,11 @@ func compileModel(t *rapid.T, text string) []Policy {
 func TestCompileAgreesWithTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		policies := compileModel(t, m.text(asWritten))
+		hosts := engines(compileModel(t, m.text(asWritten)))
 		for range 20 {
-			h, k := rapid.IntRange(0, len(policies)-1).Draw(t, "host"), drawPacket(t)
-			if got, rule := policies[h].Verdict(k); got != m.verdict(h, k) {
-				t.Fatalf("h%d, %+v: got %s by %+v, the model says %s\n%s", h, k, got, rule, m.verdict(h, k), m.text(asWritten))
+			h, k := rapid.IntRange(0, len(hosts)-1).Draw(t, "host"), drawPacket(t)
+			if got := hosts[h].Packet(k); len(got) != 1 || got[0].Verdict != m.verdict(h, k) {
+				t.Fatalf("h%d, %+v: got %+v, the model says %s\n%s", h, k, got, m.verdict(h, k), m.text(asWritten))
 			}
 		}
 	})
@@ -58,13 +66,13 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	})
 }
 
-func withoutPlaces(policies []Policy) []Policy {
+func withoutPlaces(policies []roles.Policy) []roles.Policy {
 	for i := range policies {
 		p := &policies[i]
 		for key, d := range p.Decided {
-			p.Decided[key] = Decision{By: d.By}
+			p.Decided[key] = roles.Decision{By: d.By}
 		}
-		for _, rules := range [][]Rule{p.In, p.Out} {
+		for _, rules := range [][]roles.Rule{p.In, p.Out} {
 			for j := range rules {
 				rules[j].Place = inventory.Place{}
 			}
@@ -79,7 +87,7 @@ func withoutPlaces(policies []Policy) []Policy {
 func TestRulesAreMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		before := compileModel(t, m.text(asWritten))
+		before := engines(compileModel(t, m.text(asWritten)))
 		deny, in := rapid.Bool().Draw(t, "add a deny"), rapid.Bool().Draw(t, "to in")
 		role := &m.roles[rapid.IntRange(0, len(m.roles)-1).Draw(t, "role")]
 		added := drawRule(t, in, deny)
@@ -88,11 +96,10 @@ func TestRulesAreMonotone(t *testing.T) {
 		} else {
 			role.out = append(slices.Clone(role.out), added)
 		}
-		after := compileModel(t, m.text(asWritten))
+		after := engines(compileModel(t, m.text(asWritten)))
 		for range 20 {
 			h, k := rapid.IntRange(0, len(before)-1).Draw(t, "host"), drawPacket(t)
-			old, _ := before[h].Verdict(k)
-			now, _ := after[h].Verdict(k)
+			old, now := before[h].Packet(k)[0].Verdict, after[h].Packet(k)[0].Verdict
 			if deny && old != inventory.Accept && now == inventory.Accept {
 				t.Fatalf("h%d: the deny opened %+v", h, k)
 			}
@@ -117,13 +124,13 @@ func TestLeavingARoleLeavesEveryPolicy(t *testing.T) {
 			for _, p := range compileModel(t, m.text(asWritten)) {
 				for _, r := range slices.Concat(p.In, p.Out) {
 					for _, peer := range slices.Concat(r.From, r.To) {
-						if peer.Kind != RolePeer || peer.Name != "r"+string(rune('0'+role)) {
+						if peer.Kind != roles.RolePeer || peer.Name != "r"+string(rune('0'+role)) {
 							continue
 						}
 						for n, addresses := range m.hosts[host].nets {
 							for _, a := range addresses {
 								named := member && (peer.Net == "" || peer.Net == "n"+string(rune('0'+n)))
-								if peer.has(netip.MustParseAddr(a)) != named {
+								if space.AddrsOf(slices.Concat(peer.V4, peer.V6)...).Has(netip.MustParseAddr(a)) != named {
 									t.Fatalf("%s: %s has %s: %t", p.Host, peer, a, !named)
 								}
 							}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"fwpush/cmd/fwpush/internal/graph"
+)
+
+func newGraph(c *console, g *globals) *cobra.Command {
+	format := oneOf("dot", "mermaid", "svg", "html")
+	cmd := &cobra.Command{
+		Use:   "graph",
+		Short: "draw who may talk to whom",
+		Long: paragraph(`
+		Draw which roles, sets and the internet may talk to which, and by which services,
+		as the rules of the fleet file decide at both ends. No host is contacted.
+
+		dot is for graphviz, mermaid for pages that know it, svg is a picture. html is a
+		page that needs nothing beside itself, with the whole matrix, the rule behind
+		every cell, and a box to filter it. Pictures show what rules let pass and
+		leave out what goes without them: ping, management, an open outbound.`) + exitStatus(exitOK, exitConfig),
+		Example: `  fwpush graph --format html > fleet.html`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return c.graph(g, format.v)
+		},
+	}
+	cmd.Flags().Var(format, "format", "dot, mermaid, svg or html")
+	return cmd
+}
+
+func (c *console) graph(g *globals, format string) error {
+	f, err := c.load(g)
+	if err != nil {
+		return err
+	}
+	reach, err := f.Reach()
+	if err != nil {
+		return ended(exitConfig, "%v", err)
+	}
+	switch format {
+	case "mermaid":
+		return graph.Mermaid(c.out, reach)
+	case "svg":
+		return graph.SVG(c.out, reach)
+	case "html":
+		return graph.HTML(c.out, f.Fleet.Name, reach)
+	}
+	return graph.DOT(c.out, reach)
+}

@@ -1,0 +1,48 @@
+package graph
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+
+	"fwpush/roles/meaning"
+)
+
+//go:embed page.html
+var page string
+
+var pageTemplate = template.Must(template.New("page").Parse(page))
+
+// matrix is the page's table: a row for each node, and a cell for each other.
+type matrix struct {
+	Fleet string
+	Nodes []meaning.Node
+	Rows  []row
+}
+
+type row struct {
+	From  meaning.Node
+	Cells []cell
+}
+
+type cell struct {
+	To    meaning.Node
+	Flows []meaning.Flow
+}
+
+// HTML writes a page that needs nothing beside itself: the matrix of who may say what
+// to whom, with the rule behind every cell, and a box to filter it.
+func HTML(w io.Writer, fleet string, g meaning.Graph) error {
+	m := matrix{Fleet: fleet, Nodes: g.Nodes}
+	for _, n := range g.Nodes {
+		r := row{From: n}
+		for _, to := range g.Nodes {
+			r.Cells = append(r.Cells, cell{To: to})
+		}
+		m.Rows = append(m.Rows, r)
+	}
+	for _, e := range g.Edges {
+		m.Rows[e.From].Cells[e.To].Flows = e.Flows
+	}
+	return pageTemplate.Execute(w, m)
+}

@@ -1,0 +1,129 @@
+package graph
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"fwpush/roles/meaning"
+)
+
+// most is how many services stand at an edge of a picture.
+const most = 6
+
+// label is what stands at an edge, each line of it.
+func label(e meaning.Edge) []string {
+	var words []string
+	for _, f := range e.Flows {
+		for w := range strings.SplitSeq(f.Services, ", ") {
+			if f.Part {
+				w += " (some)"
+			}
+			words = append(words, w)
+		}
+	}
+	if len(words) > most {
+		words = append(words[:most-1], fmt.Sprintf("and %d more", len(words)-most+1))
+	}
+	return words
+}
+
+// title is a node in two lines.
+func title(n meaning.Node) []string {
+	if n.Hosts == 0 {
+		return []string{n.Name}
+	}
+	s := "s"
+	if n.Hosts == 1 {
+		s = ""
+	}
+	return []string{n.Name, fmt.Sprintf("%d host%s", n.Hosts, s)}
+}
+
+// shown are the edges of a picture: what no rule of the file is behind (ping, an
+// open outbound, management) is no news there, and the matrix has it.
+func shown(g meaning.Graph) []meaning.Edge {
+	var list []meaning.Edge
+	for _, e := range g.Edges {
+		e.Flows = slices.DeleteFunc(slices.Clone(e.Flows), func(f meaning.Flow) bool { return !f.ByRule })
+		if len(e.Flows) > 0 {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// linked are the nodes that an edge of the picture has, and those of hosts.
+func linked(g meaning.Graph, edges []meaning.Edge) []bool {
+	in := make([]bool, len(g.Nodes))
+	for i, n := range g.Nodes {
+		in[i] = n.Hosts > 0
+	}
+	for _, e := range edges {
+		in[e.From], in[e.To] = true, true
+	}
+	return in
+}
+
+// DOT writes the graph for graphviz.
+func DOT(w io.Writer, g meaning.Graph) error {
+	_, err := io.WriteString(w, dot(g))
+	return err
+}
+
+func dot(g meaning.Graph) string {
+	var b strings.Builder
+	b.WriteString("digraph fleet {\n\trankdir=LR\n\tnode [fontname=\"sans-serif\" shape=ellipse]\n\tedge [fontname=\"sans-serif\" fontsize=10]\n")
+	edges := shown(g)
+	in := linked(g, edges)
+	for i, n := range g.Nodes {
+		if in[i] {
+			shape := ""
+			if n.Hosts > 0 {
+				shape = " shape=box style=rounded"
+			}
+			fmt.Fprintf(&b, "\tn%d [label=%s%s]\n", i, dotQuote(title(n)), shape)
+		}
+	}
+	for _, e := range edges {
+		fmt.Fprintf(&b, "\tn%d -> n%d [label=%s]\n", e.From, e.To, dotQuote(label(e)))
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// dotQuote writes lines as one string of the dot language.
+func dotQuote(lines []string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ").Replace(strings.Join(lines, "\x00"))
+	return `"` + strings.ReplaceAll(escaped, "\x00", `\n`) + `"`
+}
+
+// Mermaid writes the graph as a flowchart of mermaid.
+func Mermaid(w io.Writer, g meaning.Graph) error {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	edges := shown(g)
+	in := linked(g, edges)
+	for i, n := range g.Nodes {
+		if in[i] {
+			open, end := "([", "])"
+			if n.Hosts > 0 {
+				open, end = "[", "]"
+			}
+			fmt.Fprintf(&b, "    n%d%s%s%s\n", i, open, mermaidQuote(title(n)), end)
+		}
+	}
+	for _, e := range edges {
+		fmt.Fprintf(&b, "    n%d -->|%s| n%d\n", e.From, mermaidQuote(label(e)), e.To)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// mermaidQuote writes lines as one quoted text; what would end it or be markup is
+// said by its entity.
+func mermaidQuote(lines []string) string {
+	escaped := strings.NewReplacer(`#`, `#35;`, `&`, `#amp;`, `"`, `#quot;`, `<`, `#lt;`, `>`, `#gt;`, "`", "#96;").Replace(strings.Join(lines, "\x00"))
+	return `"` + strings.ReplaceAll(escaped, "\x00", "<br/>") + `"`
+}

@@ -1,0 +1,155 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/rollout"
+	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/meaning"
+	"fwpush/roles/space"
+)
+
+// flow is one way that a change opens or closes.
+type flow struct {
+	kind      meaning.Kind
+	direction roles.Direction
+	what      string // services
+	ends      string // "from set:ops"
+}
+
+// flowsOf is what a change means, by the policy that the host keeps of what it last
+// confirmed; else the reason why that cannot be told.
+func flowsOf(t rollout.Target, f commit.Facts) (list []flow, trouble string) {
+	switch {
+	case f.MeaningSame || f.Generation == 0 || t.Candidate.Remove:
+		return nil, ""
+	case f.Meaning == "":
+		return nil, "what it opens and closes cannot be told: the host keeps no policy of what it confirmed"
+	}
+	old, err := meaning.Recall(f.Meaning)
+	if err != nil {
+		return nil, "what it opens and closes cannot be told: " + err.Error()
+	}
+	names := naming(old, t.Policy)
+	for _, c := range meaning.Diff(old, t.Policy) {
+		list = append(list, flow{c.Kind, c.Direction, keyText(c.Packets.Key, c.Packets.V6()), names.ends(c)})
+	}
+	return united(list), ""
+}
+
+// united makes one flow of those that differ in their service only, and of two
+// families from anybody.
+func united(list []flow) []flow {
+	var out []flow
+	for _, f := range list {
+		i := slices.IndexFunc(out, func(o flow) bool { return o.kind == f.kind && o.direction == f.direction && o.ends == f.ends })
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		have := strings.Split(out[i].what, ", ")
+		for word := range strings.SplitSeq(f.what, ", ") {
+			if !slices.Contains(have, word) {
+				have = append(have, word)
+			}
+		}
+		out[i].what = strings.Join(have, ", ")
+	}
+	return out
+}
+
+// String is a flow in words, without the hosts.
+func (f flow) String() string {
+	word := map[meaning.Kind]string{meaning.Opened: "newly open", meaning.Closed: "newly closed", meaning.Unclear: "newly up to raw text"}[f.kind]
+	switch f.direction {
+	case roles.Output:
+		word += " out"
+	case roles.Forward:
+		word += " through"
+	}
+	return fmt.Sprintf("%s: %s %s", word, f.what, f.ends)
+}
+
+// labels are what the file calls addresses.
+type labels map[string]string
+
+// naming are the names of a policy before and after its change.
+func naming(policies ...roles.Policy) labels {
+	names := labels{}
+	add := func(list []inventory.AddrRange, name string) {
+		if key := fmt.Sprint(space.AddrsOf(list...)); len(list) > 0 && (names[key] == "" || name < names[key]) {
+			names[key] = name
+		}
+	}
+	for _, p := range policies {
+		peers := slices.Clone(p.Management.Peers)
+		for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
+			peers = slices.Concat(peers, r.From, r.To)
+		}
+		for _, peer := range peers {
+			if peer.Kind != roles.Literal && peer.Kind != roles.Any {
+				add(peer.V4, peer.String())
+				add(peer.V6, peer.String())
+			}
+		}
+	}
+	return names
+}
+
+// addresses are what the file calls them, or themselves; "any" for a whole family.
+func (n labels) addresses(a space.Addrs) string {
+	if a.Equal(space.Everyone(a[0].From.Is6())) {
+		return "any"
+	}
+	if name := n[fmt.Sprint(a)]; name != "" {
+		return name
+	}
+	return addressText(a)
+}
+
+// ends says between whom the packets of a change go. Of the host's own side nothing
+// is said where it is all of its addresses.
+func (n labels) ends(c meaning.Change) string {
+	b := c.Packets
+	from, to := "from "+n.addresses(b.Src), "to "+n.addresses(b.Dst)
+	var parts []string
+	switch {
+	case c.Direction == roles.Input && to == "to any":
+		parts = []string{from}
+	case c.Direction == roles.Output && from == "from any":
+		parts = []string{to}
+	default:
+		parts = []string{from, to}
+	}
+	if len(b.SrcPort) == 1 && b.SrcPort[0].From == b.SrcPort[0].To {
+		parts = append(parts, fmt.Sprintf("with source port %d", b.SrcPort[0].From))
+	}
+	for _, side := range []struct {
+		word  string
+		names space.Names
+	}{{"in by", b.In}, {"out by", b.Out}} {
+		if words := ifaceText(side.names); words != "" {
+			parts = append(parts, side.word+" "+words)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// mostFlows is how many are written out for a group of hosts.
+const mostFlows = 20
+
+// flowLines are the flows of hosts, one a line.
+func flowLines(list []flow, hosts string) []string {
+	var lines []string
+	for i, f := range list {
+		if i == mostFlows {
+			return append(lines, fmt.Sprintf("and %d more", len(list)-mostFlows))
+		}
+		lines = append(lines, fmt.Sprintf("%s on %s", f, hosts))
+	}
+	return lines
+}

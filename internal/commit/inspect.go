@@ -1,0 +1,38 @@
+package commit
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"fwpush/render"
+	"fwpush/transport"
+)
+
+// known is what a host is told of a meaning, so that it need not tell it.
+func known(meaning string) string {
+	if meaning == "" {
+		return "none"
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(meaning)))
+}
+
+// Inspect asks a host for its facts and changes nothing on it: the program
+// holds no code that could.
+//
+// Meaning is what the caller knows that the host may keep; see Candidate.
+func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend, meaning string) (Facts, Result) {
+	d, err := start(ctx, conn, become, inspectProgram(), want(backend), known(meaning))
+	if err != nil {
+		return Facts{}, beginTrouble(StageInspect, err)
+	}
+	defer d.close()
+	f, err := d.facts(ctx)
+	if err != nil {
+		return f, beginTrouble(StageInspect, err)
+	}
+	if r, ok := f.usable(backend); !ok {
+		return f, r
+	}
+	return f, Result{Facts: &f}
+}

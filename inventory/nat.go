@@ -1,0 +1,110 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+
+	"fwpush/inventory/internal/schema"
+	"fwpush/inventory/internal/source"
+	"fwpush/inventory/internal/syntax"
+)
+
+// natKeys are the keys that a kind of translation has no use for, and why.
+var natKeys = map[NATKind]map[string]string{
+	Masquerade: {"iface": "write out_iface", "to_addr": "the address is that of the interface"},
+	SNAT:       {"iface": "write out_iface", "to_addr": "snat has the address itself"},
+	DNAT:       {"out_iface": "write iface"},
+	Redirect:   {"out_iface": "write iface", "to_addr": "connections go to the host itself"},
+}
+
+func (d *decoder) natOf(where string) func(*source.Node) NAT {
+	t := schema.Kind("entry of nat")
+	return func(n *source.Node) NAT { return d.nat(n, t, where) }
+}
+
+func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
+	f := d.table(n, t, "an entry of nat of "+where)
+	e := NAT{
+		Place:      d.place(n.Val),
+		From:       d.peers(d.few(f["from"])),
+		To:         d.peers(d.few(f["to"])),
+		InIfaces:   d.strings(f["iface"], syntax.Iface),
+		OutIfaces:  d.strings(f["out_iface"], syntax.Iface),
+		Services:   d.strings(f["dport"], syntax.Service),
+		Family:     family(f["family"]),
+		AllowEmpty: flag(f["allow_empty"]),
+		Comment:    d.note(f, "comment"),
+	}
+	var kinds []*source.Node
+	for _, k := range n.Kids {
+		if slices.Contains([]NATKind{Masquerade, SNAT, DNAT, Redirect}, NATKind(k.Name)) {
+			kinds = append(kinds, k)
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		d.fail(n.Val, "an entry of nat says masquerade, snat, dnat or redirect", "write masquerade = true")
+		return e
+	case len(kinds) > 1:
+		d.fail(kinds[1].Key, fmt.Sprintf("an entry of nat says one thing, not %s and %s", kinds[0].Name, kinds[1].Name), "make two entries of it")
+		return e
+	}
+	e.Kind = NATKind(kinds[0].Name)
+	d.natTarget(&e, f)
+	for _, k := range n.Kids {
+		if hint := natKeys[e.Kind][k.Name]; hint != "" {
+			d.fail(k.Key, fmt.Sprintf("%s has no meaning with %s", k.Name, e.Kind), hint)
+		}
+	}
+	d.natFamily(&e, n, kinds[0])
+	return e
+}
+
+// natTarget reads what an address is translated to.
+func (d *decoder) natTarget(e *NAT, f fields) {
+	on := f[string(e.Kind)]
+	if on == nil {
+		return // it has the wrong type
+	}
+	if on.Value == false {
+		d.fail(on.Val, fmt.Sprintf("%s = false says nothing", e.Kind), "take the entry out")
+	}
+	var bad *syntax.Error
+	switch e.Kind {
+	case SNAT:
+		e.ToAddr, bad = syntax.Machine(on.Text())
+		d.wrong(on, bad)
+	case DNAT:
+		if n := f["to_addr"]; n == nil {
+			d.fail(on.Key, "dnat needs to_addr", "write where connections go")
+		} else {
+			e.ToAddr, e.ToPort, bad = syntax.Target(n.Text())
+			d.wrong(n, bad)
+		}
+	case Redirect:
+		e.ToPort = uint16(on.Value.(int64))
+	}
+	if (e.Kind == DNAT || e.Kind == Redirect) && f["dport"] == nil {
+		d.fail(on.Key, fmt.Sprintf("%s needs dport", e.Kind), "without it every connection would be sent away, those to SSH too")
+	}
+}
+
+// natFamily settles for which family an entry is: the one it names, or that of
+// its address. Addresses are translated within a family only, and an IPv6 host
+// behind an IPv4 masquerade has no way out that nobody thought of.
+func (d *decoder) natFamily(e *NAT, n, kind *source.Node) {
+	if !e.ToAddr.IsValid() {
+		if e.Family == BothFamilies && n.Kid("family") == nil && e.Kind == Masquerade {
+			d.fail(kind.Key, "masquerade needs a family", `write family = "ipv4", or "both" if IPv6 is to be translated too`)
+		}
+		return
+	}
+	fixed := IPv6
+	if e.ToAddr.Is4() {
+		fixed = IPv4
+	}
+	if e.Family != BothFamilies && e.Family != fixed {
+		d.fail(n.Kid("family").Val, fmt.Sprintf("family %s does not go with %s", e.Family, e.ToAddr), "leave family out")
+	}
+	e.Family = fixed
+}

@@ -1,0 +1,87 @@
+package meaning_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/expect"
+	"fwpush/roles/meaning"
+	"fwpush/roles/space"
+)
+
+const head = `version = 1
+[management]
+from = ["10.0.0.1"]
+[sets.a]
+addresses = ["192.0.2.0/24"]
+[sets.b]
+addresses = ["192.0.2.0/25", "198.51.100.0/24", "2001:db8::/64"]
+[hosts.h]
+`
+
+func policy(t *testing.T, text string) roles.Policy {
+	t.Helper()
+	fleet, problems := inventory.Parse("fleet.toml", []byte(head+text+"\n"))
+	p, more := roles.Compile(fleet, fleet.Hosts[0])
+	for _, e := range append(problems.Errors(), more.Errors()...) {
+		t.Fatalf("%s: %s", e.Place, e.Msg)
+	}
+	return p
+}
+
+// say is a change in short.
+func say(c meaning.Change) string {
+	var keys []string
+	for _, k := range c.Packets.Key {
+		keys = append(keys, expect.KeyWord(k, c.Packets.V6()))
+	}
+	ends := func(a space.Addrs) string {
+		if a.Equal(space.Everyone(a[0].From.Is6())) {
+			return map[bool]string{false: "any4", true: "any6"}[a[0].From.Is6()]
+		}
+		var words []string
+		for _, r := range a {
+			words = append(words, inventory.AddrRange(r).String())
+		}
+		return strings.Join(words, ",")
+	}
+	return fmt.Sprintf("%s %s %s %s>%s", c.Kind, c.Direction, strings.Join(keys, ","), ends(c.Packets.Src), ends(c.Packets.Dst))
+}
+
+func TestDiff(t *testing.T) {
+	for _, tt := range []struct{ name, old, now, want string }{
+		{"nothing", `in = [ { allow = "http" } ]`, `in = [ { allow = "tcp/80" } ]`, ""},
+		{"an allow", ``, `in = [ { allow = "https" } ]`, "opened input tcp/443 any4>any4\nopened input tcp/443 any6>any6"},
+		{"an allow taken out", `in = [ { allow = "https", from = "set:a" } ]`, ``, "closed input tcp/443 192.0.2.0/24>any4"},
+		{"a set for another", `in = [ { allow = "https", from = "set:a" } ]`, `in = [ { allow = "https", from = "set:b" } ]`,
+			"opened input tcp/443 198.51.100.0/24>any4\nopened input tcp/443 2001:db8::/64>any6\nclosed input tcp/443 192.0.2.128/25>any4"},
+		{"what another rule allows already", `in = [ { allow = "tcp/1-1024" } ]`, `in = [ { allow = "tcp/1-1024" }, { allow = "https" } ]`, ""},
+		{"a deny over an allow", `in = [ { allow = "http" } ]`, `in = [ { allow = "http" }, { deny = "all", from = "set:a" } ]`,
+			"closed input ping,tcp/80 192.0.2.0/24>any4"},
+		{"a deny taken out", `in = [ { allow = "http" }, { deny = "tcp/1-100", from = "set:a" } ]`, `in = [ { allow = "http" } ]`, "opened input tcp/80 192.0.2.0/24>any4"},
+		{"drop for reject", `inbound = "reject"`, ``, ""},
+		{"a limit", `in = [ { allow = "http" } ]`, `in = [ { allow = "http", rate = "6/min" } ]`, ""},
+		{"out", `outbound = "drop"`, "outbound = \"drop\"\nout = [ { allow = \"https\", to = \"set:a\" } ]", "opened output tcp/443 any4>192.0.2.0/24"},
+		{"forward", `forward = []`, `forward = [ { allow = "http", in_iface = "eth1" } ]`, "opened forward tcp/80 any4>any4\nopened forward tcp/80 any6>any6"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, c := range meaning.Diff(policy(t, tt.old), policy(t, tt.now)) {
+				got = append(got, say(c))
+			}
+			want := strings.Split(tt.want, "\n")
+			if tt.want == "" {
+				want = nil
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	}
+}

@@ -1,0 +1,65 @@
+package meaning_test
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"fwpush/roles/meaning"
+	"fwpush/roles/verdict"
+)
+
+// What was kept decides every packet as the policy does that it was made of.
+func TestKeepAndRecall(t *testing.T) {
+	kept := policy(t, `outbound = "drop"
+in = [ { allow = "http", from = "set:b", rate = "6/min", expires = 2099-01-01, iface = "eth0", comment = "c", name = "n" }, { deny = "ping", from = "192.0.2.1" } ]
+forward = [ { allow = "gre", in_iface = "eth0" } ]
+nat = [ { dnat = true, to_addr = "10.0.0.9:80", dport = "http" } ]`)
+	text, err := meaning.Keep(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := meaning.Keep(kept); again != text || strings.ContainsAny(text, "\n '\"") {
+		t.Errorf("not one line that is the same again: %q", text)
+	}
+	p, err := meaning.Recall(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(kept.In[0].From, p.In[0].From, cmpopts.EquateComparable(netip.Addr{})); d != "" {
+		t.Errorf("other peers: %s", d)
+	}
+	if list := meaning.Diff(kept, p); len(list) > 0 {
+		t.Errorf("what is recalled differs: %+v", list)
+	}
+	if len(meaning.Diff(policy(t, ""), p)) == 0 {
+		t.Error("what is recalled is nothing")
+	}
+}
+
+func TestRecallRefuses(t *testing.T) {
+	good, err := meaning.Keep(policy(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"nothing": "", "no base64": "\x1b[2J", "no gzip": base64.StdEncoding.EncodeToString([]byte("{}")), "cut": good[:len(good)/2/4*4],
+	} {
+		if _, err := meaning.Recall(text); err == nil || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzRecall(f *testing.F) {
+	f.Add("H4sIAAAAAAAA")
+	f.Fuzz(func(t *testing.T, text string) {
+		if p, err := meaning.Recall(text); err == nil {
+			verdict.New(p)
+		}
+	})
+}

@@ -1,0 +1,227 @@
+package verdict
+
+import (
+	"net/netip"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/space"
+)
+
+// Engine answers for one policy. It is read only once made.
+type Engine struct {
+	policy roles.Policy
+	own    space.Addrs
+	known  map[string]space.Addrs // peers by what the file calls them
+	nat    []step
+	chains map[roles.Direction][]step
+}
+
+// step is one place of a chain where packets are decided.
+type step struct {
+	stage   Stage
+	verdict inventory.Verdict
+	match   space.Region
+	rule    *roles.Rule
+	nat     *roles.NAT
+	place   inventory.Place
+	by      string
+}
+
+// New makes the engine of a policy.
+func New(p roles.Policy) *Engine {
+	e := &Engine{policy: p, known: map[string]space.Addrs{}}
+	for _, a := range p.Addresses {
+		e.own = e.own.Union(space.One(a))
+	}
+	e.nat = e.translations()
+	e.chains = map[roles.Direction][]step{
+		roles.Input:   e.input(),
+		roles.Output:  e.output(),
+		roles.Forward: e.forward(),
+	}
+	return e
+}
+
+// Own are the addresses of the host that its file names.
+func (e *Engine) Own() space.Addrs { return e.own }
+
+// Policy is what the engine answers for.
+func (e *Engine) Policy() roles.Policy { return e.policy }
+
+// Decide tells what becomes of packets that pass a chain. Its outcomes have no
+// packet in common, and together they are the region.
+func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
+	if d == roles.Output || len(e.nat) == 0 {
+		return walk(e.chains[d], packets, nil)
+	}
+	// Nat looks at packets before a route is chosen. What it leaves alone goes
+	// where it was going.
+	var out []Outcome
+	for _, s := range e.nat {
+		for _, m := range s.match {
+			hit := packets.And(m)
+			packets = packets.Minus(m)
+			for _, b := range hit {
+				out = append(out, e.translated(d, s, b)...)
+			}
+		}
+	}
+	return append(out, walk(e.chains[d], packets, nil)...)
+}
+
+// walk leads packets through a chain.
+func walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
+	var out []Outcome
+	for i := range chain {
+		s := &chain[i]
+		for _, m := range s.match {
+			if len(packets) == 0 {
+				return out
+			}
+			for _, b := range packets.And(m) {
+				out = append(out, Outcome{Packets: b, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: s.place, by: s.by})
+			}
+			packets = packets.Minus(m)
+		}
+	}
+	return out
+}
+
+// translated decides packets that an entry of nat sends elsewhere. Outcomes speak
+// of the packets as they came.
+func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
+	if s.nat == nil { // the management pair
+		return walk(e.chains[d], space.Region{b}, nil)
+	}
+	to := b
+	if s.nat.ToPort != 0 {
+		var keys space.Keys
+		for _, r := range b.Key {
+			k := r.From&^0xffff | space.Key(s.nat.ToPort)
+			keys = keys.Union(space.One(k))
+		}
+		to.Key = keys
+	}
+	chain := e.chains[roles.Input]
+	if s.nat.Kind == inventory.DNAT {
+		to.Dst = space.One(s.nat.ToAddr)
+		if !e.own.Has(s.nat.ToAddr) {
+			chain = e.forwarded()
+		}
+	} else if own := e.own.And(space.Everyone(b.V6())); !own.Empty() {
+		to.Dst = own
+	}
+	list := walk(chain, space.Region{to}, s.nat)
+	for i := range list {
+		p := &list[i].Packets
+		p.Dst = b.Dst
+		if s.nat.ToPort != 0 {
+			p.Key = b.Key
+		}
+	}
+	return list
+}
+
+// addrs are the addresses of a list of peers in one family; an empty list is any.
+func (e *Engine) addrs(peers []roles.Peer, v6 bool) space.Addrs {
+	if len(peers) == 0 {
+		return space.Everyone(v6)
+	}
+	var out space.Addrs
+	for _, p := range peers {
+		out = out.Union(e.peer(p, v6))
+	}
+	return out
+}
+
+func (e *Engine) peer(p roles.Peer, v6 bool) space.Addrs {
+	list, key := p.V4, "4"+p.String()
+	if v6 {
+		list, key = p.V6, "6"+p.String()
+	}
+	if p.Kind == roles.Literal {
+		return space.AddrsOf(list...)
+	}
+	known, ok := e.known[key]
+	if !ok {
+		known = space.AddrsOf(list...)
+		e.known[key] = known
+	}
+	return known
+}
+
+// Keys are what traffic is about in one family.
+func Keys(t roles.Traffic, v6 bool) space.Keys {
+	if t.All {
+		return space.AllKeys()
+	}
+	var list []space.Range[space.Key]
+	for _, p := range t.Ports {
+		list = append(list, space.PortKeys(space.ProtoNumber(p.Proto), p.From, p.To)...)
+	}
+	types, proto := t.ICMP, uint8(space.ICMP)
+	if v6 {
+		types, proto = t.ICMPv6, space.ICMPv6
+	}
+	for _, n := range types {
+		list = append(list, space.TypeKeys(proto, n)...)
+	}
+	for _, n := range t.Protos {
+		list = append(list, space.ProtoKeys(n)...)
+	}
+	return space.Of(list...)
+}
+
+// families are the two, IPv4 first.
+var families = [...]bool{false, true}
+
+// speaks reports whether something is about a family.
+func speaks(f inventory.Family, v6 bool) bool {
+	return f == inventory.BothFamilies || (f == inventory.IPv6) == v6
+}
+
+func ifaces(names []string) space.Names {
+	if len(names) == 0 {
+		return space.AnyName()
+	}
+	return space.NamesOf(names...)
+}
+
+// Packets are what a rule matches.
+func (e *Engine) Packets(r roles.Rule) space.Region {
+	var out space.Region
+	for _, v6 := range families {
+		if !speaks(r.Family, v6) {
+			continue
+		}
+		b := space.Box{
+			Src: e.addrs(r.From, v6), Dst: e.addrs(r.To, v6), Key: Keys(r.Traffic, v6), SrcPort: space.AllPorts(),
+			In: ifaces(r.InIfaces), Out: ifaces(r.OutIfaces),
+		}
+		if !b.Empty() {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// about is every packet of a family with the keys.
+func about(v6 bool, k space.Keys) space.Box {
+	b := space.All(v6)
+	b.Key = k
+	return b
+}
+
+func everything() space.Region { return space.Region{space.All(false), space.All(true)} }
+
+// linkLocal is where neighbours send from (RFC 4291 section 2.5.6).
+var linkLocal = space.Prefix(netip.MustParsePrefix("fe80::/10"))
+
+// cast are the groups that nobody is answered from: multicast and the broadcast.
+func cast(v6 bool) space.Addrs {
+	if v6 {
+		return space.Prefix(netip.MustParsePrefix("ff00::/8"))
+	}
+	return space.Prefix(netip.MustParsePrefix("224.0.0.0/4")).Union(space.One(netip.AddrFrom4([4]byte{255, 255, 255, 255})))
+}
