@@ -17,6 +17,8 @@ import (
 func (c *compiler) lint(policies []Policy) {
 	c.lintRoles()
 	c.lintManagement(policies)
+	c.lintSets()
+	c.lintNAT(policies)
 	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
 	silent := map[silence][]string{}
 	quiet := map[inventory.Place][]string{}
@@ -33,6 +35,7 @@ func (c *compiler) lint(policies []Policy) {
 			c.lintHeirs(rules, heirs)
 		}
 		c.lintSSH(p)
+		c.lintRules(p, h)
 		for _, r := range p.Out {
 			if r.Allows() {
 				useless, known := idle[r.Place]

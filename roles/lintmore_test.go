@@ -1,0 +1,61 @@
+package roles
+
+import (
+	"testing"
+	"time"
+
+	"fwpush/inventory"
+)
+
+func TestLintsOfTheLanguage(t *testing.T) {
+	const host = "[hosts.a]\nroles = [\"web\"]\n"
+	in := func(rule string) string { return host + "in = [ " + rule + " ]" }
+	for _, tt := range []struct{ name, fleet, want string }{
+		{"a type that begins nothing", in(`{ allow = "reply" }`) + "\n[services.reply]\nicmp = [\"echo-reply\", \"echo-request\"]\nicmpv6 = [\"nd-redirect\"]",
+			`7: echo-reply, nd-redirect begins no connection, so the rule never sees it`},
+		{"types that begin something", in(`{ allow = "stamp" }`) + "\n[services.stamp]\nicmp = [\"timestamp-request\"]\nicmpv6 = [\"nd-router-advert\"]", ""},
+		{"a limit of management", in(`{ allow = "ssh", from = "10.1.0.0/16", rate = "6/min" }`), `7: the limit counts nobody: management lets these sources in before`},
+		{"a limit of more than management", in(`{ allow = "ssh", from = ["10.1.0.0/16", "192.0.2.0/24"], rate = "6/min" }`), ""},
+		{"a limit of another port", in(`{ allow = "tcp/2222", from = "10.1.0.0/16", rate = "6/min" }`), ""},
+		{"no limit", in(`{ allow = "ssh", from = "10.1.0.0/16" }`), ""},
+		{"docker", host + "coexist = [\"docker\"]\nforward = [ { allow = \"http\" } ]", `5: host "a" has forward rules and coexists with docker`},
+		{"docker and no word about forwarding", host + "coexist = [\"docker\"]", ""},
+
+		{"sets that overlap", host + "[sets.x]\naddresses = [\"192.0.2.0-192.0.2.9\"]\n[sets.y]\naddresses = [\"192.0.2.8-192.0.2.20\"]", `9: sets "x" and "y" overlap: both hold 192.0.2.8/31`},
+		{"sets that hold the same", host + "[sets.x]\naddresses = [\"192.0.2.0/24\"]\n[sets.y]\naddresses = [\"192.0.2.0/25\", \"192.0.2.128/25\"]", `9: sets "x" and "y" hold the same`},
+		{"a set within another", host + "[sets.x]\naddresses = [\"192.0.2.0/24\"]\n[sets.y]\naddresses = [\"192.0.2.5\"]", ""},
+		{"sets apart", host + "[sets.x]\naddresses = [\"192.0.2.0/24\"]\n[sets.y]\naddresses = [\"2001:db8::/32\"]", ""},
+
+		{"behind a nat", behind(`role:app`, `192.0.2.7`), `6: role:app is behind the nat of host "gw" (fleet.toml:12:9): where its packets pass that, they come from another address`},
+		{"on the same side", behind(`role:app`, `10.7.0.9`), ""},
+		{"by address", behind(`10.7.0.1`, `192.0.2.7`), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := found(Check(load(t, prelude+tt.fleet+"\n")), inventory.Warning); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+// behind is a gateway that translates what comes from a net, a host in that net, and
+// another host that has a rule.
+func behind(from, address string) string {
+	return "[hosts.srv]\nin = [ { allow = \"http\", from = \"" + from + "\" } ]\naddresses = [\"" + address + "\"]\nroles = [\"web\"]\n" +
+		"[hosts.gw]\nroles = [\"web\"]\nforward = []\nnat = [ { masquerade = true, from = \"10.7.0.0/24\", out_iface = \"eth0\", family = \"ipv4\" } ]\n" +
+		"[hosts.app1]\nroles = [\"app\"]\naddresses = [\"10.7.0.1\"]\n[roles.app]\nin = [ { allow = \"http\" } ]"
+}
+
+func TestLintExpiry(t *testing.T) {
+	text := prelude + "[hosts.a]\nroles = [\"web\"]\nin = [ { allow = \"tcp/8080\", expires = 2027-01-31 } ]\n"
+	for day, want := range map[string]string{
+		"2027-01-17": "", "2027-01-18": "7: the rule expires soon, its last day is 2027-01-31", "2027-01-31": "7: the rule expires soon, its last day is 2027-01-31",
+		"2027-02-01": "7: the rule expired on 2027-01-31 and is left out",
+	} {
+		fleet := load(t, text)
+		fleet.ReadAt, _ = time.Parse(time.DateOnly, day)
+		if got := found(Check(fleet), inventory.Warning); got != want {
+			t.Errorf("%s: got %q, want %q", day, got, want)
+		}
+	}
+}
