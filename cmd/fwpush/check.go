@@ -71,12 +71,12 @@ type checkup struct {
 
 func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict, syntax bool) *checkup {
 	k := &checkup{}
-	f, err := plan.Read(g.inventory.v)
+	f, err := plan.Read(ctx, g.inventory.v, plan.DNS)
 	if err != nil {
 		k.err = ended(exitConfig, "%v", err)
 		return k
 	}
-	k.File, k.problems = f, f.Problems
+	k.File, k.problems = f, slices.Concat(f.Problems, f.Fleet.Annotate(f.Names))
 	if len(f.Problems.Errors()) == 0 {
 		if k.members, k.err = choose(f, s); k.err != nil {
 			return k

@@ -73,8 +73,8 @@ func newExplain(c *console, g *globals) *cobra.Command {
 	return cmd
 }
 
-func (c *console) explainPacket(_ context.Context, g *globals, host string, a asked, asJSON bool) error {
-	f, err := c.load(g)
+func (c *console) explainPacket(ctx context.Context, g *globals, host string, a asked, asJSON bool) error {
+	f, err := c.load(ctx, g, plan.DNS)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 		return &usageError{cmd, err.Error()}
 	}
 	var results []rollout.Result
-	p, err := c.reach(g, f.Selection)
+	p, err := c.reach(cmd.Context(), g, f.Selection)
 	if err == nil {
 		err = p.preflight(cmd.Context())
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"fwpush/cmd/fwpush/internal/graph"
+	"fwpush/cmd/fwpush/internal/plan"
 )
 
 func newGraph(c *console, g *globals) *cobra.Command {
@@ -21,16 +24,16 @@ func newGraph(c *console, g *globals) *cobra.Command {
 		leave out what goes without them: ping, management, an open outbound.`) + exitStatus(exitOK, exitConfig),
 		Example: `  fwpush graph --format html > fleet.html`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return c.graph(g, format.v)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.graph(cmd.Context(), g, format.v)
 		},
 	}
 	cmd.Flags().Var(format, "format", "dot, mermaid, svg or html")
 	return cmd
 }
 
-func (c *console) graph(g *globals, format string) error {
-	f, err := c.load(g)
+func (c *console) graph(ctx context.Context, g *globals, format string) error {
+	f, err := c.load(ctx, g, plan.DNS)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,10 @@ import (
 // then an exit is returned. Of warnings and notes about what stands in it only
 // their number is told, since they may be about hosts that are not meant now;
 // fwpush check prints them.
-func (c *console) load(g *globals) (*plan.File, error) {
-	f, err := plan.Read(g.inventory.v)
+//
+// What names of sets stand for is looked up and told, unless lookup is nil.
+func (c *console) load(ctx context.Context, g *globals, lookup plan.Lookup) (*plan.File, error) {
+	f, err := plan.Read(ctx, g.inventory.v, lookup)
 	if err != nil {
 		return nil, ended(exitConfig, "%v", err)
 	}
@@ -44,6 +46,9 @@ func (c *console) load(g *globals) (*plan.File, error) {
 	}
 	if len(counted) > 0 {
 		c.Note("%s: %s; fwpush check shows them", f.Fleet.Path, strings.Join(counted, " and "))
+	}
+	for _, n := range f.Names {
+		c.Note("%s", n.Msg)
 	}
 	return f, nil
 }

@@ -24,7 +24,7 @@ type prepared struct {
 // at what one would change: the whole selection is compiled, tested, rendered and
 // proved not to lock this machine out. An error means that no host was touched.
 func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, accept rollout.Risks, changes bool) (*prepared, error) {
-	f, err := c.load(g)
+	f, err := c.load(ctx, g, plan.DNS)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 
 // reach is prepare for verbs that push no rules: only who is meant must be
 // known.
-func (c *console) reach(g *globals, s inventory.Selection) (*prepared, error) {
-	f, err := c.load(g)
+func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) (*prepared, error) {
+	f, err := c.load(ctx, g, nil)
 	if err != nil {
 		return nil, err
 	}

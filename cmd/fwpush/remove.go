@@ -25,7 +25,7 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.reach(g, inventory.Selection{Named: strings.Join(args, ",")})
+			p, err := c.reach(cmd.Context(), g, inventory.Selection{Named: strings.Join(args, ",")})
 			if err == nil {
 				err = c.mayGoOn(f.yes, len(p.targets))
 			}

@@ -25,8 +25,8 @@ func newRender(c *console, g *globals) *cobra.Command {
 			exitStatus(exitOK, exitConfig),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeHosts,
-		RunE: func(_ *cobra.Command, args []string) error {
-			f, err := c.load(g)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := c.load(cmd.Context(), g, plan.DNS)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"strconv"
 
@@ -20,7 +21,7 @@ func newRoles(c *console, g *globals) *cobra.Command {
 		that ship with fwpush. A role of the fleet file replaces a standard one of the same
 		name. Without a fleet file only the standard ones are listed.`) + exitStatus(exitOK, exitConfig),
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return c.listRoles(g) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context(), g) },
 	}
 	cmd.AddCommand(
 		&cobra.Command{
@@ -28,7 +29,7 @@ func newRoles(c *console, g *globals) *cobra.Command {
 			Short: "list the roles",
 			Long:  "List the roles, as fwpush roles does." + exitStatus(exitOK, exitConfig),
 			Args:  cobra.NoArgs,
-			RunE:  func(*cobra.Command, []string) error { return c.listRoles(g) },
+			RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context(), g) },
 		},
 		&cobra.Command{
 			Use:               "show NAME",
@@ -36,26 +37,26 @@ func newRoles(c *console, g *globals) *cobra.Command {
 			Long:              "Show a role as a fleet file would have it, without the roles it extends." + exitStatus(exitOK, exitConfig),
 			Args:              cobra.ExactArgs(1),
 			ValidArgsFunction: completeRoles,
-			RunE:              func(_ *cobra.Command, args []string) error { return c.showRole(g, args[0]) },
+			RunE:              func(cmd *cobra.Command, args []string) error { return c.showRole(cmd.Context(), g, args[0]) },
 		})
 	return cmd
 }
 
 // rolesFleet is the fleet file, or an empty one where there is none and none was
 // named: the standard roles can be read before there is a fleet.
-func (c *console) rolesFleet(g *globals) (*inventory.Fleet, error) {
+func (c *console) rolesFleet(ctx context.Context, g *globals) (*inventory.Fleet, error) {
 	if _, err := inventory.Find("."); err != nil && !g.inventory.given {
 		return &inventory.Fleet{}, nil
 	}
-	f, err := c.load(g)
+	f, err := c.load(ctx, g, nil)
 	if err != nil {
 		return nil, err
 	}
 	return f.Fleet, nil
 }
 
-func (c *console) listRoles(g *globals) error {
-	fleet, err := c.rolesFleet(g)
+func (c *console) listRoles(ctx context.Context, g *globals) error {
+	fleet, err := c.rolesFleet(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -71,8 +72,8 @@ func (c *console) listRoles(g *globals) error {
 	return table.Write(c.out)
 }
 
-func (c *console) showRole(g *globals, name string) error {
-	fleet, err := c.rolesFleet(g)
+func (c *console) showRole(ctx context.Context, g *globals, name string) error {
+	fleet, err := c.rolesFleet(ctx, g)
 	if err != nil {
 		return err
 	}

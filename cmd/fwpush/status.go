@@ -35,7 +35,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var hosts []report.Status
-			p, err := c.reach(g, f.Selection)
+			p, err := c.reach(cmd.Context(), g, f.Selection)
 			if err == nil {
 				err = p.preflight(cmd.Context())
 			}

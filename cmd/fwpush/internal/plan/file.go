@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"slices"
 
 	"fwpush/inventory"
@@ -14,6 +17,8 @@ type File struct {
 	// Problems are what is wrong or doubtful in it, sorted by place. With an
 	// Error among them no host has a policy.
 	Problems inventory.Problems
+	// Names are notes about what names of sets stood for.
+	Names inventory.Problems
 
 	policies map[string]roles.Policy // by host
 }
@@ -24,9 +29,18 @@ type Member struct {
 	Policy roles.Policy
 }
 
+// Lookup finds the addresses of a name; nil is for verbs that make no rules, to which
+// the names of sets stand for nobody.
+type Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
+
+// DNS is the Lookup of this machine.
+func DNS(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
 // Read reads and compiles a fleet file; with an empty path the one here or
 // above. The error says that there is none; what is wrong in it is in Problems.
-func Read(path string) (*File, error) {
+func Read(ctx context.Context, path string, lookup Lookup) (*File, error) {
 	named := path != ""
 	if !named {
 		var err error
@@ -39,6 +53,16 @@ func Read(path string) (*File, error) {
 	if slices.ContainsFunc(f.Problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
 		return f, nil // the file as a whole is no good: nothing can be said of what is in it
 	}
+	if lookup == nil {
+		f.Fleet = f.Fleet.Unresolved()
+	} else {
+		var found inventory.Problems
+		if f.Fleet, found = f.Fleet.Resolve(ctx, lookup); len(found.Errors()) > 0 {
+			f.Problems = append(f.Problems, found.Errors()...)
+		} else {
+			f.Names = found
+		}
+	}
 	meaning := roles.Check(f.Fleet)
 	if len(f.Problems.Errors()) > 0 {
 		meaning = meaning.Errors() // warnings about a file half understood would mislead
@@ -50,6 +74,7 @@ func Read(path string) (*File, error) {
 			f.policies[p.Host] = p
 		}
 	}
+	f.Names.Sort()
 	f.Problems = f.Fleet.Annotate(f.Problems)
 	f.Problems.Sort()
 	return f, nil
