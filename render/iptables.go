@@ -127,7 +127,7 @@ func (x *xtPrinter) chains(pr program, f family, table string) []xtChain {
 			}
 		}
 	}
-	un := unroller{chains: map[string][]string{}}
+	un := unroller{chains: map[string][]string{}, known: map[unrolled]string{}}
 	var out []xtChain
 	for _, c := range pr.chains {
 		if (c.hook.kind == "nat") != (table == "nat") {

@@ -299,7 +299,18 @@ func halves(p netip.Prefix) (low, high string) {
 // unroller turns lists of prefixes into chains that ask for one after the other. A
 // chain is called by what is in it, so that the same list for the same end stands
 // once.
-type unroller struct{ chains map[string][]string }
+type unroller struct {
+	chains map[string][]string
+	known  map[unrolled]string // names of chains that have been made
+}
+
+// unrolled tells a chain by its list, which thousands of rules may share, and not by
+// what is in it.
+type unrolled struct {
+	flag, last string
+	first      *string
+	n          int
+}
 
 func (u *unroller) list() []xtChain {
 	var out []xtChain
@@ -342,12 +353,16 @@ func (u *unroller) rule(src, dst xtAddress, match, last string) []string {
 }
 
 func (u *unroller) chain(flag string, prefixes []string, last string) string {
+	key := unrolled{flag, last, &prefixes[0], len(prefixes)}
+	if name := u.known[key]; name != "" {
+		return name
+	}
 	var lines []string
 	for _, p := range prefixes {
 		lines = append(lines, join(flag, p, last))
 	}
 	text := strings.Join(lines, "\n")
 	name := "FWPUSH-S-" + shortDigest(text) + shortDigest(text+"\n")
-	u.chains[name] = lines
+	u.chains[name], u.known[key] = lines, name
 	return name
 }
