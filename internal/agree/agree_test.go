@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -40,51 +41,131 @@ func TestKernelAgrees(t *testing.T) {
 	for i := range runtime.NumCPU() {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			ctx := t.Context()
-			rig, err := wire.New(ctx, wire.Options{Interfaces: ifaceNames, Own: []netip.Prefix{netip.MustParsePrefix(own4 + "/32"), netip.MustParsePrefix(own6 + "/128")}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer rig.Close()
-			rapid.Check(t, func(t *rapid.T) { agree(ctx, t, rig) })
+			rig := newRig(t)
+			rapid.Check(t, func(t *rapid.T) { agree(context.Background(), t, rig) })
 		})
 	}
 }
 
-func agree(ctx context.Context, t *rapid.T, rig *wire.Rig) {
+// question is a policy and packets to ask it about.
+type question struct {
+	file    string
+	policy  roles.Policy
+	packets []wire.Packet
+}
+
+func draw(t *rapid.T) question {
 	d := drawFleet(t)
 	d.sorted()
-	var p roles.Policy
-	p, d.text = compiled(t, d.text)
-	engine := verdict.New(p)
-	var packets []wire.Packet
+	q := question{}
+	q.policy, q.file = compiled(t, d.text)
 	for range packetsEach {
 		if k := d.packet(t); k.Check() == nil && k.State() != 0 {
-			packets = append(packets, k)
+			q.packets = append(q.packets, k)
 		}
 	}
+	return q
+}
+
+func agree(ctx context.Context, t *rapid.T, rig *wire.Rig) {
+	q := draw(t)
 	for _, way := range ways {
-		text, load := way.load(t, p)
-		if err := rig.Load(ctx, []byte(load), way.program...); err != nil {
-			t.Fatalf("%s: %v\n%s\n%s", way.name, err, d.text, text)
-		}
-		fates, err := rig.Fates(ctx, packets)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s\n%s", way.name, err, d.text, text)
-		}
-		if err := rig.Reset(ctx); err != nil {
-			t.Fatal(err)
-		}
-		for i, k := range packets {
-			outcomes := engine.Packet(asked(k))
-			if len(outcomes) != 1 {
-				t.Fatalf("%s: %d outcomes", k, len(outcomes))
-			}
-			if want := fate(outcomes[0].Verdict); fates[i] != want {
-				t.Fatalf("%s: the kernel has %s, the engine says %s by %s (%s)\n%s\n%s", k, fates[i], want, outcomes[0].Why(), way.name, d.text, text)
-			}
+		found, err := disagreement(ctx, rig, q, way, verdict.New(q.policy), func(text string) string { return text })
+		if err != nil || found != "" {
+			t.Fatalf("%s: %v %s\n%s", way.name, err, found, q.file)
 		}
 	}
+}
+
+// disagreement is the first packet that the kernel decides otherwise than an engine,
+// "" if there is none. Alter is for a ruleset with a bug.
+func disagreement(ctx context.Context, rig *wire.Rig, q question, way way, engine *verdict.Engine, alter func(string) string) (string, error) {
+	text, err := way.text(q.policy)
+	if err != nil {
+		return "", err
+	}
+	text = alter(text)
+	if err := rig.Load(ctx, []byte(way.script(text)), way.program...); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, text)
+	}
+	fates, err := rig.Fates(ctx, q.packets)
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, text)
+	}
+	if err := rig.Reset(ctx); err != nil {
+		return "", err
+	}
+	for i, k := range q.packets {
+		outcomes := engine.Packet(asked(k))
+		if len(outcomes) != 1 {
+			return "", fmt.Errorf("%s: %d outcomes", k, len(outcomes))
+		}
+		if want := fate(outcomes[0].Verdict); fates[i] != want {
+			return fmt.Sprintf("%s: the kernel has %s, the engine says %s by %s\n%s", k, fates[i], want, outcomes[0].Why(), text), nil
+		}
+	}
+	return "", nil
+}
+
+// TestBugsAreFound puts a bug into rulesets, and one into what the engine is asked:
+// the kernel disagrees with either soon.
+func TestBugsAreFound(t *testing.T) {
+	rig := newRig(t)
+	same := func(text string) string { return text }
+	iifname := regexp.MustCompile(`(?m)^(\t\t)iifname (?:"(?:eth0|lan0|wan\.7)"|\{[^}]*\}) `)
+	inIface := regexp.MustCompile(`(?m)^(-A FWPUSH-(?:IN|FWD)) -i (?:eth0|lan0|wan\.7) `)
+	for name, bug := range map[string]struct {
+		way    way
+		alter  func(string) string
+		engine func(roles.Policy) roles.Policy
+	}{
+		"nftables without interfaces": {ways[0], func(s string) string { return iifname.ReplaceAllString(s, "$1") }, nil},
+		"iptables without interfaces": {ways[1], func(s string) string { return inIface.ReplaceAllString(s, "$1 ") }, nil},
+		"nftables without the last word on ICMP": {ways[0], func(s string) string {
+			return strings.Replace(s, "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept\n", "", 1)
+		}, nil},
+		"an engine without denies": {ways[0], same, func(p roles.Policy) roles.Policy {
+			p.In = slices.DeleteFunc(slices.Clone(p.In), func(r roles.Rule) bool { return !r.Allows() })
+			return p
+		}},
+		"an engine that takes lists of sources for any": {ways[0], same, func(p roles.Policy) roles.Policy {
+			p.In = slices.Clone(p.In)
+			for i := range p.In {
+				p.In[i].From = nil
+			}
+			return p
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gen := rapid.Custom(draw)
+			for seed := range 500 {
+				q := gen.Example(seed)
+				policy := q.policy
+				if bug.engine != nil {
+					policy = bug.engine(policy)
+				}
+				found, err := disagreement(t.Context(), rig, q, bug.way, verdict.New(policy), bug.alter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if found != "" {
+					t.Logf("found by the policy %d", seed)
+					return
+				}
+			}
+			t.Error("500 policies do not show it")
+		})
+	}
+}
+
+func newRig(t *testing.T) *wire.Rig {
+	t.Helper()
+	rig, err := wire.New(t.Context(), wire.Options{Interfaces: ifaceNames, Own: []netip.Prefix{netip.MustParsePrefix(own4 + "/32"), netip.MustParsePrefix(own6 + "/128")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(rig.Close)
+	return rig
 }
 
 func fate(v inventory.Verdict) wire.Fate {
@@ -133,47 +214,45 @@ func asked(k wire.Packet) verdict.Packet {
 type way struct {
 	name    string
 	program []string
-	load    func(t *rapid.T, p roles.Policy) (text, script string)
+	text    func(roles.Policy) (string, error)
+	script  func(text string) string
 }
 
 var ways = []way{
-	{"nftables", []string{"nft", "-f", "-"}, func(t *rapid.T, p roles.Policy) (string, string) {
+	{"nftables", []string{"nft", "-f", "-"}, func(p roles.Policy) (string, error) {
 		rs, err := render.Nftables(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return rs.Text, rs.Text
-	}},
-	{"iptables, nft variant, ipset", []string{"sh", "-e"}, iptables("nft", true)},
-	{"iptables, legacy variant, no ipset", []string{"sh", "-e"}, iptables("legacy", false)},
+		return rs.Text, err
+	}, func(text string) string { return text }},
+	{"iptables, nft variant, ipset", []string{"sh", "-e"}, iptables(true), loader("nft")},
+	{"iptables, legacy variant, no ipset", []string{"sh", "-e"}, iptables(false), loader("legacy")},
 }
 
-// iptables loads a container as its loader does on a host without rules of ours:
-// section by section, with a jump to each chain.
-func iptables(variant string, ipset bool) func(t *rapid.T, p roles.Policy) (string, string) {
-	return func(t *rapid.T, p roles.Policy) (string, string) {
+func iptables(ipset bool) func(roles.Policy) (string, error) {
+	return func(p roles.Policy) (string, error) {
 		rs, err := render.Iptables(p, ipset)
-		if err != nil {
-			t.Fatal(err)
-		}
+		return rs.Text, err
+	}
+}
+
+// loader loads a text as the host's loader does where there are no rules of ours:
+// section by section, with a jump to each chain.
+func loader(variant string) func(string) string {
+	return func(text string) string {
 		var b strings.Builder
-		for _, section := range strings.Split(rs.Text, "#: ")[1:] {
-			head, body, _ := strings.Cut(section, "\n")
-			tool, table, _ := strings.Cut(head, " ")
-			if tool == "ipset" {
-				b.WriteString("ipset restore <<'END'\n" + body + "END\n")
+		for _, s := range render.Sections(text) {
+			if s.Tool == "ipset" {
+				b.WriteString("ipset restore <<'END'\n" + s.Text + "END\n")
 				continue
 			}
 			jumps := ""
 			for chain, ours := range map[string]string{"INPUT": "IN", "OUTPUT": "OUT", "FORWARD": "FWD", "PREROUTING": "PRE", "POSTROUTING": "POST"} {
-				if strings.Contains(body, ":FWPUSH-"+ours+" ") {
+				if strings.Contains(s.Text, ":FWPUSH-"+ours+" ") {
 					jumps += "-I " + chain + " 1 -j FWPUSH-" + ours + "\n"
 				}
 			}
-			_ = table
-			fmt.Fprintf(&b, "%s-%s-restore --noflush <<'END'\n%s%sCOMMIT\nEND\n", tool, variant, strings.TrimSuffix(body, "COMMIT\n"), jumps)
+			fmt.Fprintf(&b, "%s-%s-restore --noflush <<'END'\n%s%sCOMMIT\nEND\n", s.Tool, variant, strings.TrimSuffix(s.Text, "COMMIT\n"), jumps)
 		}
-		return rs.Text, b.String()
+		return b.String()
 	}
 }
 
