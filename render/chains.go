@@ -19,10 +19,10 @@ func (r *renderer) input() chain {
 	c.add(r.managementPair(roles.Input)...)
 	c.add(accepting(cond{in: []string{"lo"}}))
 	if r.p.Antispoof {
-		// The kernel drops such IPv4 packets itself, but not IPv6 ones. What this
-		// host sends to a group that it is in comes back to it with its own source
+		// What has come this far has come from outside. The kernel drops such IPv4
+		// packets itself, but not IPv6 ones. What this host sends to a group that it is in comes back to it with its own source
 		// on the interface it left by: only what is addressed to the host counts.
-		c.add(placedAt(r.decided("antispoof"), dropping(cond{notIn: "lo", cast: hostCast, spoofed: true}))...)
+		c.add(placedAt(r.decided("antispoof"), dropping(cond{cast: hostCast, spoofed: true}))...)
 	}
 	c.add(stmt{cond: cond{protos: []uint8{1, 58}}, do: action{kind: jump, to: icmpIn}}, stmt{cond: cond{state: known}})
 	if r.p.DHCPClient {

@@ -1,6 +1,9 @@
 package render_test
 
 import (
+	"net/netip"
+	"time"
+
 	"fwpush/inventory"
 	"fwpush/roles"
 )
@@ -139,5 +142,81 @@ var concepts = map[string]roles.Policy{
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{ICMP: []uint8{8}, ICMPv6: []uint8{128}}, Place: at(30)},
 		}
 		p.Out = []roles.Rule{{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, To: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))}}
+	}),
+
+	// Limits refuse what is over them before anything accepts; a shared one is a chain.
+	"limits": base(func(p *roles.Policy) {
+		p.Ping.Rate = inventory.Rate{N: 20, Per: time.Second, Scope: inventory.PerSource, Burst: 20}
+		p.In = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(22)}, From: peers(bastion), Name: "ssh", Rate: inventory.Rate{N: 10, Per: time.Minute, Scope: inventory.PerSource, Burst: 5}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(443)}, Name: "https", Rate: inventory.Rate{N: 100, Per: time.Second, Scope: inventory.PerNet, Burst: 200}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: udp(53)}, Name: "dns", Rate: inventory.Rate{N: 1000, Per: time.Second, Scope: inventory.Global, Burst: 1000}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(5432)}, From: peers(db1), Name: "pg", MaxConns: 200},
+		}
+	}),
+
+	// Over the limit is refused as everything else is.
+	"limits-reject": base(func(p *roles.Policy) {
+		p.Inbound = inventory.Reject
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(25)}, Name: "smtp", Rate: inventory.Rate{N: 3, Per: time.Hour, Scope: inventory.Global, Burst: 5}}}
+	}),
+
+	// Types by name, protocols by number, one family, one interface, until a day.
+	"conditions": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{ICMP: []uint8{13}, ICMPv6: []uint8{139}}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Protos: []uint8{47, 50}}, From: peers(bastion)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8080)}, Family: inventory.IPv6},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(3128)}, InIfaces: []string{"eth1"}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(9090)}, InIfaces: []string{"eth1", "eth2"}, From: peers(ops)},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8443)}, Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC), Comment: "preview"},
+		}
+	}),
+
+	// What drops comes before what rejects; named rules have counters, logged ones a line.
+	"verbs": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Verb: inventory.RejectVerb, Traffic: roles.Traffic{Ports: tcp(113)}},
+			{Verb: inventory.DropVerb, Traffic: roles.Traffic{Ports: udp(137)}, Name: "noise", Counted: true},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Name: "web", Counted: true, Comment: "shop"},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(2222)}, Name: "door", Log: inventory.Log{On: true}},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24")), Name: "bad", Log: inventory.Log{On: true, Prefix: "bad: "}},
+		}
+	}),
+
+	// A router: what passes through, and under which address.
+	"gateway": base(func(p *roles.Policy) {
+		p.Forwards, p.DHCPClient, p.IGMP, p.SendsRA, p.AcceptRA = true, true, true, true, false
+		p.Outbound, p.Lifelines = inventory.Drop, lifelines
+		lan := peers(peer(roles.SetPeer, "lan", "10.20.0.0/16", "2001:db8:20::/48"))
+		p.Forward = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, From: lan, InIfaces: []string{"eth1"}, OutIfaces: []string{"eth0"}},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}},
+		}
+		p.NAT = []roles.NAT{
+			{Kind: inventory.DNAT, Ports: tcp(8443), ToAddr: netip.MustParseAddr("10.20.0.9"), ToPort: 443, InIfaces: []string{"eth0"}, Family: inventory.IPv4},
+			{Kind: inventory.DNAT, Ports: tcp(8443), ToAddr: netip.MustParseAddr("2001:db8:20::9"), ToPort: 443, InIfaces: []string{"eth0"}, Family: inventory.IPv6},
+			{Kind: inventory.Masquerade, From: lan, OutIfaces: []string{"eth0"}, Family: inventory.IPv4, Comment: "one address for all"},
+			{Kind: inventory.Redirect, Ports: tcp(80), ToPort: 3128, From: lan, InIfaces: []string{"eth1"}},
+			{Kind: inventory.SNAT, From: peers(db1), ToAddr: netip.MustParseAddr("203.0.113.1"), OutIfaces: []string{"eth2"}, Family: inventory.IPv4},
+		}
+	}),
+
+	// Text as it is, where the file puts it, and a helper of the kernel.
+	"raw": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}}, {Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}}}
+		p.Raw = []roles.Raw{
+			{Chain: "input", At: "before-allow", Nft: []string{"tcp dport 80 tcp flags & (fin | syn) == fin | syn counter drop"}, IPv4: []string{"-p tcp --dport 80 --tcp-flags FIN,SYN FIN,SYN -j DROP"}, IPv6: []string{"-p tcp --dport 80 --tcp-flags FIN,SYN FIN,SYN -j DROP"}},
+			{Chain: "input", At: "before-default", Nft: []string{"udp dport 33434-33534 counter reject"}, IPv4: []string{"-p udp --dport 33434:33534 -j REJECT"}, IPv6: []string{"-p udp --dport 33434:33534 -j REJECT"}},
+		}
+	}),
+
+	"raw-table": base(func(p *roles.Policy) {
+		p.Raw = []roles.Raw{{At: "table", Nft: []string{"set own {", "type ipv4_addr", "flags interval", "elements = { 192.0.2.0/24 }", "}"}},
+			{Chain: "input", At: "before-allow", Nft: []string{"ip saddr @own counter accept"}}}
+	}),
+
+	"helper": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(21)}, From: peers(ops), Helpers: []roles.Helper{{Name: "ftp", Ports: tcp(21)}}}}
 	}),
 }

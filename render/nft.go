@@ -124,9 +124,6 @@ func nftMatch(c cond) string {
 	}
 	parts := []string{nftIfaces("iifname", c.in), nftIfaces("oifname", c.out)}
 	say := func(s string) { parts = append(parts, s) }
-	if c.notIn != "" {
-		say(`iifname != "` + c.notIn + `"`)
-	}
 	switch c.cast {
 	case hostCast:
 		say("meta pkttype host")

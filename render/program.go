@@ -73,7 +73,6 @@ type stmt struct {
 type cond struct {
 	family   family
 	in, out  []string // interfaces
-	notIn    string   // an interface it must not have come by
 	cast     cast
 	spoofed  bool // its source is an address of this host
 	local    bool // its destination is

@@ -152,8 +152,6 @@ func (s sim) rule(t failer, tok []string, p packet) string {
 					return strings.TrimSpace(verdict)
 				}
 			}
-		case arg(2) == "iifname !=":
-			used, hit = 3, tok[i+2] != `"`+p.iface+`"`
 		case tok[i] == "iifname":
 			used, hit = 2, slices.Contains(members(tok[i+1]), `"`+p.iface+`"`)
 		case tok[i] == "oifname":

@@ -90,9 +90,6 @@ func xtMatches(s stmt, f family) []string {
 		return words
 	}
 	each(flagged("-i", s.in))
-	if s.notIn != "" {
-		say("! -i " + s.notIn)
-	}
 	each(flagged("-o", s.out))
 	each(xtServices(s.cond, f))
 	switch s.cast {
