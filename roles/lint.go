@@ -26,6 +26,9 @@ func (c *compiler) lint(policies []Policy) {
 	var roleless []inventory.Host
 	for i, p := range policies {
 		h := c.fleet.Hosts[i]
+		if h.Unmanaged {
+			continue // it gets no rules
+		}
 		if len(h.Roles) == 0 {
 			roleless = append(roleless, h)
 		}

@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,15 @@ func TestLintExpiry(t *testing.T) {
 		if got := found(Check(fleet), inventory.Warning); got != want {
 			t.Errorf("%s: got %q, want %q", day, got, want)
 		}
+	}
+}
+
+// A host that gets no rules is an entry of the address book: nothing is wrong with it.
+func TestUnmanagedHosts(t *testing.T) {
+	text := prelude + "[hosts.a]\nroles = [\"web\"]\nin = [ { allow = \"http\", from = \"host:b\" } ]\n[hosts.b]\nunmanaged = true\naddresses = [\"192.0.2.9\"]\n"
+	text = strings.Replace(text, `, "fd00::/8"`, "", 1)
+	text += "[hosts.c]\nunmanaged = true\nssh = { address = \"2001:db8::1\" }\naddresses = [\"2001:db8::1\"]\n"
+	if problems := Check(load(t, text)); len(problems) > 0 {
+		t.Errorf("%+v", problems)
 	}
 }

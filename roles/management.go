@@ -89,6 +89,9 @@ func (c *compiler) managementPaths(policies []Policy, hosts []inventory.Host) {
 	}
 	closed := map[string][]string{}
 	for i, h := range hosts {
+		if h.Unmanaged {
+			continue
+		}
 		reached := families(h)
 		if a, err := netip.ParseAddr(h.SSH.Address); err == nil {
 			reached = []string{family(a)}
@@ -111,7 +114,7 @@ func (c *compiler) lintManagement(policies []Policy) {
 	partly := map[string][]string{}
 	for i, h := range c.fleet.Hosts {
 		for _, f := range families(h) {
-			if !policies[i].Management.speaks(f) {
+			if !h.Unmanaged && !policies[i].Management.speaks(f) {
 				partly[f] = append(partly[f], h.Name)
 			}
 		}

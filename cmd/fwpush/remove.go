@@ -16,9 +16,10 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		Use:   "remove HOST...",
 		Short: "take fwpush's rules off hosts",
 		Long: paragraph(`
-		Take table inet fwpush off the named hosts, in the way rules are pushed: with a
-		revert armed, and confirmed over a fresh connection. After that the boot unit, the
-		boot file and all state of fwpush go too; a line of history stays.
+		Take fwpush's rules off the named hosts: table inet fwpush, or with iptables its
+		chains, jumps and sets. It is done in the way rules are pushed: with a revert armed,
+		and confirmed over a fresh connection. After that the boot unit, the boot file and
+		all state of fwpush go too; a line of history stays.
 
 		HOST is a host or a pattern such as web[01-20]. Needs --yes or a terminal's yes.`) +
 			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),

@@ -70,8 +70,10 @@ func Read(ctx context.Context, path string, lookup Lookup) (*File, error) {
 	f.Problems = append(f.Problems, meaning...)
 	if len(f.Problems.Errors()) == 0 {
 		policies, _ := roles.CompileAll(f.Fleet) // Check has told what is to be told
-		for _, p := range policies {
-			f.policies[p.Host] = p
+		for i, p := range policies {
+			if !f.Fleet.Hosts[i].Unmanaged {
+				f.policies[p.Host] = p
+			}
 		}
 	}
 	f.Names.Sort()
