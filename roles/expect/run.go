@@ -71,50 +71,224 @@ func (f *Fleet) Run(tests []roles.Test) []Result {
 
 func (f *Fleet) test(t roles.Test) Result {
 	r := Result{Test: t}
-	for _, from := range t.From {
-		for _, to := range t.To {
-			if from.Host != "" && from.Host == to.Host {
-				continue // what a host says to itself passes no rule
-			}
-			for _, ask := range t.Allow {
-				f.ask(&r, from, to, ask, true)
-			}
-			for _, ask := range t.Deny {
-				f.ask(&r, from, to, ask, false)
+	for _, asks := range []struct {
+		list    []roles.Ask
+		allowed bool
+	}{{t.Allow, true}, {t.Deny, false}} {
+		for _, ask := range asks.list {
+			for _, v6 := range [...]bool{false, true} {
+				if r.Family == inventory.IPv4 && v6 || r.Family == inventory.IPv6 && !v6 {
+					continue
+				}
+				for _, from := range sides(t.From, v6) {
+					for _, to := range sides(t.To, v6) {
+						q := question{f, &r, ask, asks.allowed, from, to, verdict.Keys(ask.Traffic, v6)}
+						q.run()
+					}
+				}
 			}
 		}
 	}
 	return r
 }
 
-// flow is one question: packets from one net of an end to one net of another.
-type flow struct {
-	from, to       roles.End
-	fromNet, toNet string
-	box            space.Box
+// side is the parties at one end that have a net of the same name: they are asked
+// about together, each once, whoever is at the other end.
+type side struct {
+	net     string
+	parties []party
+	all     space.Addrs
 }
 
-func (f *Fleet) ask(r *Result, from, to roles.End, ask roles.Ask, allowed bool) {
-	for _, src := range from.Nets {
-		for _, dst := range to.Nets {
-			for _, v6 := range [...]bool{false, true} {
-				if r.Family == inventory.IPv4 && v6 || r.Family == inventory.IPv6 && !v6 {
-					continue
-				}
-				w := flow{from, to, src.Name, dst.Name, space.All(v6)}
-				w.box.Src, w.box.Dst, w.box.Key = Addrs(src, v6), Addrs(dst, v6), verdict.Keys(ask.Traffic, v6)
-				w.box.SrcPort = f.Sources(from.Host)
-				if w.box.Empty() {
-					continue
-				}
-				r.Flows++
-				if bad, ok := f.judge(r.Test, w, allowed); !ok {
-					bad.Ask, bad.Allowed, bad.From, bad.To = ask, allowed, name(from), name(to)
-					r.add(bad)
-				}
+type party struct {
+	roles.End
+	addrs space.Addrs
+}
+
+func sides(ends []roles.End, v6 bool) []side {
+	var list []side
+	for _, e := range ends {
+		for _, n := range e.Nets {
+			p := party{e, Addrs(n, v6)}
+			if p.addrs.Empty() {
+				continue
+			}
+			i := slices.IndexFunc(list, func(s side) bool { return s.net == n.Name })
+			if i < 0 {
+				i = len(list)
+				list = append(list, side{net: n.Name})
+			}
+			list[i].parties = append(list[i].parties, p)
+		}
+	}
+	for i := range list {
+		var ranges space.Addrs
+		for _, p := range list[i].parties {
+			ranges = append(ranges, p.addrs...)
+		}
+		list[i].all = space.Of(ranges...)
+	}
+	return list
+}
+
+// question is one service between two sides.
+type question struct {
+	*Fleet
+	result   *Result
+	ask      roles.Ask
+	allowed  bool
+	from, to side
+	keys     space.Keys
+}
+
+// passing are packets that nothing has refused so far, and what let them pass last.
+type passing struct {
+	box  space.Box
+	last Failure
+}
+
+// run leads the packets of a question through the rules they meet: out of each host
+// that sends them, through the one that forwards them, in at each that gets them. What
+// is expected to pass must pass all of them whole; of what is expected not to pass
+// nothing may be left behind them.
+func (q question) run() {
+	if q.keys.Empty() {
+		return
+	}
+	var left []passing
+	for _, p := range q.from.parties {
+		box := space.All(p.addrs[0].From.Is6())
+		box.Src, box.Dst, box.Key, box.SrcPort = p.addrs, q.to.all, q.keys, q.Sources(p.Host)
+		if p.Host != "" {
+			box.Dst = box.Dst.Minus(p.addrs) // what a host says to itself passes no rule
+		}
+		if box.Empty() {
+			continue
+		}
+		out := q.hop(q.Path(p.Host, "", q.from.net, q.to.net, Way{}), []passing{{box: box}})
+		for i := range out {
+			if out[i].box.Dst.Equal(box.Dst) {
+				out[i].box.Dst = q.to.all // its own addresses are left out where they are asked
+			}
+		}
+		left = gather(left, out)
+	}
+	for i := range left {
+		left[i].box.Src = space.Of(left[i].box.Src...)
+	}
+	if q.result.Via != "" {
+		left = q.hop(q.Path("", "", q.from.net, q.to.net, Way{q.result.Via, q.result.InIface, q.result.OutIface}), left)
+	}
+	for _, p := range q.to.parties {
+		var here []passing
+		for _, l := range left {
+			l.box.Dst = l.box.Dst.And(p.addrs)
+			if p.Host != "" {
+				l.box.Src = l.box.Src.Minus(p.addrs)
+			}
+			if !l.box.Empty() {
+				here = append(here, l)
+			}
+		}
+		q.result.Flows += q.flows(p)
+		way := Way{}
+		if q.result.Via == "" {
+			way.In = q.result.InIface
+		}
+		here = q.hop(q.Path("", p.Host, q.from.net, q.to.net, way), here)
+		if !q.allowed && len(here) > 0 {
+			q.fail(here[0].last, here[0].box)
+		}
+	}
+}
+
+// flows is how many parties a party is asked about.
+func (q question) flows(to party) int {
+	n := 0
+	for _, p := range q.from.parties {
+		if p.Host == "" || p.Host != to.Host {
+			n++
+		}
+	}
+	return n
+}
+
+// hop is what is left of packets behind the rules of one host, or of none. What they
+// refuse, or leave undecided, may be a failure.
+func (q question) hop(hops []Hop, packets []passing) []passing {
+	if len(hops) == 0 {
+		return packets
+	}
+	hop := hops[0]
+	var left []passing
+	for _, p := range packets {
+		for _, o := range hop.Decide(space.Region{p.box}) {
+			at := Failure{Host: hop.Host, At: hop.Direction, Outcome: o}
+			switch {
+			case o.Verdict == inventory.Accept:
+				left = append(left, passing{o.Packets, at})
+			case o.Verdict == verdict.Undecided && !q.result.RawOK, o.Verdict != verdict.Undecided && q.allowed:
+				q.fail(at, o.Packets)
+			case o.Verdict == verdict.Undecided && q.allowed:
+				left = append(left, passing{o.Packets, at})
 			}
 		}
 	}
+	return left
+}
+
+// gather adds packets to those of other senders. Packets that differ in who sends
+// them only are one box from here on.
+func gather(list, more []passing) []passing {
+	for _, m := range more {
+		i := slices.IndexFunc(list, func(l passing) bool {
+			return l.box.Key.Equal(m.box.Key) && l.box.SrcPort.Equal(m.box.SrcPort) && l.box.Dst.Equal(m.box.Dst) && (l.last.Host == "") == (m.last.Host == "")
+		})
+		if i < 0 {
+			m.box.Src = slices.Clone(m.box.Src)
+			list = append(list, m)
+			continue
+		}
+		list[i].box.Src = append(list[i].box.Src, m.box.Src...) // put in order once all are there
+	}
+	return list
+}
+
+// maxFailures bounds what is told of one test.
+const maxFailures = 20
+
+// fail keeps one failure for each place that decides and each service: a role of a
+// thousand hosts fails once.
+func (q question) fail(f Failure, packets space.Box) {
+	f.Ask, f.Allowed, f.Packet = q.ask, q.allowed, Sample(packets)
+	f.From, f.To = q.from.who(packets.Src), q.to.who(packets.Dst)
+	same := func(o Failure) bool {
+		return o.Ask.Place == f.Ask.Place && o.Outcome.Place == f.Outcome.Place && o.Outcome.Stage == f.Outcome.Stage && o.At == f.At
+	}
+	if r := q.result; len(r.Failures) < maxFailures && !slices.ContainsFunc(r.Failures, same) {
+		r.Failures = append(r.Failures, f)
+	}
+}
+
+// who has the first of some addresses.
+func (s side) who(a space.Addrs) string {
+	for _, p := range s.parties {
+		if len(a) > 0 && p.addrs.Has(a[0].From) {
+			if p.Host != "" {
+				return p.Host
+			}
+			return p.Word
+		}
+	}
+	return ""
+}
+
+// Addrs are the addresses of a net in one family.
+func Addrs(n roles.EndNet, v6 bool) space.Addrs {
+	if v6 {
+		return space.AddrsOf(n.V6...)
+	}
+	return space.AddrsOf(n.V4...)
 }
 
 // Sources are the ports that connections are made from. Those below 1024 take
@@ -127,90 +301,6 @@ func (f *Fleet) Sources(host string) space.Ports {
 		ports = ports.Minus(space.One(space.Port(p)))
 	}
 	return ports
-}
-
-// maxFailures bounds what is told of one test.
-const maxFailures = 20
-
-// add keeps one failure for each place that decides and each service: a role of a
-// thousand hosts fails once.
-func (r *Result) add(f Failure) {
-	same := func(o Failure) bool {
-		return o.Ask.Place == f.Ask.Place && o.Outcome.Place == f.Outcome.Place && o.Outcome.Stage == f.Outcome.Stage && o.At == f.At
-	}
-	if len(r.Failures) < maxFailures && !slices.ContainsFunc(r.Failures, same) {
-		r.Failures = append(r.Failures, f)
-	}
-}
-
-func name(e roles.End) string {
-	if e.Host != "" {
-		return e.Host
-	}
-	return e.Word
-}
-
-// Addrs are the addresses of a net in one family.
-func Addrs(n roles.EndNet, v6 bool) space.Addrs {
-	if v6 {
-		return space.AddrsOf(n.V6...)
-	}
-	return space.AddrsOf(n.V4...)
-}
-
-// judge leads a flow through the rules it meets: out of the one end, through the
-// host that forwards, in at the other. What is expected to pass must pass all of
-// them whole; of what is expected not to pass nothing may be left behind them.
-func (f *Fleet) judge(t roles.Test, w flow, allowed bool) (Failure, bool) {
-	left := space.Region{w.box}
-	last := Failure{}
-	for _, hop := range f.hops(t, w) {
-		var passed space.Region
-		for _, o := range hop.Decide(left) {
-			last = Failure{Host: hop.Host, At: hop.Direction, Outcome: o, Packet: Sample(o.Packets)}
-			switch o.Verdict {
-			case inventory.Accept:
-				passed = append(passed, o.Packets)
-			case verdict.Undecided:
-				if !t.RawOK {
-					return last, false
-				}
-				if allowed {
-					passed = append(passed, o.Packets)
-				}
-			default:
-				if allowed {
-					return last, false
-				}
-			}
-		}
-		left = passed
-	}
-	if allowed || len(left) == 0 {
-		return Failure{}, true
-	}
-	if last.Host == "" { // no host of the fleet is asked
-		last.Packet = Sample(left[0])
-		return last, false
-	}
-	return f.opener(t, w, left[0]), false
-}
-
-// opener is what lets a packet pass that should not: the last of the rules that it
-// meets.
-func (f *Fleet) opener(t roles.Test, w flow, packets space.Box) Failure {
-	hops := f.hops(t, w)
-	last := hops[len(hops)-1]
-	for _, o := range last.Decide(space.Region{packets}) {
-		if o.Verdict == inventory.Accept {
-			return Failure{Host: last.Host, At: last.Direction, Outcome: o, Packet: Sample(o.Packets)}
-		}
-	}
-	return Failure{Host: last.Host, At: last.Direction, Packet: Sample(packets)}
-}
-
-func (f *Fleet) hops(t roles.Test, w flow) []Hop {
-	return f.Path(w.from.Host, w.to.Host, w.fromNet, w.toNet, Way{t.Via, t.InIface, t.OutIface})
 }
 
 // Sample is one packet of a box, as explain takes it.
