@@ -71,6 +71,12 @@ func (d *decoder) wrong(n *source.Node, e *syntax.Error) bool {
 	return true
 }
 
+// keyOf is the key that a value of the fleet file has.
+func (d *decoder) keyOf(n *source.Node) string {
+	at := source.Point{Line: n.Val.Line, Col: n.Val.Col}
+	return keyPath(d.docs[n.Val.File].Paths([]source.Point{at})[at])
+}
+
 // fields are the values of one table by key, those the schema takes.
 type fields map[string]*source.Node
 
@@ -122,10 +128,12 @@ func (d *decoder) unknown(n *source.Node, t Table, where string) string {
 func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 	sp, name := n.Key, k.Name+" is missing in "+where
 	if where == "" {
-		sp = source.Span{File: d.file, Line: 1, Col: 1, Width: 1}
 		if name = k.Name + " is missing"; k.Type == schema.Sub {
 			name = "[" + k.Name + "] is missing"
 		}
+		// The first line is not about the key; nothing in the file is.
+		d.tell(Problem{Place: Place{d.file, 1, 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: k.Doc})
+		return
 	}
 	d.fail(sp, name, k.Doc)
 }
@@ -170,7 +178,10 @@ func written(n *source.Node) string {
 }
 
 // header writes a table's name as its header does.
-func header(parts ...string) string {
+func header(parts ...string) string { return "[" + dotted(parts...) + "]" }
+
+// dotted writes a path of keys as TOML does.
+func dotted(parts ...string) string {
 	var b strings.Builder
 	for i, p := range parts {
 		if i > 0 {
@@ -181,5 +192,5 @@ func header(parts ...string) string {
 		}
 		b.WriteString(p)
 	}
-	return "[" + b.String() + "]"
+	return b.String()
 }

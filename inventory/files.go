@@ -150,7 +150,7 @@ func (d *decoder) includeFile(n *source.Node, path string, chain []string) {
 	}
 	root.Drop("include")
 	for _, c := range d.root.Absorb(root, merging) {
-		d.fail(c.Second, definedTwice(c.Path, c.First, c.Second), "")
+		d.twice(c.Path, c.First, c.Second)
 	}
 }
 
@@ -160,10 +160,12 @@ func sameFile(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// definedTwice says what stands at two places.
-func definedTwice(path []string, first, second source.Span) string {
-	if first.File == second.File {
-		return fmt.Sprintf("%s defined twice (line %d, %d)", defined(path), first.Line, second.Line)
+// twice reports what is defined at two places.
+func (d *decoder) twice(path []string, first, second source.Span) {
+	where := fmt.Sprintf("line %d, %d", first.Line, second.Line)
+	if first.File != second.File {
+		where = fmt.Sprintf("%s:%d, %s:%d", first.File, first.Line, second.File, second.Line)
 	}
-	return fmt.Sprintf("%s defined twice (%s:%d, %s:%d)", defined(path), first.File, first.Line, second.File, second.Line)
+	d.tell(Problem{Place: d.place(second), Key: dotted(path...), Width: second.Width, Source: d.docs[second.File].Line(second.Line),
+		Msg: fmt.Sprintf("%s defined twice (%s)", defined(path), where)})
 }

@@ -30,11 +30,13 @@ type Fleet struct {
 	sources map[string]*source.Doc // by file, for Annotate
 }
 
-// Annotate returns findings with the line of the file they are about and the
-// width of what is written at their place, for those that lack them. Findings at
-// a place in a file that is none of this fleet's stay as they are.
+// Annotate returns findings with the line of the file they are about, the width
+// of what is written at their place and the key it belongs to, for those that
+// lack them. Findings at a place in a file that is none of this fleet's stay as
+// they are.
 func (f *Fleet) Annotate(ps Problems) Problems {
 	out := slices.Clone(ps)
+	out.findKeys(f.sources)
 	for i, p := range out {
 		doc := f.sources[p.Place.File]
 		if doc == nil || p.Place.Line == 0 || p.Source != "" {

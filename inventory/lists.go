@@ -107,6 +107,7 @@ func (d *decoder) addressFile(n *source.Node) []writtenRange {
 		return nil
 	}
 	var out []writtenRange
+	var key string // of the list in the fleet file: a line of addresses has none
 	number := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(d.read(n, path)), "\ufeff")) {
 		number++
@@ -118,7 +119,10 @@ func (d *decoder) addressFile(n *source.Node) []writtenRange {
 		place := Place{path, number, 1 + utf8.RuneCountInString(entry[:strings.Index(entry, text)])}
 		from, to, e := syntax.Addresses(text)
 		if e != nil {
-			d.tell(Problem{Place: place, Width: utf8.RuneCountInString(text), Source: strings.TrimRight(line, "\r\n"), Msg: e.Msg, Hint: e.Hint})
+			if key == "" {
+				key = d.keyOf(n)
+			}
+			d.tell(Problem{Place: place, Key: key, Width: utf8.RuneCountInString(text), Source: strings.TrimRight(line, "\r\n"), Msg: e.Msg, Hint: e.Hint})
 			continue
 		}
 		out = append(out, writtenRange{AddrRange{from, to}, text, place, nil})

@@ -39,6 +39,7 @@ func parse(name string, src []byte, fs *files) (*Fleet, Problems) {
 	d := newDecoder(name, src, fs)
 	d.include(d.root, []string{name})
 	fleet := d.fleet()
+	d.found.findKeys(d.docs)
 	d.found.Sort()
 	return fleet, d.found
 }
@@ -49,6 +50,7 @@ func ParseRoles(name string, src []byte) (map[string]Role, Problems) {
 	top := schema.Kind("")
 	top.Keys = slices.DeleteFunc(slices.Clone(top.Keys), func(k Key) bool { return k.Name != "roles" })
 	roles := d.roles(d.table(d.root, top, "")["roles"])
+	d.found.findKeys(d.docs)
 	d.found.Sort()
 	return roles, d.found
 }
@@ -72,7 +74,7 @@ func (d *decoder) parse(name string, src []byte) *source.Node {
 			d.fail(f.Span, f.Msg, hint)
 			continue
 		}
-		d.fail(f.Span, definedTwice(f.Path, f.First, f.Span), "")
+		d.twice(f.Path, f.First, f.Span)
 	}
 	return doc.Root
 }

@@ -8,11 +8,11 @@ import (
 )
 
 // Print writes findings for people: the place and what is wrong, the line of
-// the file, and a caret under what is meant.
+// the file, and a caret under what is meant, with the key it belongs to.
 //
 //	fleet.toml:12:8: port must be a number, not the string "22"
 //	   12 | port = "22"
-//	      |        ^^^^
+//	      |        ^^^^ hosts.web1.ssh.port
 //
 // A file may hold anything, so nothing of it reaches the terminal that is not
 // printable. The error is that of the writer.
@@ -44,7 +44,11 @@ func (p Problem) print(w io.Writer) error {
 	if p.Source != "" && p.Place.Col > 0 {
 		before, under, after := p.excerpt()
 		fmt.Fprintf(&b, "%5d | %s%s%s\n", p.Place.Line, before, under, after)
-		fmt.Fprintf(&b, "%5s | %s%s\n", "", spaces(before), strings.Repeat("^", max(1, width(under))))
+		fmt.Fprintf(&b, "%5s | %s%s", "", spaces(before), strings.Repeat("^", max(1, width(under))))
+		if p.Key != "" {
+			b.WriteString(" " + visible(p.Key))
+		}
+		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

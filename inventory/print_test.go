@@ -16,10 +16,10 @@ func TestPrint(t *testing.T) {
 		want string
 	}{
 		"as it looks": {
-			Problem{Place: at(12, 8), Width: 4, Source: `port = "22"`, Msg: `port must be a number, not the string "22"`},
+			Problem{Place: at(12, 8), Key: "hosts.web1.ssh.port", Width: 4, Source: `port = "22"`, Msg: `port must be a number, not the string "22"`},
 			"fleet.toml:12:8: port must be a number, not the string \"22\"\n" +
 				"   12 | port = \"22\"\n" +
-				"      |        ^^^^\n",
+				"      |        ^^^^ hosts.web1.ssh.port\n",
 		},
 		"hint": {
 			Problem{Place: at(13, 1), Width: 4, Source: `prot = 22`, Msg: `unknown key "prot" in [hosts.web03]`, Hint: `did you mean "port"?`},
@@ -92,13 +92,13 @@ func TestPrintHidesSecrets(t *testing.T) {
 	}
 	want := `fleet.toml:5:9: unknown key "usr" in [hosts.web1.ssh]; did you mean "user"?
     5 | ssh = { usr = "ü", pasword = ************************
-      |         ^^^
+      |         ^^^ hosts.web1.ssh.usr
 fleet.toml:5:20: secrets are not read from inventory; use a key file or an agent
     5 | ssh = { usr = "ü", pasword = ************************
-      |                    ^^^^^^^
+      |                    ^^^^^^^ hosts.web1.ssh.pasword
 fleet.toml:5:48: port must be a number, not the string "22"
     5 | ssh = { usr = "ü", pasword = ************************
-      |                                                ^^^^
+      |                                                ^^^^ hosts.web1.ssh.port
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

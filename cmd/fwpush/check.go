@@ -229,6 +229,7 @@ type problemJSON struct {
 	File     string `json:"file"`
 	Line     int    `json:"line"`
 	Column   int    `json:"column"`
+	Key      string `json:"key"` // "hosts.web1.ssh.port"; "" for what is about no key
 	Message  string `json:"message"`
 	Hint     string `json:"hint"`
 }
@@ -255,7 +256,7 @@ func (k *checkup) json() checkJSON {
 	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
 	for _, p := range k.problems {
 		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
-			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Message: p.Msg, Hint: p.Hint})
+			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Key: p.Key, Message: p.Msg, Hint: p.Hint})
 	}
 	for _, r := range k.tests {
 		out.Tests = append(out.Tests, testJSON{r.Name, r.Place.File, r.Place.Line, r.Passed(), r.Flows})
