@@ -126,7 +126,10 @@ func (d *decoder) unknown(n *source.Node, t Table, where string) string {
 }
 
 func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
-	sp, name := n.Key, k.Name+" is missing in "+where
+	name, hint := k.Name+" is missing in "+where, k.Doc
+	if len(k.Values) > 0 {
+		hint = "write " + k.Allowed()
+	}
 	if where == "" {
 		if name = k.Name + " is missing"; k.Type == schema.Sub {
 			name = "[" + k.Name + "] is missing"
@@ -135,7 +138,7 @@ func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 		d.tell(Problem{Place: Place{d.file, 1, 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: k.Doc})
 		return
 	}
-	d.fail(sp, name, k.Doc)
+	d.fail(n.Key, name, hint)
 }
 
 func (d *decoder) mismatch(k Key, n *source.Node, hint string) bool {
@@ -169,6 +172,9 @@ func written(n *source.Node) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case time.Time:
+		if v.Location().String() == "time-local" {
+			return "a time"
+		}
 		return "a date"
 	}
 	if n.Kind == source.Array {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fwpush/inventory/internal/hostlist"
 	"fwpush/inventory/internal/schema"
@@ -16,7 +17,8 @@ func (d *decoder) groups(n *source.Node) map[string]Group {
 	groups := map[string]Group{}
 	d.named(n, schema.Kind("groups.NAME"), "group", checkName("group"), func(n *source.Node, f fields) {
 		g := Group{Name: n.Name, Place: d.place(n.Key), Hosts: d.strings(f["hosts"], member), Match: d.labels(f["match"])}
-		if len(n.Kids) == 0 {
+		written := slices.DeleteFunc(slices.Clone(n.Kids), func(k *source.Node) bool { return len(k.Kids)+len(k.Elems) == 0 && k.Value == nil })
+		if len(written) == 0 {
 			d.fail(n.Key, fmt.Sprintf("group %s has neither hosts nor match", syntax.Quote(n.Name)), `write hosts = ["web1"] or match = { env = "staging" }`)
 		}
 		groups[n.Name] = g
@@ -82,7 +84,8 @@ func (d *decoder) labels(n *source.Node) map[string]string {
 // raws decodes [[raw]].
 func (d *decoder) raws(n *source.Node) []Raw {
 	return each(d, n, "tables", "[[raw]]", func(n *source.Node) Raw {
-		f := d.table(n, schema.Kind("raw"), "[[raw]]")
+		t := schema.Kind("raw")
+		f := d.table(n, t, "[[raw]]")
 		r := Raw{
 			Place: d.place(n.Val),
 			Hosts: d.strings(f["hosts"], pattern),
@@ -91,16 +94,15 @@ func (d *decoder) raws(n *source.Node) []Raw {
 			At:    f["at"].Text(),
 		}
 		table := r.At == "table"
-		if len(r.Hosts)+len(r.Roles) == 0 {
+		if len(items(n.Kid("hosts")))+len(items(n.Kid("roles"))) == 0 && !mistyped(n, t, "hosts", "roles") {
 			d.fail(n.Val, "raw is for nobody", "write hosts or roles")
 		}
 		switch chain := f["chain"]; {
 		case chain != nil && table:
 			d.fail(chain.Key, "chain has no meaning with at = \"table\"", "leave it out")
-		case chain == nil && !table && n.Kid("chain") == nil && r.At != "":
+		case chain == nil && !table && n.Kid("chain") == nil && r.At != "" && !mistyped(n, t, "chain"):
 			d.fail(n.Val, "chain is missing in [[raw]]", "write input, output or forward")
 		}
-		said := false
 		for _, text := range []struct {
 			key   string
 			to    *At[string]
@@ -111,13 +113,12 @@ func (d *decoder) raws(n *source.Node) []Raw {
 			{"ip6tables", &r.IPv6, func(s string) *syntax.Error { return syntax.RawIptables(s, table) }},
 		} {
 			if k := f[text.key]; k != nil {
-				said = true
 				if !d.wrong(k, text.check(k.Text())) {
 					*text.to = at(d, k, k.Text())
 				}
 			}
 		}
-		if !said {
+		if !writes(n, "nft", "iptables", "ip6tables") && !mistyped(n, t, "nft", "iptables", "ip6tables") {
 			d.fail(n.Val, "raw has no text", "write nft, or iptables and ip6tables")
 		}
 		return r
@@ -143,10 +144,10 @@ func (d *decoder) tests(n *source.Node) []Test {
 		if via := f["via"]; via != nil && !d.wrong(via, syntax.Host(via.Text())) {
 			t.Via = at(d, via, via.Text())
 		}
-		if n.Kid("allow") == nil && n.Kid("deny") == nil {
+		if !writes(n, "allow", "deny") && !mistyped(n, schema.Kind("tests"), "allow", "deny") {
 			d.fail(n.Val, "a test needs allow or deny", `write deny = ["ssh"]`)
 		}
-		if out := f["out_iface"]; out != nil && t.Via.V == "" {
+		if out := f["out_iface"]; out != nil && n.Kid("via") == nil {
 			d.fail(out.Key, "out_iface has no meaning without via", "packets that are forwarded have one")
 		}
 		return t
@@ -217,27 +218,49 @@ func (d *decoder) shared(n *source.Node, h *Host) {
 	}
 }
 
-// jumps reports hosts that are reached through themselves.
+// jumps reports hosts that are reached through themselves, and jump hosts that are
+// not of the fleet and look as if they were meant to be.
 func (d *decoder) jumps(hosts []Host) {
 	through := map[string]string{}
+	var names []string
 	for _, h := range hosts {
 		through[h.Name] = h.SSH.Jump
+		names = append(names, h.Name)
 	}
 	told := map[string]bool{}
 	for _, h := range hosts {
+		if _, ours := through[h.SSH.Jump]; !ours && h.SSH.Jump != "" && !told["\x00"+h.SSH.Jump] && !strings.ContainsAny(h.SSH.Jump, ".:@") {
+			j := h.SSH.Jump
+			if near := syntax.Nearest(j, names); near != "" {
+				told["\x00"+j] = true
+				d.report(Warning, d.jumpSpan(h), fmt.Sprintf("jump %s is no host of the fleet", syntax.Quote(j)), fmt.Sprintf("did you mean %q?", near))
+			}
+		}
 		chain := []string{h.Name}
 		for next := through[h.Name]; next != "" && (through[next] != "" || slices.Contains(chain, next)); next = through[next] {
 			if i := slices.Index(chain, next); i >= 0 {
 				cycle := append(slices.Clone(chain[i:]), next)
 				if i == 0 && !told[slices.Min(cycle)] {
 					told[slices.Min(cycle)] = true
-					d.fail(d.span(h.SSH.Place), "jump cycle: "+arrows(cycle), "one of these hosts must be reached without the others")
+					d.fail(d.jumpSpan(h), "jump cycle: "+arrows(cycle), "one of these hosts must be reached without the others")
 				}
 				break
 			}
 			chain = append(chain, next)
 		}
 	}
+}
+
+// jumpSpan is where it is written what a host is reached through.
+func (d *decoder) jumpSpan(h Host) source.Span {
+	own := d.root.Kid("hosts").Kid(h.Name).Kid("ssh").Kid("jump")
+	if own == nil {
+		own = d.root.Kid("defaults").Kid("ssh").Kid("jump")
+	}
+	if own == nil {
+		return d.span(h.SSH.Place)
+	}
+	return own.Val
 }
 
 func arrows(names []string) string {

@@ -65,6 +65,8 @@ func (d *decoder) fitsDate(k Key, n *source.Node) bool {
 		return d.mismatch(k, n, "")
 	case !ok:
 		return d.mismatch(k, n, "")
+	case t.Location().String() == "time-local":
+		return d.mismatch(k, n, "")
 	case t.Location().String() != "date-local":
 		d.fail(n.Val, k.Name+" must be a date without a time", fmt.Sprintf("write %s: the rule holds until the end of that day, UTC", t.Format(time.DateOnly)))
 		return false
@@ -86,7 +88,7 @@ func (d *decoder) fitsBudget(k Key, n *source.Node) bool {
 			return true
 		}
 	}
-	return d.mismatch(k, n, `write a number of hosts, or a share such as "10%"`)
+	return d.mismatch(k, n, "")
 }
 
 func (d *decoder) fitsString(k Key, n *source.Node) bool {

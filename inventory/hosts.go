@@ -117,6 +117,10 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		}
 		return defaults[key]
 	}
+	jump := pick("jump").Text()
+	if own["jump"] == nil && jump == h.Name {
+		jump = "" // what [defaults] lead others through is itself reached without
+	}
 	e := Endpoint{
 		Name:           h.Name,
 		Place:          h.Place,
@@ -126,7 +130,7 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		Identity:       d.paths(pick("identity")),
 		KnownHosts:     d.paths(pick("known_hosts")),
 		Become:         pick("become").Text(),
-		Jump:           pick("jump").Text(),
+		Jump:           jump,
 		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
 	}
 	if e.Address == "" {

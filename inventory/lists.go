@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"go4.org/netipx"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,11 +54,11 @@ func (d *decoder) sets(n *source.Node) map[string]Set {
 func (d *decoder) elements(n *source.Node) (literals []*source.Node, refs []At[string]) {
 	for _, item := range items(n) {
 		switch {
-		case item.Kind != source.String:
-		case !syntax.Reference(item.Text()):
-			literals = append(literals, item)
-		case !d.wrong(item, syntax.Element(item.Text())):
+		case item.Kind != source.String || d.wrong(item, syntax.Element(item.Text())):
+		case syntax.Reference(item.Text()):
 			refs = append(refs, at(d, item, item.Text()))
+		default:
+			literals = append(literals, item)
 		}
 	}
 	return literals, once(refs)
@@ -76,21 +75,11 @@ type writtenRange struct {
 func (d *decoder) ranges(list []*source.Node) []writtenRange {
 	var out []writtenRange
 	for _, n := range list {
-		if from, to, e := syntax.Addresses(n.Text()); !d.wrong(n, hinted(e, n.Text())) {
+		if from, to, e := syntax.Addresses(n.Text()); !d.wrong(n, e) {
 			out = append(out, writtenRange{AddrRange{from, to}, n.Text(), d.place(n.Val), n})
 		}
 	}
 	return out
-}
-
-// hinted says of a name among addresses where names go.
-func hinted(e *syntax.Error, s string) *syntax.Error {
-	first, _, _ := strings.Cut(s, "-")
-	_, notAddress := netip.ParseAddr(first)
-	if e != nil && e.Hint == "" && notAddress != nil && syntax.DNSName(s) == nil {
-		return &syntax.Error{Msg: syntax.Quote(s) + " is a name, and addresses are addresses", Hint: "write it in names to have it looked up", Char: -1}
-	}
-	return e
 }
 
 // addressFile reads a file of addresses: one a line, "#" begins a comment.
@@ -168,16 +157,21 @@ func (d *decoder) services(n *source.Node) map[string]Service {
 		s.Override = flag(f["override"])
 		if h := f["helper"]; h != nil {
 			s.Helper = at(d, h, h.Text())
-			if len(s.Ports) == 0 {
+			if others := []string{"icmp", "icmpv6", "proto", "include"}; !writes(n, "tcp", "udp", "sctp") && writes(n, others...) {
 				d.fail(h.Key, "helper has no meaning without ports", "write the ports the helper is for")
 			}
 		}
-		if !slices.ContainsFunc([]string{"tcp", "udp", "sctp", "icmp", "icmpv6", "proto", "include"}, func(k string) bool { return n.Kid(k) != nil }) {
+		if !writes(n, "tcp", "udp", "sctp", "icmp", "icmpv6", "proto", "include") {
 			d.fail(n.Key, fmt.Sprintf("service %s has no ports", syntax.Quote(n.Name)), "write tcp, udp, sctp, icmp, icmpv6, proto or include")
 		}
 		services[n.Name] = s
 	})
 	return services
+}
+
+// writes reports whether a table has one of the keys, whatever their values.
+func writes(n *source.Node, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return n.Kid(k) != nil })
 }
 
 // besides says where something stands, seen from elsewhere.

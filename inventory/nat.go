@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"slices"
 
 	"fwpush/inventory/internal/schema"
 	"fwpush/inventory/internal/source"
@@ -35,13 +34,11 @@ func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
 		AllowEmpty: flag(f["allow_empty"]),
 		Comment:    d.note(f, "comment"),
 	}
-	var kinds []*source.Node
-	for _, k := range n.Kids {
-		if slices.Contains([]NATKind{Masquerade, SNAT, DNAT, Redirect}, NATKind(k.Name)) {
-			kinds = append(kinds, k)
-		}
-	}
+	names := []string{string(Masquerade), string(SNAT), string(DNAT), string(Redirect)}
+	kinds := among(n, names)
 	switch {
+	case len(kinds) == 0 && mistyped(n, t, names...):
+		return e
 	case len(kinds) == 0:
 		d.fail(n.Val, "an entry of nat says masquerade, snat, dnat or redirect", "write masquerade = true")
 		return e
@@ -50,7 +47,9 @@ func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
 		return e
 	}
 	e.Kind = NATKind(kinds[0].Name)
-	d.natTarget(&e, f)
+	if !d.natTarget(&e, n, f) {
+		return e
+	}
 	for _, k := range n.Kids {
 		if hint := natKeys[e.Kind][k.Name]; hint != "" {
 			d.fail(k.Key, fmt.Sprintf("%s has no meaning with %s", k.Name, e.Kind), hint)
@@ -60,14 +59,16 @@ func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
 	return e
 }
 
-// natTarget reads what an address is translated to.
-func (d *decoder) natTarget(e *NAT, f fields) {
+// natTarget reads what an address is translated to, and reports whether the entry
+// says anything.
+func (d *decoder) natTarget(e *NAT, n *source.Node, f fields) bool {
 	on := f[string(e.Kind)]
 	if on == nil {
-		return // it has the wrong type
+		return false // it has the wrong type
 	}
 	if on.Value == false {
 		d.fail(on.Val, fmt.Sprintf("%s = false says nothing", e.Kind), "take the entry out")
+		return false
 	}
 	var bad *syntax.Error
 	switch e.Kind {
@@ -75,18 +76,19 @@ func (d *decoder) natTarget(e *NAT, f fields) {
 		e.ToAddr, bad = syntax.Machine(on.Text())
 		d.wrong(on, bad)
 	case DNAT:
-		if n := f["to_addr"]; n == nil {
+		if n.Kid("to_addr") == nil {
 			d.fail(on.Key, "dnat needs to_addr", "write where connections go")
-		} else {
-			e.ToAddr, e.ToPort, bad = syntax.Target(n.Text())
-			d.wrong(n, bad)
+		} else if to := f["to_addr"]; to != nil {
+			e.ToAddr, e.ToPort, bad = syntax.Target(to.Text())
+			d.wrong(to, bad)
 		}
 	case Redirect:
 		e.ToPort = uint16(on.Value.(int64))
 	}
-	if (e.Kind == DNAT || e.Kind == Redirect) && f["dport"] == nil {
+	if (e.Kind == DNAT || e.Kind == Redirect) && n.Kid("dport") == nil {
 		d.fail(on.Key, fmt.Sprintf("%s needs dport", e.Kind), "without it every connection would be sent away, those to SSH too")
 	}
+	return true
 }
 
 // natFamily settles for which family an entry is: the one it names, or that of

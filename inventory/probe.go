@@ -3,7 +3,6 @@ package inventory
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +28,10 @@ func (d *decoder) probe(n *source.Node, t Table, where string) Probe {
 		Timeout: seconds(f["timeout"], defaultProbeTimeout),
 		Become:  flag(f["become"]),
 	}
-	var kinds []*source.Node
-	for _, k := range n.Kids {
-		if slices.Contains(probeKinds, k.Name) {
-			kinds = append(kinds, k)
-		}
-	}
+	kinds := among(n, probeKinds)
 	switch {
+	case len(kinds) == 0 && mistyped(n, t, probeKinds...):
+		return p
 	case len(kinds) == 0:
 		d.fail(n.Val, "a probe says tcp, http, ssh or run", "write { tcp = 443 }")
 		return p
@@ -51,7 +47,9 @@ func (d *decoder) probe(n *source.Node, t Table, where string) Probe {
 			d.fail(from.Val, "run is run on the host itself", "leave from out")
 		}
 	}
-	if host := f["host"]; host != nil && !d.wrong(host, syntax.SSHAddress(host.Text())) {
+	if host := f["host"]; host != nil && p.Kind == "run" {
+		d.fail(host.Key, "host has no meaning with run", "run is run on the host itself")
+	} else if host != nil && !d.wrong(host, syntax.SSHAddress(host.Text())) {
 		p.Host = at(d, host, host.Text())
 	}
 	if e := f["expect"]; e != nil {

@@ -93,6 +93,12 @@ func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 		r.OutIfaces = iface
 	}
 	r.Log, _ = d.log(f["log"])
+	for _, key := range []string{"rate", "max_conns"} {
+		if n := f[key]; n != nil && r.Verb != AllowVerb && r.Verb != "" {
+			d.fail(n.Key, fmt.Sprintf("%s is for allow, not for %s", key, r.Verb), "what is refused needs no limit")
+			delete(f, key)
+		}
+	}
 	if n := f["rate"]; n != nil {
 		v, _ := d.rate(n)
 		r.Rate = at(d, n, v)
@@ -100,11 +106,6 @@ func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 	if n := f["expires"]; n != nil {
 		day := n.Value.(time.Time)
 		r.Expires = at(d, n, time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, time.UTC))
-	}
-	for _, key := range []string{"rate", "max_conns"} {
-		if n := f[key]; n != nil && r.Verb != AllowVerb && r.Verb != "" {
-			d.fail(n.Key, fmt.Sprintf("%s is for allow, not for %s", key, r.Verb), "what is refused needs no limit")
-		}
 	}
 	return r
 }
@@ -128,24 +129,38 @@ func family(n *source.Node) Family {
 // oneVerb reports a rule without a verb or with two. If one is mistyped, that
 // has been told.
 func (d *decoder) oneVerb(n *source.Node, t Table) {
-	isVerb := func(name string) bool {
-		return slices.ContainsFunc(schema.Verbs, func(v Key) bool { return v.Name == name })
+	var names []string
+	for _, v := range schema.Verbs {
+		names = append(names, v.Name)
 	}
-	var verbs []*source.Node
-	mistyped := false
-	for _, k := range n.Kids {
-		if isVerb(k.Name) {
-			verbs = append(verbs, k)
-		} else if _, known := t.Key(k.Name); !known {
-			mistyped = mistyped || isVerb(t.Nearest(k.Name))
-		}
-	}
+	verbs := among(n, names)
 	switch {
-	case len(verbs) == 0 && !mistyped:
+	case len(verbs) == 0 && mistyped(n, t, names...):
+	case len(verbs) == 0:
 		d.fail(n.Val, "a rule needs a verb", `write allow = "SERVICE" or deny = "SERVICE"`)
 	case len(verbs) > 1:
 		d.fail(verbs[1].Key, fmt.Sprintf("a rule has one verb, not %s and %s", verbs[0].Name, verbs[1].Name), "make two rules of it")
 	}
+}
+
+// among are the members of a table that have one of the names.
+func among(n *source.Node, names []string) []*source.Node {
+	var list []*source.Node
+	for _, k := range n.Kids {
+		if slices.Contains(names, k.Name) {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// mistyped reports whether an unknown key of a table was probably meant to be one
+// of the names. That has been told, and is not to be called missing too.
+func mistyped(n *source.Node, t Table, names ...string) bool {
+	return slices.ContainsFunc(n.Kids, func(k *source.Node) bool {
+		_, known := t.Key(k.Name)
+		return !known && slices.Contains(names, t.Nearest(k.Name))
+	})
 }
 
 // maxLiterals bounds the addresses in a rule. Each is a line of the ruleset, which

@@ -140,7 +140,7 @@ var tables = [...]Table{
 	{"tests", "what must be allowed and denied; a test that fails stops check, diff and apply", []Key{
 		{Name: "name", Type: String, Doc: "what the test is about, for people"},
 		{Name: "from", Type: Strings, Required: true, NotEmpty: true, Doc: "internet, controller, addresses, set:, host:, role: and group: references"},
-		{Name: "to", Type: Strings, Required: true, NotEmpty: true, Doc: "as from"},
+		{Name: "to", Type: Strings, Required: true, NotEmpty: true, Doc: "who is to be reached, in the same words"},
 		{Name: "allow", Type: Strings, NotEmpty: true, Doc: "services every pair of addresses must be allowed"},
 		{Name: "deny", Type: Strings, NotEmpty: true, Doc: "services every pair of addresses must be refused"},
 		familyKey,

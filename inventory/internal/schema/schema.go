@@ -139,6 +139,8 @@ func (k Key) WhenEmpty() string {
 	switch {
 	case k.Default == `"any"`:
 		return `take the rule out, or write "any" if everybody is meant`
+	case k.Default == "any interface":
+		return "give it an item, or leave the key out if every interface is meant"
 	case k.Required || isVerb:
 		return "give it an item"
 	}

@@ -27,7 +27,9 @@ func Jump(s string) *Error {
 			return wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
 		}
 	case strings.Count(rest, ":") == 1:
-		host, port, _ = strings.Cut(rest, ":")
+		if host, port, _ = strings.Cut(rest, ":"); port == "" {
+			return wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
+		}
 	}
 	if port != "" {
 		n, err := strconv.ParseInt(port, 10, 32)
@@ -65,7 +67,7 @@ func Target(s string) (addr netip.Addr, port uint16, e *Error) {
 	}
 	n, err := strconv.ParseInt(portText, 10, 32)
 	if err != nil || strconv.FormatInt(n, 10) != portText {
-		return addr, 0, wrong(Quote(portText)+" is not a port", "")
+		return addr, 0, wrong(Quote(s)+" has no port after the colon", "write 10.0.0.5:8080 or [2001:db8::5]:8080")
 	}
 	if e := Port(n); e != nil {
 		return addr, 0, e

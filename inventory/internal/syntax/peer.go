@@ -28,6 +28,12 @@ func End(key, s string) *Error {
 	case Controller, Internet:
 		return nil
 	}
+	if n := Nearest(s, []string{Internet, Controller}); n != "" {
+		return wrong(Quote(s)+" is no end of a test", `did you mean "`+n+`"?`)
+	}
+	if dnsName(s) == "" {
+		return wrong(Quote(s)+" is a name, and "+key+" of a test takes addresses and references", "")
+	}
 	return peer(key, s)
 }
 
@@ -36,7 +42,18 @@ func Element(s string) *Error {
 	if s == "any" {
 		return wrong(`"any" is no address`, "a rule without from is for everybody")
 	}
-	return Peer("a set", s)
+	e := Peer("a set", s)
+	if e == nil || Reference(s) || s == Controller || s == Internet || e.Hint == "" {
+		return e
+	}
+	if _, _, bad := Addresses(s); dnsName(s) == "" && bad != nil {
+		first, _, _ := strings.Cut(s, "-")
+		if _, e := Address(first); e == nil || bad.Hint != "" {
+			return bad
+		}
+		return wrong(Quote(s)+" is a name, and addresses are addresses", "write it in names to have it looked up")
+	}
+	return e
 }
 
 func peer(key, s string) *Error {

@@ -113,7 +113,7 @@ func RawIptables(s string, table bool) *Error {
 			return wrong(Quote(line)+" is no rule of iptables", "write matches and a target, such as -p tcp --dport 9 -j ACCEPT")
 		}
 		for _, w := range words {
-			if slices.Contains([]string{"-A", "-I", "-D", "-R", "-F", "-X", "-N", "-P", "-E", "-Z", "-L", "-S", "-t", "--table", "--append", "--insert", "--delete", "--replace", "--flush", "--policy", "--new-chain", "--delete-chain", "--rename-chain", "--zero", "--list", "--modprobe", "-M"}, w) {
+			if reachesOut(w) {
 				return wrong(Quote(w)+" is not allowed in raw", "raw adds rules to a chain of fwpush and touches nothing else")
 			}
 		}
@@ -122,6 +122,25 @@ func RawIptables(s string, table bool) *Error {
 		}
 	}
 	return nil
+}
+
+// commands are the options of iptables that say which chain or table is meant, or
+// do something else than add a rule.
+var commands = []string{"--table", "--append", "--insert", "--delete", "--replace", "--flush", "--policy", "--new-chain",
+	"--delete-chain", "--rename-chain", "--zero", "--list", "--list-rules", "--modprobe"}
+
+// reachesOut reports whether a word is such an option. getopt_long(3) takes a long
+// one by its beginning too and a value behind "=", a short one with its value
+// attached.
+func reachesOut(word string) bool {
+	long, _, _ := strings.Cut(word, "=")
+	switch {
+	case long == "--pol": // of match policy, and then it is no abbreviation
+		return false
+	case len(long) > 2 && strings.HasPrefix(long, "--"):
+		return slices.ContainsFunc(commands, func(c string) bool { return strings.HasPrefix(c, long) })
+	}
+	return len(word) > 1 && word[0] == '-' && strings.IndexByte("AIDRFXNPEZLStM", word[1]) >= 0
 }
 
 func raw(s string) *Error {
