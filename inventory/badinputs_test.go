@@ -32,9 +32,9 @@ func rule(s string) string { return base + "[roles.x]\nin = [ " + s + " ]\n" }
 // set puts one address into a set, at 5:14.
 func set(s string) string { return base + "[sets.x]\naddresses = [" + s + "]\n" }
 
-// Each row is a mistake people make, and exactly what they are told. Row is the
-// number of the class of mistake.
-func TestBadInputs(t *testing.T) {
+// Several mistakes in one text are told together, each once. Row is the number of
+// the class of mistake, as in TestBadInputs.
+func TestManyBadInputs(t *testing.T) {
 	long := strings.Repeat("x", 129)
 	for _, tt := range []struct {
 		row  int

@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fwpush/inventory/internal/schema"
@@ -194,7 +195,7 @@ func (d *decoder) whom(n *source.Node, check func(key, s string) *syntax.Error) 
 		}
 		for _, k := range []struct{ table, prefix string }{{"hosts", "host:"}, {"roles", "role:"}, {"sets", "set:"}, {"groups", "group:"}} {
 			if known := d.root.Kid(k.table); known != nil && known.Kid(s) != nil {
-				e.Hint += fmt.Sprintf("; write %q", k.prefix+s)
+				e.Hint = strings.TrimPrefix(e.Hint+fmt.Sprintf("; write %q", k.prefix+s), "; ")
 				return e
 			}
 		}
