@@ -63,7 +63,7 @@ func (fs *files) inside(path string) *syntax.Error {
 		return bad(": " + fleetfile.Reason(err))
 	}
 	if rel, err := filepath.Rel(fs.root, real); err != nil || !filepath.IsLocal(rel) {
-		return bad(" leaves the inventory directory")
+		return bad(" leaves the inventory directory by a link")
 	}
 	return nil
 }
@@ -146,10 +146,8 @@ func (d *decoder) includeFile(n *source.Node, path string, chain []string) {
 	d.include(root, append(slices.Clone(chain), path))
 	if v := root.Kid("version"); v != nil {
 		d.version(v)
-		root.Drop("version")
 	}
-	root.Drop("include")
-	for _, c := range d.root.Absorb(root, merging) {
+	for _, c := range d.root.Absorb(root, merging, "version", "include") {
 		d.twice(c.Path, c.First, c.Second)
 	}
 }

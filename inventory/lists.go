@@ -111,7 +111,8 @@ func (d *decoder) addressFile(n *source.Node) []writtenRange {
 			if key == "" {
 				key = d.keyOf(n)
 			}
-			d.tell(Problem{Place: place, Key: key, Width: utf8.RuneCountInString(text), Source: strings.TrimRight(line, "\r\n"), Msg: e.Msg, Hint: e.Hint})
+			d.tell(Problem{Place: place, Key: key, Width: utf8.RuneCountInString(text), Source: strings.TrimRight(line, "\r\n"),
+				Msg: e.Msg, Hint: cmp.Or(e.Hint, "a line is an address, a prefix or a range")})
 			continue
 		}
 		out = append(out, writtenRange{AddrRange{from, to}, text, place, nil})

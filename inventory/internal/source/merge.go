@@ -10,12 +10,14 @@ type Clash struct {
 
 // Absorb adds what another file defines to a top-level table: tables of the named
 // kinds member by member, arrays of tables item by item, anything else if it is
-// not there. What both define stays as it is and is returned.
-func (n *Node) Absorb(o *Node, kinds func(name string) bool) []Clash {
+// not there. What both define stays as it is and is returned. Keys that are but
+// the other file's own business are passed over.
+func (n *Node) Absorb(o *Node, kinds func(name string) bool, own ...string) []Clash {
 	var clashes []Clash
 	for _, kid := range o.Kids {
 		mine := n.Kid(kid.Name)
 		switch {
+		case slices.Contains(own, kid.Name):
 		case mine == nil:
 			n.add(kid)
 		case mine.Kind == Array && kid.Kind == Array && mine.tables && kid.tables:
@@ -33,10 +35,4 @@ func (n *Node) Absorb(o *Node, kinds func(name string) bool) []Clash {
 		}
 	}
 	return clashes
-}
-
-// Drop takes a member out of a table.
-func (n *Node) Drop(name string) {
-	delete(n.byName, name)
-	n.Kids = slices.DeleteFunc(n.Kids, func(k *Node) bool { return k.Name == name })
 }

@@ -160,10 +160,10 @@ func Path(s string) *Error {
 
 // Inside checks the name of a file beside the fleet file or below it.
 func Inside(s string) *Error {
-	if e := Path(s); e != nil {
+	if e := Path(s); e != nil && s[:min(len(s), 1)] != "~" {
 		return e
 	}
-	if !filepath.IsLocal(s) {
+	if !filepath.IsLocal(s) || s[0] == '~' {
 		return wrong("path "+Quote(s)+" leaves the inventory directory", "name a file beside the fleet file or below")
 	}
 	return nil
