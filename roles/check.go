@@ -35,6 +35,7 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 		c.settle(&Policy{}, inventory.Host{}, []*lineage{c.lineage(name)})
 	}
 	c.checkRaw()
+	c.checkNamed()
 	c.tests()
 	policies := c.policies()
 	c.checkNames(policies)

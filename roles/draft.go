@@ -116,6 +116,10 @@ func (c *compiler) onHost(h inventory.Host, list []draft) []Rule {
 		r := d.Rule
 		r.InIfaces, okIn = c.ifaces(h, d.in)
 		r.OutIfaces, okOut = c.ifaces(h, d.out)
+		if h.Backend == inventory.Iptables && len(r.Helpers) > 0 {
+			c.errorAt(r.Place, fmt.Sprintf("helper %s of a service cannot be had with iptables, which %s runs", r.Helpers[0].Name, h.Name),
+				`write backend = "nftables" for the host, or name a service without helper`)
+		}
 		if okIn && okOut {
 			out = append(out, r)
 		}

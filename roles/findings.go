@@ -3,6 +3,7 @@ package roles
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fwpush/inventory"
@@ -68,6 +69,14 @@ func (f *findings) unknown(place inventory.Place, kind, name string, known []str
 		hint = fmt.Sprintf("the file defines no %s", kind)
 	}
 	f.errorAt(place, msg, hint)
+}
+
+// cycle reports names that lead back to the first of them, once, wherever on the way
+// it was met.
+func (f *findings) cycle(place inventory.Place, names []string, hint string) {
+	if f.first("cycle\x00" + hint + "\x00" + strings.Join(slices.Sorted(slices.Values(names)), "\x00")) {
+		f.errorAt(place, "cycle: "+strings.Join(append(slices.Clone(names), names[0]), " → "), hint)
+	}
 }
 
 // sorted returns what was found in the order of the file.

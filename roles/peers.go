@@ -72,8 +72,7 @@ func (c *compiler) setPeer(ref inventory.At[string], name string) (Peer, bool) {
 		return Peer{}, false
 	}
 	if i := slices.Index(c.setPath, name); i >= 0 {
-		cycle := append(slices.Clone(c.setPath[i:]), name)
-		c.errorAt(ref.Place, "cycle: "+strings.Join(cycle, " → "), "take one of these references out")
+		c.cycle(ref.Place, c.setPath[i:], "take one of these references out")
 		return Peer{}, false
 	}
 	return c.set(set)
@@ -137,7 +136,7 @@ func (c *compiler) rolePeer(ref inventory.At[string], name string, allowEmpty bo
 	p := Peer{Kind: RolePeer, Name: name, Net: net}
 	if len(c.byRole[name]) == 0 {
 		if !allowEmpty {
-			hint := "give it to a host, or write allow_empty = true in the rule to leave it out until one has it"
+			hint := "give it to a host, or write allow_empty = true beside it to leave it out until one has it"
 			if slices.Contains(c.fleet.Management.From, ref) {
 				hint = "give it to a host, or take it out of management.from until one has it"
 			}
@@ -158,7 +157,7 @@ func (c *compiler) groupPeer(ref inventory.At[string], name string, allowEmpty b
 	hosts := c.fleet.Group(name)
 	if len(hosts) == 0 {
 		if !allowEmpty {
-			c.errorAt(ref.Place, fmt.Sprintf("no host is in group %q", name), "add one, or write allow_empty = true in the rule to leave it out until then")
+			c.errorAt(ref.Place, fmt.Sprintf("no host is in group %q", name), "add one, or write allow_empty = true beside it to leave it out until then")
 		}
 		return p, allowEmpty
 	}

@@ -50,9 +50,7 @@ func (c *compiler) checkRaw() {
 			}
 		}
 		for _, p := range w.Hosts {
-			if len(c.fleet.Named(p.V)) == 0 {
-				c.errorAt(p.Place, fmt.Sprintf("no host matches %q", p.V), "")
-			}
+			c.somebody(p)
 		}
 	}
 }

@@ -61,7 +61,12 @@ func (c *compiler) tests() []Test {
 		allow, okAllow := c.asks(w.Allow)
 		deny, okDeny := c.asks(w.Deny)
 		ok := okFrom && okTo && okAllow && okDeny
-		if i, known := c.hosts[t.Via]; t.Via != "" && (!known || c.fleet.Hosts[i].Unmanaged) {
+		switch i, known := c.hosts[t.Via]; {
+		case t.Via == "":
+		case known && c.fleet.Hosts[i].Unmanaged:
+			c.errorAt(w.Via.Place, fmt.Sprintf("host %q is unmanaged and has no forward rules to ask", t.Via), "leave via out, or name a host that gets rules")
+			ok = false
+		case !known:
 			c.unknown(w.Via.Place, "host", t.Via, slices.Sorted(maps.Keys(c.hosts)))
 			ok = false
 		}

@@ -153,8 +153,7 @@ func (c *compiler) included(name inventory.At[string], path []string) (service, 
 		c.unknown(name.Place, "service", name.V, c.serviceNames())
 		return service{}, false
 	case slices.Contains(path, name.V):
-		cycle := append(slices.Clone(path[slices.Index(path, name.V):]), name.V)
-		c.errorAt(name.Place, "cycle: "+strings.Join(cycle, " → "), "take one of these services out of include")
+		c.cycle(name.Place, path[slices.Index(path, name.V):], "take one of these services out of include")
 		return service{}, false
 	case isBuiltIn && !own.Override:
 		c.redefined(own)
