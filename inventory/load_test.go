@@ -32,22 +32,22 @@ func TestLoadLooksAtTheFile(t *testing.T) {
 		opts    LoadOptions
 		want    []string
 	}{
-		"fine":                    {good, 0o640, 0o755, LoadOptions{}, nil},
-		"BOM and CRLF":            {"\ufeff" + strings.ReplaceAll(good, "\n", "\r\n"), 0o644, 0o755, LoadOptions{}, nil},
-		"writable by all":         {good, 0o646, 0o755, LoadOptions{}, []string{"0:0 the file can be written by everybody; name it with -i if that is meant"}},
-		"writable by all, named":  {good, 0o646, 0o755, named, []string{"0:0 note: the file can be written by everybody"}},
-		"directory open":          {good, 0o644, 0o757, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
-		"directory sticky":        {good, 0o644, 0o1777, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
-		"directory open, named":   {good, 0o644, 0o757, named, []string{"0:0 note: its directory can be written by everybody"}},
-		"writable by a group":     {good, 0o664, 0o775, LoadOptions{}, []string{"0:0 note: its directory can be written by its group", "0:0 note: the file can be written by its group"}},
-		"4 MiB":                   {good + strings.Repeat("#\n", ((4<<20)-len(good))/2), 0o644, 0o755, LoadOptions{}, nil},
-		"more":                    {good + strings.Repeat("#\n", (4<<20)/2), 0o644, 0o755, LoadOptions{}, []string{"0:0 too large, a fleet file has at most 4 MiB"}},
-		"UTF-16 with BOM":         {"\xff\xfev\x00e\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
-		"UTF-16 of the other end": {"\xfe\xff\x00v", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
-		"UTF-16 without BOM":      {"v\x00e\x00r\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
-		"Latin-1":                 {"\ufeff# c\n# \u00fc gr\xfcn\n", 0o644, 0o755, LoadOptions{}, []string{"2:7 byte 0xfc is not UTF-8; save the file as UTF-8"}},
-		"program":                 {"#!/bin/sh\n", 0o755, 0o755, named, []string{"0:0 a fleet file that is a program is not supported yet"}},
-		"mistakes inside":         {good + "[hosts.web1]\n", 0o664, 0o755, LoadOptions{}, []string{"0:0 note: the file can be written by its group", `6:8 host "web1" defined twice (line 4, 6)`}},
+		"fine":                       {good, 0o640, 0o755, LoadOptions{}, nil},
+		"40 BOM and CRLF":            {"\ufeff" + strings.ReplaceAll(good, "\n", "\r\n"), 0o644, 0o755, LoadOptions{}, nil},
+		"39 writable by all":         {good, 0o646, 0o755, LoadOptions{}, []string{"0:0 the file can be written by everybody; name it with -i if that is meant"}},
+		"39 writable by all, named":  {good, 0o646, 0o755, named, []string{"0:0 note: the file can be written by everybody"}},
+		"39 directory open":          {good, 0o644, 0o757, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
+		"39 directory sticky":        {good, 0o644, 0o1777, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
+		"39 directory open, named":   {good, 0o644, 0o757, named, []string{"0:0 note: its directory can be written by everybody"}},
+		"39 writable by a group":     {good, 0o664, 0o775, LoadOptions{}, []string{"0:0 note: its directory can be written by its group", "0:0 note: the file can be written by its group"}},
+		"40 4 MiB":                   {good + strings.Repeat("#\n", ((4<<20)-len(good))/2), 0o644, 0o755, LoadOptions{}, nil},
+		"40 more":                    {good + strings.Repeat("#\n", (4<<20)/2), 0o644, 0o755, LoadOptions{}, []string{"0:0 too large, a fleet file has at most 4 MiB"}},
+		"40 UTF-16 with BOM":         {"\xff\xfev\x00e\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
+		"40 UTF-16 of the other end": {"\xfe\xff\x00v", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
+		"40 UTF-16 without BOM":      {"v\x00e\x00r\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
+		"40 Latin-1":                 {"\ufeff# c\n# \u00fc gr\xfcn\n", 0o644, 0o755, LoadOptions{}, []string{"2:7 byte 0xfc is not UTF-8; save the file as UTF-8"}},
+		"40 program":                 {"#!/bin/sh\n", 0o755, 0o755, named, []string{"0:0 a fleet file that is a program is not supported yet"}},
+		"mistakes inside":            {good + "[hosts.web1]\n", 0o664, 0o755, LoadOptions{}, []string{"0:0 note: the file can be written by its group", `6:8 host "web1" defined twice (line 4, 6)`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "d")
