@@ -70,7 +70,11 @@ func TestDiff(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, c := range meaning.Diff(policy(t, tt.old), policy(t, tt.now)) {
+			changes, err := meaning.Diff(policy(t, tt.old), policy(t, tt.now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range changes {
 				got = append(got, say(c))
 			}
 			want := strings.Split(tt.want, "\n")

@@ -2,6 +2,7 @@ package meaning_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"fwpush/inventory"
+	"fwpush/roles"
 	"fwpush/roles/meaning"
 	"fwpush/roles/verdict"
 )
@@ -33,10 +36,10 @@ nat = [ { dnat = true, to_addr = "10.0.0.9:80", dport = "http" } ]`)
 	if d := cmp.Diff(kept.In[0].From, p.In[0].From, cmpopts.EquateComparable(netip.Addr{})); d != "" {
 		t.Errorf("other peers: %s", d)
 	}
-	if list := meaning.Diff(kept, p); len(list) > 0 {
-		t.Errorf("what is recalled differs: %+v", list)
+	if list, err := meaning.Diff(kept, p); err != nil || len(list) > 0 {
+		t.Errorf("what is recalled differs: %+v, %v", list, err)
 	}
-	if len(meaning.Diff(policy(t, ""), p)) == 0 {
+	if list, err := meaning.Diff(policy(t, ""), p); err != nil || len(list) == 0 {
 		t.Error("what is recalled is nothing")
 	}
 }
@@ -62,4 +65,26 @@ func FuzzRecall(f *testing.F) {
 			verdict.New(p)
 		}
 	})
+}
+
+// A host that keeps a policy with rules that cut each other to pieces is told of, and
+// not waited for.
+func TestHostilePolicyIsGivenUp(t *testing.T) {
+	hostile := policy(t, "")
+	for i := range 4_000 {
+		a := netip.AddrFrom4([4]byte{10, byte(i), byte(i >> 8), 1})
+		one := []roles.Peer{{Kind: roles.Literal, V4: []inventory.AddrRange{{From: a, To: a}}}}
+		r := roles.Rule{Verb: inventory.DenyVerb, Name: "r", Traffic: roles.Traffic{All: true}, From: one}
+		switch i % 3 {
+		case 1:
+			r.From, r.To = nil, one
+		case 2:
+			r.From, r.Traffic = nil, roles.Traffic{Ports: []inventory.PortRange{{Proto: "tcp", From: uint16(i), To: uint16(i)}}}
+		}
+		hostile.In = append(hostile.In, r)
+	}
+	hostile.In = append(hostile.In, roles.Rule{Verb: inventory.AllowVerb, Name: "all", Traffic: roles.Traffic{All: true}})
+	if _, err := meaning.Diff(hostile, policy(t, "in = [ { allow = \"http\" } ]")); !errors.Is(err, meaning.ErrTooMuch) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -42,7 +42,7 @@ func (e *Engine) output() []step {
 
 // guards reports whether anything in output can refuse a packet before its end.
 func (e *Engine) guards() bool {
-	return slices.ContainsFunc(e.policy.Out, func(r roles.Rule) bool { return !r.Allows() }) ||
+	return slices.ContainsFunc(e.policy.Out, func(r roles.Rule) bool { return !r.Allows() || r.Rate.N > 0 || r.MaxConns > 0 }) ||
 		slices.ContainsFunc(e.policy.Raw, func(r roles.Raw) bool { return r.Chain == string(roles.Output) })
 }
 

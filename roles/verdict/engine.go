@@ -15,6 +15,16 @@ type Engine struct {
 	known  map[string]space.Addrs // peers by what the file calls them
 	nat    []step
 	chains map[roles.Direction][]step
+	budget *int // of comparisons; nil for as many as it takes
+}
+
+// Bounded is an engine that gives up after so many comparisons of addresses, over all
+// its questions: for a policy that somebody else has made, who may have made one that
+// takes forever. What it has not come to by then is Undecided.
+func Bounded(p roles.Policy, comparisons int) *Engine {
+	e := New(p)
+	e.budget = &comparisons
+	return e
 }
 
 // step is one place of a chain where packets are decided.
@@ -53,7 +63,7 @@ func (e *Engine) Policy() roles.Policy { return e.policy }
 // packet in common, and together they are the region.
 func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
 	if d == roles.Output || len(e.nat) == 0 {
-		return walk(e.chains[d], packets, nil)
+		return e.walk(e.chains[d], packets, nil)
 	}
 	// Nat looks at packets before a route is chosen. What it leaves alone goes
 	// where it was going.
@@ -67,16 +77,22 @@ func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
 			}
 		}
 	}
-	return append(out, walk(e.chains[d], packets, nil)...)
+	return append(out, e.walk(e.chains[d], packets, nil)...)
 }
 
 // walk leads packets through a chain.
-func walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
+func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
 	var out []Outcome
 	for i := range chain {
 		s := &chain[i]
 		for _, m := range s.match {
 			if len(packets) == 0 {
+				return out
+			}
+			if !e.afford(packets, m) {
+				for _, b := range packets {
+					out = append(out, Outcome{Packets: b, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
+				}
 				return out
 			}
 			for _, b := range packets.And(m) {
@@ -88,11 +104,28 @@ func walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
 	return out
 }
 
+// afford tells whether packets may still be compared with a match.
+func (e *Engine) afford(packets space.Region, m space.Box) bool {
+	if e.budget == nil {
+		return true
+	}
+	for _, b := range packets {
+		*e.budget -= 1 + len(b.Key)
+		if b.Key.Meets(m.Key) {
+			*e.budget -= len(b.Src) + len(b.Dst) + len(m.Src) + len(m.Dst)
+		}
+	}
+	return *e.budget > 0
+}
+
+// Exhausted tells whether a bounded engine has given up.
+func (e *Engine) Exhausted() bool { return e.budget != nil && *e.budget <= 0 }
+
 // translated decides packets that an entry of nat sends elsewhere. Outcomes speak
 // of the packets as they came.
 func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
 	if s.nat == nil { // the management pair
-		return walk(e.chains[d], space.Region{b}, nil)
+		return e.walk(e.chains[d], space.Region{b}, nil)
 	}
 	to := b
 	if s.nat.ToPort != 0 {
@@ -112,7 +145,7 @@ func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
 	} else if own := e.own.And(space.Everyone(b.V6())); !own.Empty() {
 		to.Dst = own
 	}
-	list := walk(chain, space.Region{to}, s.nat)
+	list := e.walk(chain, space.Region{to}, s.nat)
 	for i := range list {
 		p := &list[i].Packets
 		p.Dst = b.Dst

@@ -106,8 +106,8 @@ func BenchmarkParts(b *testing.B) {
 		other.In = p.In[1:]
 		b.ReportAllocs()
 		for b.Loop() {
-			if len(meaning.Diff(p, other)) != 1 {
-				b.Fatal("not one change")
+			if list, err := meaning.Diff(p, other); err != nil || len(list) != 1 {
+				b.Fatal(list, err)
 			}
 		}
 	})

@@ -35,7 +35,11 @@ func flowsOf(t rollout.Target, f commit.Facts) (list []flow, trouble string) {
 		return nil, "what it opens and closes cannot be told: " + err.Error()
 	}
 	names := naming(old, t.Policy)
-	for _, c := range meaning.Diff(old, t.Policy) {
+	changes, err := meaning.Diff(old, t.Policy)
+	if err != nil {
+		return nil, "what it opens and closes cannot be told: " + err.Error()
+	}
+	for _, c := range changes {
 		list = append(list, flow{c.Kind, c.Direction, keyText(c.Packets.Key, c.Packets.V6()), names.ends(c)})
 	}
 	return united(list), ""
