@@ -34,7 +34,7 @@ func set(s string) string { return base + "[sets.x]\naddresses = [" + s + "]\n" 
 
 // Several mistakes in one text are told together, each once. Row is the number of
 // the class of mistake, as in TestBadInputs.
-func TestManyBadInputs(t *testing.T) {
+func TestP1ManyBadInputs(t *testing.T) {
 	long := strings.Repeat("x", 129)
 	for _, tt := range []struct {
 		row  int

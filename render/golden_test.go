@@ -80,7 +80,7 @@ func TestRulesetNeverTouchesOtherTables(t *testing.T) {
 	}
 }
 
-func TestRenderingIsTheSameToTheByte(t *testing.T) {
+func TestP2RenderingIsTheSameToTheByte(t *testing.T) {
 	for name, p := range concepts {
 		first := mustRender(t, p)
 		for range 100 {

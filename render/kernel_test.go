@@ -130,7 +130,7 @@ done
 nft list ruleset >after
 `
 
-func TestGoldensLoadOnEveryVersion(t *testing.T) {
+func TestN17aGoldensLoadOnEveryVersion(t *testing.T) {
 	onEach(t, func(t *testing.T, suite string, _ render.Version) {
 		remove, _ := render.LoadForm(render.Remove(), render.Layout{}, render.Version{})
 		files := map[string]string{"remove": remove}
@@ -208,9 +208,9 @@ func ruleComments(text string) map[string][]string {
 	return out
 }
 
-// TestHostileTextsLoad lets the real nft read what the generators make: names
+// TestN10HostileTextsLoad lets the real nft read what the generators make: names
 // that collide, and comments that try to be something else.
-func TestHostileTextsLoad(t *testing.T) {
+func TestN10HostileTextsLoad(t *testing.T) {
 	const samples = 40
 	onEach(t, func(t *testing.T, suite string, _ render.Version) {
 		files := map[string]string{}

@@ -138,7 +138,7 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-func TestCanonicalLeavesOutWhatMoves(t *testing.T) {
+func TestN18CanonicalLeavesOutWhatMoves(t *testing.T) {
 	for name, pair := range map[string][2]string{
 		"counters":                {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter packets 2 bytes 120 drop\n\t}"},
 		"counters left out":       {"\tchain x {\n\t\tcounter packets 1 bytes 60 drop\n\t}", "\tchain x {\n\t\tcounter drop\n\t}"},

@@ -106,9 +106,9 @@ func TestLoadFormOfARemoval(t *testing.T) {
 	}
 }
 
-// TestLoadFormKeepsStateOfDynamicSets: what packets put into a set is not ours
+// TestN19LoadFormKeepsStateOfDynamicSets: what packets put into a set is not ours
 // to flush.
-func TestLoadFormKeepsStateOfDynamicSets(t *testing.T) {
+func TestN19LoadFormKeepsStateOfDynamicSets(t *testing.T) {
 	rs := layouts(t)["a dynamic set"]
 	l, err := layoutOf(rs)
 	if err != nil {

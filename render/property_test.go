@@ -90,9 +90,9 @@ func simulate(k verdict.Packet) packet {
 	return p
 }
 
-// TestNoLineWithoutTheMatchesOfItsRule is pitfall 0.11: a rule narrowed to one
+// TestP4NoLineWithoutTheMatchesOfItsRule is pitfall 0.11: a rule narrowed to one
 // family once became a line that matched everything.
-func TestNoLineWithoutTheMatchesOfItsRule(t *testing.T) {
+func TestP4NoLineWithoutTheMatchesOfItsRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := genPolicy.Draw(t, "policy")
 		p.Out, p.Forward = nil, nil // places are line numbers, unique within one list
@@ -131,9 +131,9 @@ func TestNoLineWithoutTheMatchesOfItsRule(t *testing.T) {
 	})
 }
 
-// TestOrderMeansNothing: rules, peers, addresses and ports in any order give
+// TestP2OrderMeansNothing: rules, peers, addresses and ports in any order give
 // the same bytes.
-func TestOrderMeansNothing(t *testing.T) {
+func TestP2OrderMeansNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := genPolicy.Draw(t, "policy")
 		q := p

@@ -34,10 +34,10 @@ func TestMain(m *testing.M) {
 // packetsEach are the packets that each ruleset is asked about.
 const packetsEach = 50
 
-// TestKernelAgrees: whatever a fleet file says, the kernel does with a packet what
+// TestI11KernelAgrees: whatever a fleet file says, the kernel does with a packet what
 // the verdict engine says, with the rules of either backend. One run draws as many
 // fleets as -rapid.checks says, for each CPU.
-func TestKernelAgrees(t *testing.T) {
+func TestI11KernelAgrees(t *testing.T) {
 	for i := range runtime.NumCPU() {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()

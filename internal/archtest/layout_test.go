@@ -141,7 +141,7 @@ func skips(_ *testing.T, tr tree) []string {
 	return grep(tr, skip, "a test that cannot run fails and says what is missing", func(p string) bool { return path.Ext(p) == ".txtar" })
 }
 
-func TestOtherTablesAreLeftAlone(t *testing.T) {
+func TestN6OtherTablesAreLeftAlone(t *testing.T) {
 	hold(t, flushes,
 		broken{"a script", map[string]string{"internal/commit/scripts/a.sh": "nft flush ruleset\n"}, "internal/commit/scripts/a.sh:1: "},
 		broken{"code", map[string]string{"render/a.go": "package render\n\nconst head = `flush  ruleset`\n"}, "render/a.go:3: "},

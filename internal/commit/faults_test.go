@@ -49,7 +49,7 @@ func TestTwoControllersAtOnceHaveOneWinner(t *testing.T) {
 	h.clean()
 }
 
-func TestUploadCutShortIsDropped(t *testing.T) {
+func TestN9UploadCutShortIsDropped(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	for _, size := range []int{0, 100, 900} {
 		conn := h.dial()
@@ -237,7 +237,7 @@ func TestConfirmPastTheDeadlineOfDeadTimersReverts(t *testing.T) {
 	}
 }
 
-func TestRefusedRulesetIsDroppedByTheCheck(t *testing.T) {
+func TestN15RefusedRulesetIsDroppedByTheCheck(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	bad := ruleset("add table inet fwpush\ndelete table inet fwpush\ntable inet fwpush {\n\tchain input {\n\t\tjump nowhere\n\t}\n}\n")
 	r := h.apply(h.candidate(bad, time.Minute))

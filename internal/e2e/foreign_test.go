@@ -75,9 +75,9 @@ func cutTable(listing string) string {
 	return strings.TrimSuffix(before+after, "\n")
 }
 
-// TestRulesOfOthersAreLeftAlone pushes, locks out, reverts and removes beside
+// TestN5RulesOfOthersAreLeftAlone pushes, locks out, reverts and removes beside
 // the rules of Docker, fail2ban and an administrator.
-func TestRulesOfOthersAreLeftAlone(t *testing.T) {
+func TestN5RulesOfOthersAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	const window = 4 * time.Second
 	hosts := startLight(t, "foreign", 1)

@@ -24,10 +24,10 @@ func exchange(conn net.Conn) {
 	conn.Write([]byte("done"))
 }
 
-// TestPathMTUDiscoveryThroughANarrowLink moves data both ways between a host
+// TestC3PathMTUDiscoveryThroughANarrowLink moves data both ways between a host
 // with the rules of a web server and another one, over a path whose narrow link
 // neither end can see: the ICMP errors that tell of it must pass.
-func TestPathMTUDiscoveryThroughANarrowLink(t *testing.T) {
+func TestC3PathMTUDiscoveryThroughANarrowLink(t *testing.T) {
 	t.Parallel()
 	hosts := start(t, lab.HostOptions{Name: "mtu-web", PathMTU: 1300}, lab.HostOptions{Name: "mtu-client"})
 	web, client := hosts[0], hosts[1]

@@ -31,9 +31,9 @@ func (h *host) refusedPackets(t *testing.T) int {
 	return n
 }
 
-// TestOutboundClosed pushes roles that let nothing out but DNS and NTP, and looks
+// TestC6OutboundClosed pushes roles that let nothing out but DNS and NTP, and looks
 // at what does get out.
-func TestOutboundClosed(t *testing.T) {
+func TestC6OutboundClosed(t *testing.T) {
 	t.Parallel()
 	hosts := startLight(t, "outbound", 3)
 	drops, rejects, peer := hosts[0], hosts[1], hosts[2]

@@ -35,7 +35,7 @@ func engines(policies []roles.Policy) []*verdict.Engine {
 
 // A compiled policy decides as the file says, whatever is in it: no rule is
 // widened because a set or a role is empty or has one family, none is lost.
-func TestCompileAgreesWithTheModel(t *testing.T) {
+func TestP4CompileAgreesWithTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		hosts := engines(compileModel(t, m.text(asWritten)))
@@ -50,7 +50,7 @@ func TestCompileAgreesWithTheModel(t *testing.T) {
 
 // Neither the order of tables, roles, rules, services nor addresses shows in a
 // policy.
-func TestOrderDoesNotMatter(t *testing.T) {
+func TestP2OrderDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		shuffle := func(s []string) []string {
@@ -84,7 +84,7 @@ func withoutPlaces(policies []roles.Policy) []roles.Policy {
 // One more allow closes nothing, one more deny opens nothing, on no host; but
 // for an allow that takes dns or ntp over (see Policy.Lifelines), which may close
 // what a closed outbound let out to everywhere, and nothing else.
-func TestRulesAreMonotone(t *testing.T) {
+func TestP3RulesAreMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		before := engines(compileModel(t, m.text(asWritten)))
@@ -112,7 +112,7 @@ func TestRulesAreMonotone(t *testing.T) {
 }
 
 // A host that leaves a role leaves the policies of all others with it.
-func TestLeavingARoleLeavesEveryPolicy(t *testing.T) {
+func TestP3LeavingARoleLeavesEveryPolicy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		host, role := rapid.IntRange(0, 3).Draw(t, "host"), rapid.IntRange(0, 3).Draw(t, "role")
