@@ -29,18 +29,18 @@ func TestNftablesRefuses(t *testing.T) {
 		change func(*roles.Policy)
 		want   string
 	}{
-		"quote in a comment":      {comment(`x" accept`), `fleet.toml:14:3: comment has '"' at character 2`},
-		"line feed in a comment":  {comment("é\nx"), `comment has '\n' at character 2`},
-		"escape in a comment":     {comment("\x1b[2J"), `comment has '\x1b' at character 1`},
-		"C1 control in a comment": {comment("\u009b2J"), `at character 1`},
-		"NUL in a comment":        {comment("a\x00"), `at character 2`},
-		"broken UTF-8":            {comment("a\xff"), "comment is not UTF-8"},
-		"129 bytes":               {comment(strings.Repeat("x", 129)), "comment is 129 bytes long, nft takes 128"},
-		"a rune over the edge":    {comment(strings.Repeat("x", 127) + "é"), "comment is 129 bytes long"},
+		"N10 quote in a comment":      {comment(`x" accept`), `fleet.toml:14:3: comment has '"' at character 2`},
+		"N10 line feed in a comment":  {comment("é\nx"), `comment has '\n' at character 2`},
+		"N10 escape in a comment":     {comment("\x1b[2J"), `comment has '\x1b' at character 1`},
+		"N10 C1 control in a comment": {comment("\u009b2J"), `at character 1`},
+		"N10 NUL in a comment":        {comment("a\x00"), `at character 2`},
+		"N10 broken UTF-8":            {comment("a\xff"), "comment is not UTF-8"},
+		"N10 129 bytes":               {comment(strings.Repeat("x", 129)), "comment is 129 bytes long, nft takes 128"},
+		"N10 a rune over the edge":    {comment(strings.Repeat("x", 127) + "é"), "comment is 129 bytes long"},
 
 		"no service":         {rule(func(r *roles.Rule) { r.Ports = nil }), "fleet.toml:14:3: a rule without a service"},
-		"port 0":             {rule(func(r *roles.Rule) { r.Ports = tcp(0) }), "0-0 is no range"},
-		"range backwards":    {rule(func(r *roles.Rule) { r.Ports = portRange("tcp", 90, 80) }), "90-80 is no range"},
+		"N13 port 0":             {rule(func(r *roles.Rule) { r.Ports = tcp(0) }), "0-0 is no range"},
+		"N13 range backwards":    {rule(func(r *roles.Rule) { r.Ports = portRange("tcp", 90, 80) }), "90-80 is no range"},
 		"unknown protocol":   {rule(func(r *roles.Rule) { r.Ports = portRange("tpc", 80, 80) }), `protocol "tpc" has no ports`},
 		"protocol as script": {rule(func(r *roles.Rule) { r.Ports = portRange("tcp dport 1 accept\n", 80, 80) }), "has no ports"},
 

@@ -108,8 +108,13 @@ func TestParseLayoutNotUnderstood(t *testing.T) {
 	}
 }
 
-func TestParseVersion(t *testing.T) {
+func TestN17ParseVersion(t *testing.T) {
 	for in, want := range map[string]render.Version{
+		// Recorded: Debian 10, Ubuntu 20.04, 22.04 and 24.04.
+		"nftables v0.9.0 (Fearless Fosdick)\n":     {Major: 0, Minor: 9},
+		"nftables v0.9.3 (Topsy)\n":                {Major: 0, Minor: 9, Patch: 3},
+		"nftables v1.0.2 (Lester Gooch)\n":         {Major: 1, Minor: 0, Patch: 2},
+		"nftables v1.0.9 (Old Doc Yak #3)\n":       {Major: 1, Minor: 0, Patch: 9},
 		"nftables v0.9.8 (E.D.S.)\n":               {Major: 0, Minor: 9, Patch: 8},
 		"nftables v1.0.6 (Lester Gooch #5)\n":      {Major: 1, Minor: 0, Patch: 6},
 		"nftables v1.1.3 (Commodore Bullmoose #4)": {Major: 1, Minor: 1, Patch: 3},

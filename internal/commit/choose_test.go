@@ -28,7 +28,7 @@ func TestChoose(t *testing.T) {
 		says  string // part of why, or of what it lacks
 	}{
 		{"a first push", "", both(func(*Facts) {}), "nftables", "a first push, and nft works"},
-		{"a first push, nft fails", "", both(func(f *Facts) { f.Probe = "failed Operation not supported" }), "iptables", "nft does not work on the host: Operation not supported"},
+		{"N17 a first push, nft fails", "", both(func(f *Facts) { f.Probe = "failed Operation not supported" }), "iptables", "nft does not work on the host: Operation not supported"},
 		{"a first push, nothing works", "", both(func(f *Facts) { f.Probe, f.Tools = "failed nft was not found", nil }), "", "no backend works on the host: nft was not found; iptables-restore was not found"},
 		{"as confirmed", "", both(runs("add table inet fwpush\n")), "nftables", "last confirmed"},
 		{"as confirmed, iptables", "", both(runs(text)), "iptables", "last confirmed"},
