@@ -63,10 +63,22 @@ func loadedAgain(b *bench) {
 	}
 	b.reset()
 	b.refused("No such file or directory", "delete table inet fwpush\n", "nft", "-f", "-")
-	without := strings.Replace(text, "delete table inet fwpush\n", "", 1)
-	b.nft(without)
-	b.nft(without)
-	if n, once := strings.Count(b.all(), "dport 80 accept"), strings.Count(first, "dport 80 accept"); once == 0 || n != 2*once {
+	const chain = "table inet t {\n\tchain c {\n\t\ttcp dport 80 accept\n\t}\n}\n"
+	b.nft(chain)
+	b.nft(chain)
+	if n := strings.Count(b.all(), "dport 80 accept"); n != 2 {
+		b.Errorf("without delete a rule stands there %d times, want twice", n)
+	}
+	b.reset()
+	b.nft(text)
+	if _, err := b.rig.Run(b.Context(), []byte(strings.Replace(text, "delete table inet fwpush\n", "", 1)), "nft", "-f", "-"); b.suite == "bullseye" {
+		// It crashes where a set with ranges is there already.
+		if err == nil || !strings.Contains(err.Error(), "segmentation fault") {
+			b.Errorf("nft 0.9.8 without delete: %v", err)
+		}
+	} else if err != nil {
+		b.Error(err)
+	} else if n, once := strings.Count(b.all(), "dport 80 accept"), strings.Count(first, "dport 80 accept"); once == 0 || n != 2*once {
 		b.Errorf("without delete there are %d rules for port 80 where there was %d", n, once)
 	}
 	if b.suite != "trixie" { // it is of nft 1.0.7
@@ -114,7 +126,7 @@ func tableOfIptables(b *bench) {
 // ownedTable holds a table by a program that stays, as firewalld can.
 func ownedTable(b *bench) {
 	if b.suite == "bullseye" { // it is of nft 0.9.9; see the row of internal/commit
-		b.refused("syntax error", "table inet fwpush { flags owner; }", "nft", "-f", "-")
+		b.refused("unknown table option", "table inet fwpush { flags owner; }", "nft", "-f", "-")
 		return
 	}
 	out := b.sh(`mkfifo /run/say; nft -i </run/say >/dev/null 2>&1 & exec 3>/run/say
@@ -184,7 +196,7 @@ func emptySets(b *bench) {
 	b.reset()
 	text := b.ours(`in = [ { allow = "http", from = "set:none", allow_empty = true }, { allow = "tcp/81", from = ["set:none", "10.9.0.9"], allow_empty = true } ]`,
 		"[sets.none]\nallow_empty = true\naddresses = []")
-	if m := regexp.MustCompile(`\{\s*\}| != @`).FindString(strings.ReplaceAll(text, "chain rev_", "")); m != "" && strings.Contains(text, "elements = {\n\t\t}") {
+	if m := regexp.MustCompile(`(elements = |addr )\{\s*\}|addr != `).FindString(text); m != "" {
 		b.Errorf("the text has %q:\n%s", m, text)
 	}
 	b.nft(text)
@@ -285,9 +297,14 @@ func dynamicElements(b *bench) {
 	if render.Canonical(before) != render.Canonical(after) {
 		b.Error("a packet makes drift")
 	}
-	b.nft("delete table inet fwpush\n" + after)
+	restore := "delete table inet fwpush\n" + after
+	if b.suite == "bullseye" { // so what is kept of a host has no such elements
+		b.refused("segmentation fault", restore, "nft", "-f", "-")
+		restore = "delete table inet fwpush\n" + before
+	}
+	b.nft(restore)
 	if render.Canonical(list()) != render.Canonical(before) {
-		b.Error("a listing with elements is another table once loaded")
+		b.Error("a listing is another table once loaded")
 	}
 }
 
@@ -332,14 +349,18 @@ func limitsOfIptables(b *bench) {
 	}
 	var allow []string
 	var open []wire.Packet
-	for i := range uint16(40) {
+	for i := range uint16(25) {
 		allow = append(allow, fmt.Sprintf(`"tcp/%d"`, 1000+10*i), fmt.Sprintf(`"tcp/%d-%d"`, 1003+10*i, 1005+10*i))
 		open = append(open, append(to(wire.TCP, 1000+10*i, 9), to(wire.TCP, 1004+10*i, 9)...)...)
 	}
-	p := b.policy(`in = [ { allow = [`+strings.Join(allow, ", ")+`], from = "set:`+strings.Repeat("long-", 8)+`name", comment = "`+strings.Repeat("x", 120)+`" } ]`,
-		"[sets."+strings.Repeat("long-", 8)+"name]\naddresses = [\"10.9.0.0/24\", \"fd09::/64\"]")
-	b.eachWay(p, func(string) {
+	name := strings.Repeat("long-", 5) + "name"
+	p := b.policy(`in = [ { allow = [`+strings.Join(allow, ", ")+`], from = "set:`+name+`", comment = "`+strings.Repeat("x", 120)+`" } ]`,
+		"[sets."+name+"]\naddresses = [\"10.9.0.0/24\", \"fd09::/64\"]")
+	for _, variant := range []string{"nft", "legacy"} { // the trees have no ipset
+		_, script := iptables(variant, false)(b, p)
+		b.sh(script)
 		b.expect(wire.Accepted, open...)
 		b.expect(wire.Dropped, to(wire.TCP, 1001, 9)...)
-	})
+		b.reset()
+	}
 }
