@@ -18,10 +18,10 @@ import (
 	"fwpush/roles"
 )
 
-// TestBehaviourOnARealHost sends real packets, in both families, before and
+// TestC2BehaviourOnARealHost sends real packets, in both families, before and
 // after the neighbour caches are flushed. Without a listener an open port
 // answers with a reset, so "refused" is open where the default is drop.
-func TestBehaviourOnARealHost(t *testing.T) {
+func TestC2BehaviourOnARealHost(t *testing.T) {
 	if world == nil {
 		t.Fatal("needs namespaces; run without -fuzz")
 	}

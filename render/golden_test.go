@@ -65,7 +65,7 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-func TestRulesetNeverTouchesOtherTables(t *testing.T) {
+func TestN6RulesetNeverTouchesOtherTables(t *testing.T) {
 	for name, p := range concepts {
 		text := mustRender(t, p).Text
 		if !strings.HasPrefix(text, "add table inet fwpush\ndelete table inet fwpush\ntable inet fwpush {\n") ||

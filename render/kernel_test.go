@@ -105,7 +105,7 @@ func onEach(t *testing.T, test func(t *testing.T, suite string, nft render.Versi
 	}
 }
 
-func TestTheSuitesHaveTheirVersions(t *testing.T) {
+func TestN17TheSuitesHaveTheirVersions(t *testing.T) {
 	onEach(t, func(t *testing.T, suite string, nft render.Version) {
 		out := inKernel(t, suite, `nft --version >version`, nil)
 		v, err := render.ParseVersion(out["version"])
