@@ -38,11 +38,11 @@ func TestNftablesRefuses(t *testing.T) {
 		"N10 129 bytes":               {comment(strings.Repeat("x", 129)), "comment is 129 bytes long, nft takes 128"},
 		"N10 a rune over the edge":    {comment(strings.Repeat("x", 127) + "é"), "comment is 129 bytes long"},
 
-		"no service":         {rule(func(r *roles.Rule) { r.Ports = nil }), "fleet.toml:14:3: a rule without a service"},
-		"N13 port 0":             {rule(func(r *roles.Rule) { r.Ports = tcp(0) }), "0-0 is no range"},
-		"N13 range backwards":    {rule(func(r *roles.Rule) { r.Ports = portRange("tcp", 90, 80) }), "90-80 is no range"},
-		"unknown protocol":   {rule(func(r *roles.Rule) { r.Ports = portRange("tpc", 80, 80) }), `protocol "tpc" has no ports`},
-		"protocol as script": {rule(func(r *roles.Rule) { r.Ports = portRange("tcp dport 1 accept\n", 80, 80) }), "has no ports"},
+		"no service":          {rule(func(r *roles.Rule) { r.Ports = nil }), "fleet.toml:14:3: a rule without a service"},
+		"N13 port 0":          {rule(func(r *roles.Rule) { r.Ports = tcp(0) }), "0-0 is no range"},
+		"N13 range backwards": {rule(func(r *roles.Rule) { r.Ports = portRange("tcp", 90, 80) }), "90-80 is no range"},
+		"unknown protocol":    {rule(func(r *roles.Rule) { r.Ports = portRange("tpc", 80, 80) }), `protocol "tpc" has no ports`},
+		"protocol as script":  {rule(func(r *roles.Rule) { r.Ports = portRange("tcp dport 1 accept\n", 80, 80) }), "has no ports"},
 
 		"lifeline to port 0":           {func(p *roles.Policy) { p.Outbound, p.Lifelines = inventory.Drop, udp(0) }, "lifelines: 0-0 is no range"},
 		"range of addresses backwards": {from(odd("10.0.0.2", "10.0.0.1")), "no range of its family"},

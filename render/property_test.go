@@ -131,6 +131,18 @@ func TestP4NoLineWithoutTheMatchesOfItsRule(t *testing.T) {
 	})
 }
 
+// TestC12NoFlowtable: what a flowtable forwards does not meet the forward chain again.
+func TestC12NoFlowtable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		for line := range strings.Lines(mustRapid(t, genPolicy.Draw(t, "policy")).Text) {
+			rule, _, _ := strings.Cut(line, ` comment "`)
+			if words := strings.Fields(rule); slices.Contains(words, "flowtable") || slices.Contains(words, "offload") || slices.Contains(words, "flow") {
+				t.Fatalf("a flowtable: %s", line)
+			}
+		}
+	})
+}
+
 // TestP2OrderMeansNothing: rules, peers, addresses and ports in any order give
 // the same bytes.
 func TestP2OrderMeansNothing(t *testing.T) {

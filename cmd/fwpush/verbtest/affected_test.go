@@ -1,0 +1,46 @@
+package verbtest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestP3LeavingARoleShowsOnEveryHost takes a host out of a role: its addresses leave
+// the rules of another host, and diff names that host although nothing was edited
+// there. An apply to the edited host alone leaves it to be found.
+func TestP3LeavingARoleShowsOnEveryHost(t *testing.T) {
+	f := newFleet(t, "web1", "db1")
+	const db = "[roles.db]\nin = [ { allow = \"tcp/5432\", from = \"role:client\", allow_empty = true } ]\n[roles.client]\n"
+	text := func(roles string) {
+		t.Helper()
+		f.write("fleet.toml", world.Addr4().String(), world.Addr6().String())
+		f.append(db)
+		written, err := os.ReadFile(filepath.Join(f.dir, "fleet.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.file("fleet.toml", strings.Replace(string(written), `roles = ["web"]`, roles, 1))
+	}
+	text(`roles = ["web", "client"]`)
+	f.run(0, "apply", "-y")
+	web1 := f.hosts["web1"].Addr4().String()
+	if got := f.ruleset("db1"); !strings.Contains(got, web1) {
+		t.Fatalf("db1 does not know %s:\n%s", web1, got)
+	}
+	text(`roles = ["web"]`)
+	out, _ := f.run(1, "diff", "--color", "never")
+	if !strings.Contains(out, "db1") || !strings.Contains(out, "newly closed: tcp/5432") {
+		t.Errorf("db1 is not among the hosts that change:\n%s", out)
+	}
+	f.run(0, "apply", "-y", "-l", "web1")
+	if got := f.ruleset("db1"); !strings.Contains(got, web1) {
+		t.Error("an apply to web1 changed db1")
+	}
+	f.run(1, "diff", "-l", "db1")
+	f.run(0, "apply", "-y")
+	if got := f.ruleset("db1"); strings.Contains(got, web1) {
+		t.Errorf("db1 still lets %s in:\n%s", web1, got)
+	}
+}
