@@ -22,8 +22,14 @@ import (
 	"fwpush/roles/verdict"
 )
 
+// world has the root trees of releases.
+var world *lab.World
+
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(*lab.World) int { return m.Run() })
+	code, err := lab.Enter(func(w *lab.World) int {
+		world = w
+		return m.Run()
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -225,6 +231,16 @@ var ways = []way{
 	}, func(text string) string { return text }},
 	{"iptables, nft variant, ipset", []string{"sh", "-e"}, iptables(true), loader("nft")},
 	{"iptables, legacy variant, no ipset", []string{"sh", "-e"}, iptables(false), loader("legacy")},
+}
+
+// load is the text of a policy and the script that loads it.
+func (w way) load(t rapid.TB, p roles.Policy) (text, script string) {
+	t.Helper()
+	text, err := w.text(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, w.script(text)
 }
 
 func iptables(ipset bool) func(roles.Policy) (string, error) {

@@ -357,7 +357,7 @@ func limitsOfIptables(b *bench) {
 	p := b.policy(`in = [ { allow = [`+strings.Join(allow, ", ")+`], from = "set:`+name+`", comment = "`+strings.Repeat("x", 120)+`" } ]`,
 		"[sets."+name+"]\naddresses = [\"10.9.0.0/24\", \"fd09::/64\"]")
 	for _, variant := range []string{"nft", "legacy"} { // the trees have no ipset
-		_, script := iptables(variant, false)(b, p)
+		_, script := way{text: iptables(false), script: loader(variant)}.load(b, p)
 		b.sh(script)
 		b.expect(wire.Accepted, open...)
 		b.expect(wire.Dropped, to(wire.TCP, 1001, 9)...)
