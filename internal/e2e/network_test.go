@@ -131,9 +131,16 @@ func greet(conn net.Conn) {
 // families.
 func (h *host) answerUDP(t *testing.T, port int) {
 	t.Helper()
+	h.serveUDP(t, fmt.Sprintf(":%d", port), func(_ net.Addr, b []byte) []byte { return b })
+}
+
+// serveUDP answers every datagram to an address of the host. From one that is for all
+// addresses, answers leave with that which the route prefers.
+func (h *host) serveUDP(t *testing.T, address string, answer func(from net.Addr, b []byte) []byte) {
+	t.Helper()
 	var pc net.PacketConn
 	err := h.net.do(func() (err error) {
-		pc, err = net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		pc, err = net.ListenPacket("udp", address)
 		return err
 	})
 	if err != nil {
@@ -149,7 +156,7 @@ func (h *host) answerUDP(t *testing.T, port int) {
 				return
 			}
 			if err == nil {
-				pc.WriteTo(b[:n], from)
+				pc.WriteTo(answer(from, b[:n]), from)
 			}
 		}
 	})
