@@ -25,7 +25,7 @@ type Approach struct {
 // before anything changes.
 type Proof struct {
 	State  ProofState
-	Reason string        // for Undecided: why, for a note
+	Reason string        // for Undecided: why, for a note that hosts share
 	Err    *LockoutError // for Refused
 }
 
@@ -53,11 +53,11 @@ func (p Policy) ProveManagement(a Approach) Proof {
 	case !target.IsValid():
 		return undecided("the host's address does not resolve here")
 	case !local.IsValid():
-		return undecided("there is no route to %s from here", target)
+		return undecided("there is no route from here")
 	case target.IsLoopback():
 		return undecided("%s is a forwarding on this machine, the host sees another source", target)
 	case isPrivate(local) && !isPrivate(target):
-		return undecided("%s is a private address and %s is not, the host sees another source", local, target)
+		return undecided("%s is a private address and the host's is not, the host sees another source", local)
 	case p.admitsFrom(local):
 		return Proof{State: Admitted}
 	}
@@ -71,7 +71,11 @@ func (p Policy) proveDeclared(a Approach) Proof {
 		sources = slices.DeleteFunc(sources, func(s netip.Addr) bool { return s.Is4() != target.Is4() })
 	}
 	if len(sources) == 0 {
-		return undecided("management.controller has no address of the family of %s", target)
+		family := "IPv6"
+		if target.Is4() {
+			family = "IPv4"
+		}
+		return undecided("management.controller has no %s address", family)
 	}
 	var out []netip.Addr
 	for _, s := range sources {

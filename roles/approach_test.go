@@ -39,7 +39,7 @@ func TestProveManagement(t *testing.T) {
 		{"declared, refused", "198.51.100.9", "10.0.0.7", "10.1.0.1", Refused, "198.51.100.9"},
 		{"declared, one of two refused", "10.0.0.7 198.51.100.9", "10.0.0.7", "10.1.0.1", Refused, "198.51.100.9"},
 		{"declared, the other family does not count", "10.0.0.7 2001:db8:9::9", "", "10.1.0.1", Admitted, ""},
-		{"declared, none of the family", "2001:db8::1", "10.0.0.7", "10.1.0.1", Undecided, "no address of the family"},
+		{"declared, none of the family", "2001:db8::1", "10.0.0.7", "10.1.0.1", Undecided, "no IPv4 address"},
 		{"declared and no address, admitted", "10.0.0.7 2001:db8::7", "", "", Admitted, ""},
 		{"declared and no address, refused", "10.9.0.7", "", "", Refused, "10.9.0.7"},
 		{"declared and no address, one of two", "10.0.0.7 2001:db8:9::9", "", "", Undecided, "2001:db8:9::9"},

@@ -78,13 +78,16 @@ var exampleMore = []string{
 	"db1@lan,db2@lan > resolver@lan tcp/53,udp/53,udp/123 open",
 	"db1@lan,db2@lan > mon1@lan tcp/53,udp/53,tcp/80,udp/123 silent",
 	"db1@lan,db2@lan > gw1@lan tcp/3128,tcp/80,tcp/443 silent",
-	"db1@lan > db2@lan tcp/9100,udp/123 refused",
+	"db1@lan > db2@lan udp/123 refused", // out by the rule for NTP, and refused there
+	"db1@lan > db2@lan tcp/9100 silent",
+	"web1@lan > db1@lan,db2@lan tcp/80,udp/5432 refused",
 }
 
 // TestExampleWithPackets: connections between the eight hosts, and between them and
 // the internet, end as the file says of them. Each of them works as long as no host
 // has rules.
 func TestExampleWithPackets(t *testing.T) {
+	t.Parallel()
 	c := exampleController(t)
 	hosts := startExample(t)
 	var flows []exampleFlow
@@ -96,11 +99,11 @@ func TestExampleWithPackets(t *testing.T) {
 		flows = append(flows, list...)
 	}
 	flows = append(flows, exampleExpand(t, exampleMore...)...)
-	serveExample(t, hosts, flows)
+	datagrams := serveExample(t, hosts, flows)
 
-	eachFlow(flows, func(f exampleFlow) {
-		if got, _ := f.try(hosts); got != "open" {
-			t.Errorf("without rules: %s: %s", f, got)
+	eachFlow(len(flows), mostTries, func(i int) {
+		if got, _ := flows[i].try(hosts, "before"); got != "open" {
+			t.Errorf("without rules: %s: %s", flows[i], got)
 		}
 	})
 	if t.Failed() {
@@ -110,30 +113,41 @@ func TestExampleWithPackets(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	eachFlow(flows, func(f exampleFlow) {
-		got, seen := f.try(hosts)
-		said, by := f.explained(t, c)
-		if got != said {
-			t.Errorf("%s: %s, explain says %s by %s", f, got, said, by)
-		}
-		if f.want != "" && got != f.want {
-			t.Errorf("%s: %s, want %s", f, got, f.want)
+	answers := make([]string, len(flows))
+	eachFlow(len(flows), mostTries, func(i int) {
+		f := flows[i]
+		var seen netip.Addr
+		answers[i], seen = f.try(hosts, "after")
+		if f.want != "" && answers[i] != f.want {
+			t.Errorf("%s: %s, want %s", f, answers[i], f.want)
 		}
 		if seen.IsValid() && seen != f.seen {
 			t.Errorf("%s: the other end sees %s, want %s", f, seen, f.seen)
 		}
+		if _, arrived := datagrams.Load("after " + f.String()); f.proto == "udp" && arrived != (answers[i] == "open") {
+			t.Errorf("%s: %s, but the datagram arrived: %v", f, answers[i], arrived)
+		}
+	})
+	eachFlow(len(flows), 8, func(i int) {
+		if said, by := flows[i].explained(t, c); said != answers[i] {
+			t.Errorf("%s: %s, explain says %s by %s", flows[i], answers[i], said, by)
+		}
 	})
 }
 
-// eachFlow does something for all flows, some at a time.
-func eachFlow(flows []exampleFlow, do func(exampleFlow)) {
+// mostTries are the connections that are tried at the same time. Most of them wait
+// for an answer that does not come.
+const mostTries = 100
+
+// eachFlow does something for the flows from 0 to n, some at a time.
+func eachFlow(n, atATime int, do func(i int)) {
 	var going sync.WaitGroup
-	slots := make(chan struct{}, 32)
-	for _, f := range flows {
+	slots := make(chan struct{}, atATime)
+	for i := range n {
 		slots <- struct{}{}
 		going.Go(func() {
 			defer func() { <-slots }()
-			do(f)
+			do(i)
 		})
 	}
 	going.Wait()
@@ -231,8 +245,8 @@ func exampleLab(hosts map[string]*host, name string) *host {
 }
 
 // serveExample listens on every port that a flow goes to, but that of sshd. Whoever
-// connects is told as whom he is seen.
-func serveExample(t *testing.T, hosts map[string]*host, flows []exampleFlow) {
+// connects is told as whom he is seen. The map has what datagrams said that arrived.
+func serveExample(t *testing.T, hosts map[string]*host, flows []exampleFlow) *sync.Map {
 	t.Helper()
 	type service struct {
 		h     *host
@@ -240,7 +254,7 @@ func serveExample(t *testing.T, hosts map[string]*host, flows []exampleFlow) {
 		port  int
 		dst   netip.Addr // of UDP, whose answers must come from where the question went
 	}
-	done := map[service]bool{}
+	done, datagrams := map[service]bool{}, &sync.Map{}
 	for _, f := range flows {
 		s := service{h: exampleLab(hosts, f.to), proto: f.proto, port: f.port}
 		if f.proto == "udp" {
@@ -251,16 +265,20 @@ func serveExample(t *testing.T, hosts map[string]*host, flows []exampleFlow) {
 		}
 		done[s] = true
 		if f.proto == "udp" {
-			s.h.serveUDP(t, at(f.dst, f.port), func(from net.Addr, _ []byte) []byte { return []byte(from.String()) })
+			s.h.serveUDP(t, at(f.dst, f.port), func(from net.Addr, said []byte) []byte {
+				datagrams.Store(string(said), true)
+				return []byte(from.String())
+			})
 			continue
 		}
 		s.h.serve(t, f.port, func(conn net.Conn) { io.WriteString(conn, conn.RemoteAddr().String()) })
 	}
+	return datagrams
 }
 
 // try makes the connection and says what came of it, and as whom the other end saw
-// it if that told.
-func (f exampleFlow) try(hosts map[string]*host) (answer string, seen netip.Addr) {
+// it if that told. A datagram says when it was sent, and in which flow.
+func (f exampleFlow) try(hosts map[string]*host, when string) (answer string, seen netip.Addr) {
 	var conn net.Conn
 	dialer := net.Dialer{Timeout: silence}
 	local := netip.AddrPortFrom(f.src, 0)
@@ -281,7 +299,7 @@ func (f exampleFlow) try(hosts map[string]*host) (answer string, seen netip.Addr
 		err = conn.SetDeadline(time.Now().Add(silence))
 	}
 	if err == nil && f.proto == "udp" {
-		_, err = conn.Write([]byte("who am I"))
+		_, err = conn.Write([]byte(when + " " + f.String()))
 	}
 	if err == nil {
 		n, err = conn.Read(said)

@@ -69,11 +69,14 @@ func startExample(t *testing.T) map[string]*host {
 	t.Helper()
 	options := make([]lab.HostOptions, len(exampleHosts))
 	for i, e := range exampleHosts {
-		options[i] = lab.HostOptions{Name: e.name, Port: e.sshd}
+		options[i] = lab.HostOptions{Name: "ex-" + e.name, Port: e.sshd}
+		if e.backend == "iptables" {
+			options[i].Without = []string{"/usr/sbin/nft"}
+		}
 	}
 	byName := map[string]*host{}
 	for _, h := range start(t, options...) {
-		byName[h.Name()] = h
+		byName[strings.TrimPrefix(h.Name(), "ex-")] = h
 	}
 	worldIP(t, "link add ex-lan type bridge mcast_snooping 0", "link add ex-wan type bridge mcast_snooping 0", "link set ex-lan up", "link set ex-wan up")
 	t.Cleanup(func() { worldIP(t, "link delete ex-lan", "link delete ex-wan") })
@@ -176,7 +179,7 @@ func loadExample(t *testing.T, c *controller, hosts map[string]*host) {
 }
 
 // restoreScript loads a text for iptables section by section, with a jump to each of
-// its chains, on a host that has no rules of ours.
+// its chains, on an old host that has no rules of ours.
 func restoreScript(text string) string {
 	var b strings.Builder
 	for _, section := range strings.Split(text, "#: ")[1:] {
@@ -192,7 +195,7 @@ func restoreScript(text string) string {
 				jumps += fmt.Sprintf("-I %s 1 -j FWPUSH-%s\n", pair[0], pair[1])
 			}
 		}
-		fmt.Fprintf(&b, "%s-restore --noflush <<'END'\n%s%sCOMMIT\nEND\n", tool, strings.TrimSuffix(body, "COMMIT\n"), jumps)
+		fmt.Fprintf(&b, "%s-legacy-restore --noflush <<'END'\n%s%sCOMMIT\nEND\n", tool, strings.TrimSuffix(body, "COMMIT\n"), jumps)
 	}
 	return b.String()
 }

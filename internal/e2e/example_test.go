@@ -86,15 +86,17 @@ var exampleFlows = map[string]int{
 func TestExampleIsRight(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, wayIn string
-		changes     []string
+		name, wayIn    string
+		changes, notes []string
 	}{
-		{"the file to the letter", "undecided", nil},
-		{"from a machine of ops", "admitted", []string{"[management] ", "[management]\ncontroller = [\"198.51.100.20\"]\n#"}},
+		{"the file to the letter", "undecided", nil, []string{
+			"bastion1,db[1-2],gw1,mon1,web[1-3] (8 hosts): whether this machine would be locked out is decided on the host: there is no route from here"}},
+		{"from a machine of ops", "admitted", []string{"[management] ", "[management]\ncontroller = [\"198.51.100.20\"]\n#"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := exampleController(t, tt.changes...).exampleCheck(t, 0)
 			flows := map[string]int{}
+			var notes []string
 			for _, r := range got.Tests {
 				flows[r.Name] = r.Flows
 				if !r.Passed {
@@ -108,6 +110,12 @@ func TestExampleIsRight(t *testing.T) {
 				if p.Severity == "error" {
 					t.Errorf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 				}
+				if p.Severity == "note" {
+					notes = append(notes, p.Message)
+				}
+			}
+			if !slices.Equal(notes, tt.notes) {
+				t.Errorf("notes %q, want %q", notes, tt.notes)
 			}
 			if len(got.Hosts) != 8 {
 				t.Errorf("%d hosts", len(got.Hosts))

@@ -51,6 +51,7 @@ func TestProveAndFindings(t *testing.T) {
 		{"192.0.2.10", false, roles.Admitted, 0, 0},
 		{"192.0.2.11", false, roles.Refused, inventory.Error, 1},
 		{"192.0.2.11", true, roles.Refused, inventory.Warning, 1},
+		{"2001:db8::1", false, roles.Undecided, inventory.Note, 1},
 	} {
 		f := read(t, fmt.Sprintf(twoHosts, tt.controller))
 		members, err := f.Choose(inventory.Selection{})
