@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"go4.org/netipx"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -278,6 +279,29 @@ func (r AddrRange) String() string {
 		return p.String()
 	}
 	return r.From.String() + "-" + r.To.String()
+}
+
+// MarshalText writes a range as String does.
+func (r AddrRange) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText has written. The error is anything else.
+func (r *AddrRange) UnmarshalText(text []byte) error {
+	s := string(text)
+	if p, err := netip.ParsePrefix(s); err == nil {
+		all := netipx.RangeOfPrefix(p)
+		*r = AddrRange{all.From(), all.To()}
+		return nil
+	}
+	first, last, ranged := strings.Cut(s, "-")
+	if !ranged {
+		last = first
+	}
+	var err error
+	if r.From, err = netip.ParseAddr(first); err != nil {
+		return err
+	}
+	r.To, err = netip.ParseAddr(last)
+	return err
 }
 
 // ParseAddrRange reads an address, a prefix, or a range of addresses.

@@ -39,7 +39,7 @@ type listener struct {
 // runs, and the Result says why; conn is then free to be closed. Otherwise conn
 // belongs to the Pending.
 func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
-	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want), known(c.Meaning))
+	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want), known(c.Policy))
 	if err != nil {
 		return nil, beginTrouble(StageInspect, err)
 	}
@@ -208,9 +208,9 @@ func (b *beginning) payload() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mode, text, kept, loader, meaning := "remove", "", "", "", ""
+	mode, text, kept, loader, policy := "remove", "", "", "", ""
 	if !b.Remove {
-		text, meaning = b.rules.Text, b.Meaning
+		text, policy = b.rules.Text, b.Policy
 		mode = string(render.BackendOf(text))
 		if text == "" {
 			return "", errors.New("a bug in fwpush: there are no rules to load, and to remove them was not asked for")
@@ -225,9 +225,9 @@ func (b *beginning) payload() (string, error) {
 	revert := revertProgram()
 	var s strings.Builder
 	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
-		len(text), len(kept), len(revert), len(loader), len(meaning))
+		len(text), len(kept), len(revert), len(loader), len(policy))
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
-	s.WriteString(text + kept + revert + loader + meaning)
+	s.WriteString(text + kept + revert + loader + policy)
 	fmt.Fprintf(&s, "end %s\n", b.tx)
 	return s.String(), nil
 }

@@ -20,9 +20,9 @@ type Candidate struct {
 	Want   render.Backend
 	Rules  render.Ruleset
 	Remove bool
-	// Meaning is kept on the host beside the rules and told with the facts, unless it
+	// Policy is kept on the host beside the rules and told with the facts, unless it
 	// is the same: one line of ASCII that this package does not look into.
-	Meaning string
+	Policy string
 	// Window is how long the new rules may run unconfirmed, in whole seconds.
 	Window time.Duration
 	Stamp  Stamp

@@ -43,12 +43,12 @@ type Facts struct {
 	XTError    string            // why iptables could not
 	Boot       string            // boot file, "" if there is none
 	Rules      string            // stored confirmed text
-	Meaning    string            // what a Candidate brought with it, "" if none is kept
-	// MeaningSame is for one that is the caller's, and then not told.
-	MeaningSame bool
-	Canon       string // the host's own listing of it, by the nft that runs now
-	CanonKnown  bool   // false: that listing cannot be had, drift is unknown
-	Chains      string // every chain of every table, as nft lists them
+	Policy     string            // of the candidate that was confirmed, "" if none is kept
+	// PolicySame is for one that is the caller's, and then not told.
+	PolicySame bool
+	Canon      string // the host's own listing of it, by the nft that runs now
+	CanonKnown bool   // false: that listing cannot be had, drift is unknown
+	Chains     string // every chain of every table, as nft lists them
 }
 
 // Owner is the stamp of the fleet that a host belongs to.
@@ -294,8 +294,8 @@ func (f *Facts) learn(key, value string) error {
 		}
 	case "rules":
 		f.Rules = f.Boot // "same"
-	case "meaning":
-		f.MeaningSame = value == "same"
+	case "policy":
+		f.PolicySame = value == "same"
 	case "canon":
 		if value == "same" {
 			f.Canon, f.CanonKnown = f.Running, true
@@ -316,8 +316,8 @@ func (f *Facts) take(section, text string) {
 		f.Boot = text
 	case "rules":
 		f.Rules = text
-	case "meaning":
-		f.Meaning = strings.TrimSuffix(text, "\n")
+	case "policy":
+		f.Policy = strings.TrimSuffix(text, "\n")
 	case "canon":
 		f.Canon, f.CanonKnown = text, true
 	case "chains":

@@ -9,20 +9,20 @@ import (
 	"fwpush/transport"
 )
 
-// known is what a host is told of a meaning, so that it need not tell it.
-func known(meaning string) string {
-	if meaning == "" {
+// known is what a host is told of a policy, so that it need not tell it.
+func known(policy string) string {
+	if policy == "" {
 		return "none"
 	}
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(meaning)))
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(policy)))
 }
 
 // Inspect asks a host for its facts and changes nothing on it: the program
 // holds no code that could.
 //
-// Meaning is what the caller knows that the host may keep; see Candidate.
-func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend, meaning string) (Facts, Result) {
-	d, err := start(ctx, conn, become, inspectProgram(), want(backend), known(meaning))
+// Policy is what the caller knows that the host may keep; see Candidate.
+func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend, policy string) (Facts, Result) {
+	d, err := start(ctx, conn, become, inspectProgram(), want(backend), known(policy))
 	if err != nil {
 		return Facts{}, beginTrouble(StageInspect, err)
 	}

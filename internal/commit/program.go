@@ -32,8 +32,8 @@ func program(start string, parts ...string) string {
 const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 
 // wanted is what of the backends to look at, one of them or auto, and the digest of
-// the meaning that is known, or none for not to tell.
-const wanted = "WANT=$3 MEANING=$4\n"
+// the policy that is known, or none for not to tell.
+const wanted = "WANT=$3 POLICY=$4\n"
 
 func beginProgram() string {
 	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "timer", "persist", "arm", "begin")

@@ -140,7 +140,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Meaning)
+	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Policy)
 	return conn, f, r
 }
 

@@ -1,16 +1,12 @@
 package meaning
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -28,30 +24,15 @@ type kept struct {
 
 const version = 1
 
-// maxKept bounds what a host may make of memory here, in bytes: a policy with a
-// hundred thousand prefixes takes a tenth.
-const maxKept = 64 << 20
-
-// Keep writes what of a policy decides packets, for Recall: a line of printable
-// ASCII, the same for the same policy. Where the file says things, what it says of
+// Keep writes what of a policy decides packets, for Recall: one line of JSON, the same
+// for the same policy. Where the file says things, what it says of
 // them to people, probes and the words of raw text are left out.
 func Keep(p roles.Policy) (string, error) {
 	p = bare(p)
 	k := kept{Version: version, Peers: named(&p)}
 	k.Policy = p
 	text, err := json.Marshal(k)
-	if err != nil {
-		return "", err
-	}
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one there is
-	if _, err := w.Write(text); err != nil {
-		return "", err
-	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+	return string(text), err
 }
 
 func bare(p roles.Policy) roles.Policy {
@@ -134,25 +115,10 @@ func eachList(p *roles.Policy, change func([]roles.Peer) []roles.Peer) {
 // hostile: the error says that it is not understood, and then nothing is known of
 // what the rules of that host meant.
 func Recall(text string) (roles.Policy, error) {
-	packed, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return roles.Policy{}, errors.New("what the host keeps of its policy is not base64")
-	}
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return roles.Policy{}, errors.New("what the host keeps of its policy is not compressed")
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, maxKept+1))
-	switch {
-	case err != nil:
-		return roles.Policy{}, errors.New("what the host keeps of its policy is cut short")
-	case len(plain) > maxKept:
-		return roles.Policy{}, fmt.Errorf("what the host keeps of its policy is larger than %d bytes", maxKept)
-	}
 	var k kept
-	d := json.NewDecoder(bytes.NewReader(plain))
+	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&k); err != nil || k.Version != version {
+	if err := d.Decode(&k); err != nil || k.Version != version || d.More() {
 		return roles.Policy{}, errors.New("what the host keeps of its policy is of another version of fwpush")
 	}
 	if !soundPeers(k.Peers) || fill(&k.Policy, k.Peers) != nil || !sound(k.Policy) {

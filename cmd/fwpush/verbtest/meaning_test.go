@@ -35,12 +35,12 @@ in = [ { allow = "tcp/80" }, { allow = "tcp/8080", from = "set:office" }, { deny
 	if out, _ := f.run(0, "diff", "--color", "never"); strings.Contains(out, "newly") {
 		t.Errorf("after the apply: %s", out)
 	}
-	f.sh("web1", "rm /var/lib/fwpush/gen/2/meaning")
+	f.sh("web1", "rm /var/lib/fwpush/gen/2/policy.json")
 	f.append("[roles.base]\nping = false\n")
 	out, _ = f.run(1, "diff", "--color", "never")
 	says(out, "● web1 (1)", "what it opens and closes cannot be told: the host keeps no policy",
 		"● web2 (1)", "  newly closed: ping from any but 198.51.100.7 on web2\n", "  newly closed: ping from any on web2\n")
-	f.sh("web2", "echo garbage >/var/lib/fwpush/gen/2/meaning")
+	f.sh("web2", "echo garbage >/var/lib/fwpush/gen/2/policy.json")
 	out, _ = f.run(1, "diff", "--color", "never")
-	says(out, "what the host keeps of its policy is not base64")
+	says(out, "what the host keeps of its policy is of another version of fwpush")
 }

@@ -163,7 +163,7 @@ stage() {
 	done
 	write_down || drop "stage cannot write to $R and $B: is the disk full?"
 	receive "$B/boot.$T" "$L1" && receive "$D/kept.nft" "$L2" && receive "$D/revert.sh" "$L3" && receive "$B/load.$T" "$L4" &&
-		receive "$B/gen/.$T/meaning" "$L5" ||
+		receive "$B/gen/.$T/policy.json" "$L5" ||
 		drop 'stage cannot write what was sent: is the disk full?'
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'

@@ -210,8 +210,8 @@ stored() {
 	slurp "$B/gen/$GEN/meta" && section meta "$TEXT"
 	slurp "$B/gen/$GEN/rules"
 	if [ -n "$BOOTTEXT" ] && [ "$TEXT" = "$BOOTTEXT" ]; then say rules same; else section rules "$TEXT"; fi
-	if [ "$MEANING" != none ] && slurp "$B/gen/$GEN/meaning"; then
-		if [ "$(sha256sum <"$B/gen/$GEN/meaning" | cut -c 1-64)" = "$MEANING" ]; then say meaning same; else section meaning "$TEXT"; fi
+	if [ "$POLICY" != none ] && slurp "$B/gen/$GEN/policy.json"; then
+		if [ "$(sha256sum <"$B/gen/$GEN/policy.json" | cut -c 1-64)" = "$POLICY" ]; then say policy same; else section policy "$TEXT"; fi
 	fi
 	slurp "$B/gen/$GEN/canon"
 	CANON=$TEXT

@@ -21,7 +21,7 @@ func (f *File) Targets(members []Member) ([]rollout.Target, error) {
 	var broken []error
 	for i, m := range members {
 		var err error
-		if list[i].Candidate.Meaning, err = meaning.Keep(m.Policy); err != nil {
+		if list[i].Candidate.Policy, err = meaning.Keep(m.Policy); err != nil {
 			broken = append(broken, err)
 		}
 		rules, err := Rules(m)

@@ -25,12 +25,12 @@ type flow struct {
 // confirmed; else the reason why that cannot be told.
 func flowsOf(t rollout.Target, f commit.Facts) (list []flow, trouble string) {
 	switch {
-	case f.MeaningSame || f.Generation == 0 || t.Candidate.Remove:
+	case f.PolicySame || f.Generation == 0 || t.Candidate.Remove:
 		return nil, ""
-	case f.Meaning == "":
+	case f.Policy == "":
 		return nil, "what it opens and closes cannot be told: the host keeps no policy of what it confirmed"
 	}
-	old, err := meaning.Recall(f.Meaning)
+	old, err := meaning.Recall(f.Policy)
 	if err != nil {
 		return nil, "what it opens and closes cannot be told: " + err.Error()
 	}
