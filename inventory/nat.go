@@ -34,19 +34,11 @@ func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
 		AllowEmpty: flag(f["allow_empty"]),
 		Comment:    d.note(f, "comment"),
 	}
-	names := []string{string(Masquerade), string(SNAT), string(DNAT), string(Redirect)}
-	kinds := among(n, names)
-	switch {
-	case len(kinds) == 0 && mistyped(n, t, names...):
-		return e
-	case len(kinds) == 0:
-		d.fail(n.Val, "an entry of nat says masquerade, snat, dnat or redirect", "write masquerade = true")
-		return e
-	case len(kinds) > 1:
-		d.fail(kinds[1].Key, fmt.Sprintf("an entry of nat says one thing, not %s and %s", kinds[0].Name, kinds[1].Name), "make two entries of it")
+	kind := d.oneKind(n, t, schema.NATKinds, "an entry of nat", "write masquerade = true", "make two entries of it")
+	if kind == nil {
 		return e
 	}
-	e.Kind = NATKind(kinds[0].Name)
+	e.Kind = NATKind(kind.Name)
 	if !d.natTarget(&e, n, f) {
 		return e
 	}
@@ -55,7 +47,7 @@ func (d *decoder) nat(n *source.Node, t Table, where string) NAT {
 			d.fail(k.Key, fmt.Sprintf("%s has no meaning with %s", k.Name, e.Kind), hint)
 		}
 	}
-	d.natFamily(&e, n, kinds[0])
+	d.natFamily(&e, n, kind)
 	return e
 }
 

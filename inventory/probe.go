@@ -13,8 +13,6 @@ import (
 
 const defaultProbeTimeout = 5 * time.Second
 
-var probeKinds = []string{"tcp", "http", "ssh", "run"}
-
 func (d *decoder) probeOf(where string) func(*source.Node) Probe {
 	t := schema.Kind("probe")
 	return func(n *source.Node) Probe { return d.probe(n, t, where) }
@@ -28,18 +26,11 @@ func (d *decoder) probe(n *source.Node, t Table, where string) Probe {
 		Timeout: seconds(f["timeout"], defaultProbeTimeout),
 		Become:  flag(f["become"]),
 	}
-	kinds := among(n, probeKinds)
-	switch {
-	case len(kinds) == 0 && mistyped(n, t, probeKinds...):
-		return p
-	case len(kinds) == 0:
-		d.fail(n.Val, "a probe says tcp, http, ssh or run", "write { tcp = 443 }")
-		return p
-	case len(kinds) > 1:
-		d.fail(kinds[1].Key, fmt.Sprintf("a probe says one thing, not %s and %s", kinds[0].Name, kinds[1].Name), "make two probes of it")
+	kind := d.oneKind(n, t, schema.ProbeKinds, "a probe", "write { tcp = 443 }", "make two probes of it")
+	if kind == nil {
 		return p
 	}
-	p.Kind = kinds[0].Name
+	p.Kind = kind.Name
 	d.probeWhat(&p, f)
 	if from := f["from"]; from != nil && !d.wrong(from, probeStart(from.Text())) {
 		p.From = at(d, from, from.Text())

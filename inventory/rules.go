@@ -144,6 +144,22 @@ func (d *decoder) oneVerb(n *source.Node, t Table) {
 	}
 }
 
+// oneKind is the member of a table that says what the table is, of names of which it
+// has exactly one; nil after a report that it has none or several.
+func (d *decoder) oneKind(n *source.Node, t Table, names []string, what, example, split string) *source.Node {
+	kinds := among(n, names)
+	switch {
+	case len(kinds) == 1:
+		return kinds[0]
+	case len(kinds) > 1:
+		d.fail(kinds[1].Key, fmt.Sprintf("%s says one thing, not %s and %s", what, kinds[0].Name, kinds[1].Name), split)
+	case !mistyped(n, t, names...):
+		last := len(names) - 1
+		d.fail(n.Val, fmt.Sprintf("%s says %s or %s", what, strings.Join(names[:last], ", "), names[last]), example)
+	}
+	return nil
+}
+
 // among are the members of a table that have one of the names.
 func among(n *source.Node, names []string) []*source.Node {
 	var list []*source.Node

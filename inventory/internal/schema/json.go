@@ -63,8 +63,8 @@ func object(t Table) map[string]any {
 func oneOf(t Table) []any {
 	names := map[string][]string{
 		ruleIn: verbNames(), ruleOut: verbNames(), ruleForward: verbNames(),
-		ruleNAT: {"masquerade", "snat", "dnat", "redirect"},
-		"probe": {"tcp", "http", "ssh", "run"},
+		ruleNAT: NATKinds,
+		"probe": ProbeKinds,
 	}[t.Name]
 	var list []any
 	for _, n := range names {

@@ -12,6 +12,13 @@ const (
 // ask for (nf_conntrack_*; nft(8), "ct helper").
 var Helpers = []string{"amanda", "ftp", "h323", "irc", "netbios-ns", "pptp", "sane", "sip", "snmp", "tftp"}
 
+// NATKinds and ProbeKinds are the keys of which an entry of nat and a probe have
+// exactly one.
+var (
+	NATKinds   = []string{"masquerade", "snat", "dnat", "redirect"}
+	ProbeKinds = []string{"tcp", "http", "ssh", "run"}
+)
+
 // settingKeys are the scalars that [defaults], roles and hosts share.
 var settingKeys = []Key{
 	{Name: "inbound", Type: String, Values: []string{"drop", "reject"}, Default: `"drop"`, Doc: "what happens to packets in, and through, that no rule allows"},
