@@ -16,8 +16,13 @@ type Approach struct {
 	// one, so it is only what a refusal names.
 	Port uint16
 	// Local is the local address of the route to Target; invalid if there is
-	// no route. It counts only where management.controller is silent.
+	// no route. It counts only where management.controller is silent and the
+	// host is not behind a jump.
 	Local netip.Addr
+	// Jump is the last host gone through, "" if there is none, and JumpAddrs
+	// are its addresses as far as the fleet knows them: the host sees one of them.
+	Jump      string
+	JumpAddrs []netip.Addr
 }
 
 // Proof is the outcome of the offline half of the lock-out proof. With Refused
@@ -41,12 +46,15 @@ const (
 // ProveManagement is the offline half of the lock-out proof: whether the
 // management pair admits the controller itself. Addresses of
 // management.controller that a connection to the target can come from are
-// decisive, and every one of them must be admitted; without any, the local
-// address of the route is, unless something between here and the host is likely
-// to rewrite it.
+// decisive, and every one of them must be admitted; without any, the addresses
+// of the last jump are, or the local address of the route, unless something
+// between there and the host is likely to rewrite it.
 func (p Policy) ProveManagement(a Approach) Proof {
 	if len(p.Management.Controller) > 0 {
 		return p.proveDeclared(a)
+	}
+	if a.Jump != "" {
+		return p.proveJump(a)
 	}
 	target, local := a.Target.Unmap().WithZone(""), a.Local.Unmap().WithZone("")
 	switch {
@@ -88,6 +96,32 @@ func (p Policy) proveDeclared(a Approach) Proof {
 		return Proof{State: Admitted}
 	case !target.IsValid() && len(out) < len(sources):
 		return undecided("the host's address does not resolve here, and %s of management.controller is not admitted", out[0])
+	}
+	return p.refused(out[0], a)
+}
+
+// proveJump asks about the addresses that the jump host may come from. Which one it
+// is only its routes know: where they are not all admitted, or all refused, nothing
+// is known.
+func (p Policy) proveJump(a Approach) Proof {
+	target := a.Target.Unmap()
+	var in, out []netip.Addr
+	for _, s := range a.JumpAddrs {
+		switch {
+		case target.IsValid() && (s.Is4() != target.Is4() || isPrivate(s) && !isPrivate(target)):
+		case p.admitsFrom(s):
+			in = append(in, s)
+		default:
+			out = append(out, s)
+		}
+	}
+	switch {
+	case len(in)+len(out) == 0:
+		return undecided("which address %s has towards the host is not in the file", a.Jump)
+	case len(out) == 0:
+		return Proof{State: Admitted}
+	case len(in) > 0 || !target.IsValid():
+		return undecided("the host is reached through %s, of which %s is not admitted", a.Jump, out[0])
 	}
 	return p.refused(out[0], a)
 }

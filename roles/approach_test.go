@@ -61,6 +61,44 @@ func TestProveManagement(t *testing.T) {
 	}
 }
 
+// A host behind a jump sees one of the addresses of the jump, and not this machine.
+func TestProveManagementBehindAJump(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		jump   string // its addresses, separated by spaces
+		target string
+		want   ProofState
+		say    string
+	}{
+		{"admitted", "10.0.0.5", "10.1.0.1", Admitted, ""},
+		{"refused", "10.9.0.5", "10.1.0.1", Refused, "would lock out 10.9.0.5 → 22"},
+		{"one of two", "10.0.0.5 10.9.0.5", "10.1.0.1", Undecided, "through bastion1, of which 10.9.0.5 is not admitted"},
+		{"the other family does not count", "10.0.0.5 2001:db8:9::5", "10.1.0.1", Admitted, ""},
+		{"a private address does not reach a public host", "10.9.0.5", "203.0.113.1", Undecided, "which address bastion1 has"},
+		{"not of the fleet", "", "10.1.0.1", Undecided, "which address bastion1 has"},
+		{"no address of the host, admitted", "10.0.0.5", "", Admitted, ""},
+		{"no address of the host, refused", "10.9.0.5", "", Undecided, "10.9.0.5 is not admitted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := Approach{Port: 22, Local: netip.MustParseAddr("198.51.100.9"), Jump: "bastion1"}
+			if tt.target != "" {
+				a.Target = netip.MustParseAddr(tt.target)
+			}
+			for _, s := range strings.Fields(tt.jump) {
+				a.JumpAddrs = append(a.JumpAddrs, netip.MustParseAddr(s))
+			}
+			got := opsPolicy().ProveManagement(a)
+			said := got.Reason
+			if got.Err != nil {
+				said = got.Err.Error()
+			}
+			if got.State != tt.want || !strings.Contains(said, tt.say) {
+				t.Errorf("got %+v (%s), want %s, %q", got, said, tt.want, tt.say)
+			}
+		})
+	}
+}
+
 // The host is dialled through a forwarded port that its sshd does not know: the
 // refusal names the port of the management pair.
 func TestProveManagementNamesTheHostsPort(t *testing.T) {

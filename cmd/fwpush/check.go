@@ -91,7 +91,7 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		}
 		c.decisions(k.members)
 		k.tests = f.Test()
-		k.proofs = plan.Prove(ctx, k.members)
+		k.proofs = f.Prove(ctx, k.members)
 		k.problems = slices.Concat(k.problems, f.Failures(k.tests), f.Findings(k.proofs, false))
 		k.problems.Sort()
 	}

@@ -82,7 +82,7 @@ func (c *console) explain(fleet *inventory.Fleet, problems inventory.Problems) e
 // proveAll is the offline lock-out proof for a whole selection. One host that
 // would lose this machine stops the command.
 func (c *console) proveAll(ctx context.Context, f *plan.File, members []plan.Member, accepted bool) error {
-	proofs := plan.Prove(ctx, members)
+	proofs := f.Prove(ctx, members)
 	if err := c.explain(f.Fleet, f.Findings(proofs, accepted)); err == nil {
 		return nil
 	}

@@ -90,7 +90,8 @@ func TestExampleIsRight(t *testing.T) {
 		changes, notes []string
 	}{
 		{"the file to the letter", "undecided", nil, []string{
-			"bastion1,db[1-2],gw1,mon1,web[1-3] (8 hosts): whether this machine would be locked out is decided on the host: there is no route from here"}},
+			"bastion1 (1 host): whether this machine would be locked out is decided on the host: there is no route from here",
+			"db[1-2],gw1,mon1,web[1-3] (7 hosts): whether this machine would be locked out is decided on the host: the host is reached through bastion1, of which 203.0.113.5 is not admitted"}},
 		{"from a machine of ops", "admitted", []string{"[management] ", "[management]\ncontroller = [\"198.51.100.20\"]\n#"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

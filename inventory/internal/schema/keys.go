@@ -28,7 +28,7 @@ var tables = [...]Table{
 	}, sshKeys)},
 	{"management", "the lock-out guard: who may always reach SSH", []Key{
 		{Name: "from", Type: Strings, Required: true, NotEmpty: true, Doc: `addresses, prefixes, ranges, set:, host:, role: and group: references, the last three with @net`},
-		{Name: "controller", Type: Strings, Default: "local address of the route", NotEmpty: true, Doc: "where pushes come from as the hosts see it"},
+		{Name: "controller", Type: Strings, Default: "the jump gone through, or the local address of the route", NotEmpty: true, Doc: "where pushes come from as the hosts see it"},
 		{Name: "failsafe_ports", Type: Integers, Min: 1, Max: 65535, Default: "[]", Doc: "ports open to management beside those of sshd"},
 		{Name: "allow_any", Type: Bool, Default: "false", Doc: `lets from hold every address`},
 	}},

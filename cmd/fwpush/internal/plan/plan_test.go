@@ -58,7 +58,7 @@ func TestProveAndFindings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		proofs := Prove(t.Context(), members)
+		proofs := f.Prove(t.Context(), members)
 		for _, p := range proofs {
 			if p.State != tt.state || p.From() != tt.controller {
 				t.Errorf("%s: %s from %s, want %s from %s", p.Host.Name, p.State, p.From(), tt.state, tt.controller)

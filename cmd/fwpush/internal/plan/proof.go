@@ -27,7 +27,7 @@ type Proof struct {
 }
 
 // From is where pushes to the host come from: what the fleet file says, else
-// the local address of the route.
+// the jump they go through or the local address of the route.
 func (p Proof) From() string {
 	if declared := p.Policy.Management.Controller; len(declared) > 0 {
 		list := make([]string, len(declared))
@@ -35,6 +35,9 @@ func (p Proof) From() string {
 			list[i] = a.String()
 		}
 		return strings.Join(list, ", ")
+	}
+	if p.Host.SSH.Jump != "" {
+		return p.Host.SSH.Jump
 	}
 	if !p.local.IsValid() {
 		return ""
@@ -51,13 +54,21 @@ const (
 
 // Prove proves for each host, before the first connection, that its new
 // rules admit this machine.
-func Prove(ctx context.Context, hosts []Member) []Proof {
+func (f *File) Prove(ctx context.Context, hosts []Member) []Proof {
 	proofs := make([]Proof, len(hosts))
+	jumps := map[string][]netip.Addr{}
+	for _, h := range f.Fleet.Hosts {
+		for _, n := range h.Addresses {
+			for _, a := range n.Addresses {
+				jumps[h.Name] = append(jumps[h.Name], a.V)
+			}
+		}
+	}
 	var group errgroup.Group
 	group.SetLimit(lookups)
 	for i, m := range hosts {
 		group.Go(func() error {
-			proofs[i] = proveHost(ctx, m)
+			proofs[i] = proveHost(ctx, m, jumps[m.Host.SSH.Jump])
 			return nil
 		})
 	}
@@ -65,7 +76,7 @@ func Prove(ctx context.Context, hosts []Member) []Proof {
 	return proofs
 }
 
-func proveHost(ctx context.Context, m Member) Proof {
+func proveHost(ctx context.Context, m Member, jump []netip.Addr) Proof {
 	ep := m.Host.SSH
 	targets := resolve(ctx, ep.Address)
 	if len(targets) == 0 {
@@ -73,7 +84,7 @@ func proveHost(ctx context.Context, m Member) Proof {
 	}
 	var first Proof
 	for i, target := range targets {
-		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port)}
+		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port), Jump: ep.Jump, JumpAddrs: jump}
 		p := Proof{Proof: m.Policy.ProveManagement(a), Member: m, local: a.Local}
 		switch {
 		case i == 0:
