@@ -100,7 +100,7 @@ func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []ro
 	o := p.options(f.forks, f.accept.Risks)
 	targets, seen := p.targets, []report.Change(nil)
 	if !f.yes && c.isInteractive() {
-		if seen, err = c.review(p.targets, o); err != nil {
+		if seen, err = c.review(p, o); err != nil {
 			return "", nil, nil, err
 		}
 		if targets = changing(p.targets, seen); len(targets) == 0 {
@@ -114,7 +114,11 @@ func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []ro
 	if run, err = p.stamp(c, f, targets); err != nil {
 		return "", nil, nil, err
 	}
-	pushed := c.pushTargets(targets, o, f.json())
+	others := p.others()
+	if seen != nil { // the review has told of them
+		others = report.Others{}
+	}
+	pushed := c.pushTargets(targets, o, f.json(), others)
 	for i, t := range p.targets {
 		r, ok := pushed[t.Host.Name]
 		switch {
@@ -136,17 +140,20 @@ type pushed struct {
 }
 
 // pushTargets runs the commits and tells of them.
-func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, programs bool) map[string]pushed {
+func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, programs bool, others report.Others) map[string]pushed {
 	byName := map[string]rollout.Target{}
 	for _, t := range targets {
 		byName[t.Host.Name] = t
 	}
-	diffs := map[string]string{}
+	diffs, kept := map[string]string{}, map[string]string{}
 	run := progress.New(c, targets, progress.Changes)
 	run.Facts = func(r rollout.Result) {
 		diff, byHand := report.DiffOf(byName[r.Name], *r.Facts)
 		if programs {
 			diffs[r.Name] = diff
+		}
+		if r.Outcome == commit.OutcomeConfirmed && !r.Facts.PolicySame {
+			kept[r.Name] = r.Facts.Policy
 		}
 		if byHand != "" && r.Outcome == commit.OutcomeConfirmed {
 			c.Tell("%s  note: %s", r.Name, byHand)
@@ -156,6 +163,10 @@ func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, progr
 	results := map[string]pushed{}
 	for _, r := range run.Work(rollout.Apply, targets, o) {
 		results[r.Name] = pushed{r, report.HostOf(r, diffs[r.Name])}
+	}
+	// Only now that nothing waits: to compare policies may take seconds.
+	for _, note := range others.Notes(targets, kept) {
+		c.Note("%s", note)
 	}
 	return results
 }
@@ -169,8 +180,8 @@ func foldedHosts(targets []rollout.Target) string {
 }
 
 // review shows what would change.
-func (c *console) review(targets []rollout.Target, o rollout.Options) ([]report.Change, error) {
-	changes := c.inspect(targets, o)
+func (c *console) review(p *prepared, o rollout.Options) ([]report.Change, error) {
+	changes := c.inspect(p, o)
 	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 		err = p.preflight(ctx)
 	}
 	if err == nil {
-		changes = c.inspect(p.targets, p.options(f.forks, accept))
+		changes = c.inspect(p, p.options(f.forks, accept))
 		err = endedRun(report.Outcomes(changes))
 	}
 	if f.json() {
@@ -50,11 +50,12 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 }
 
 // inspect asks all targets for their facts and compares.
-func (c *console) inspect(targets []rollout.Target, o rollout.Options) []report.Change {
-	results := progress.New(c, targets, progress.Reads).Work(observe, targets, o)
+func (c *console) inspect(p *prepared, o rollout.Options) []report.Change {
+	others := p.others()
+	results := progress.New(c, p.targets, progress.Reads).Work(observe, p.targets, o)
 	changes := make([]report.Change, len(results))
 	for i, r := range results {
-		changes[i] = report.ChangeOf(targets[i], rollout.Observation{Result: r}, o.Accept)
+		changes[i] = report.ChangeOf(p.targets[i], rollout.Observation{Result: r}, o.Accept, others)
 	}
 	return changes
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 	"fwpush/inventory"
 	"fwpush/transport"
@@ -74,6 +75,15 @@ func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
 // preflight is the last look before the first login.
 func (p *prepared) preflight(ctx context.Context) error {
 	return errors.Join(plan.Preflight(ctx, p.dialer, p.targets)...)
+}
+
+// others are the hosts of the fleet that are not selected.
+func (p *prepared) others() report.Others {
+	selected := map[string]bool{}
+	for _, t := range p.targets {
+		selected[t.Host.Name] = true
+	}
+	return report.OthersOf(p.Fleet, func(name string) bool { return selected[name] })
 }
 
 // options are the settings of a run; a flag stands above the fleet file.

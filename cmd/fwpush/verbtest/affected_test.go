@@ -44,3 +44,33 @@ func TestP3LeavingARoleShowsOnEveryHost(t *testing.T) {
 		t.Errorf("db1 still lets %s in:\n%s", web1, got)
 	}
 }
+
+// TestP5OthersAtTheOtherEnd edits a way between two hosts and pushes one of them: it
+// is told that the other may have to change too, and nothing of that where both go.
+func TestP5OthersAtTheOtherEnd(t *testing.T) {
+	f := newFleet(t, "web1", "db1", "db2")
+	text := func(port string) {
+		t.Helper()
+		f.write("fleet.toml", world.Addr4().String(), world.Addr6().String())
+		f.append("[roles.base]\nout = [ { deny = \"tcp/" + port + "\", to = [\"host:db1\", \"host:db2\"] }, { deny = \"tcp/" + port + "\", to = \"192.0.2.0/24\" } ]\n")
+	}
+	text("5433")
+	f.run(0, "apply", "-y")
+	text("5434")
+	const note = "db[1-2] at the other end are not selected: what was edited may change rules there too, see fwpush diff -l 'db[1-2]'"
+	if out, _ := f.run(1, "diff", "-l", "web1", "--color", "never"); !strings.Contains(out, "\n  "+note+"\n") {
+		t.Errorf("diff of web1 alone:\n%s", out)
+	}
+	if out, _ := f.run(1, "diff", "-o", "json", "-l", "web1"); !strings.Contains(out, note) {
+		t.Errorf("diff of web1 alone for programs:\n%s", out)
+	}
+	if out, _ := f.run(1, "diff", "--color", "never"); strings.Contains(out, "at the other end") {
+		t.Errorf("diff of all:\n%s", out)
+	}
+	if _, said := f.run(0, "apply", "-y", "-l", "web1"); !strings.Contains(said, "web1  note: "+note+"\n") {
+		t.Errorf("apply to web1:\n%s", said)
+	}
+	if _, said := f.run(0, "apply", "-y"); strings.Contains(said, "at the other end") {
+		t.Errorf("apply to all:\n%s", said)
+	}
+}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"fwpush/internal/commit"
@@ -19,10 +20,11 @@ type Change struct {
 	rules          render.Diff // from the confirmed rules to the candidate
 	undo           render.Diff // what was edited by hand, as it would be taken back
 	flows          []flow      // what the change of the rules opens and closes
+	beside         string      // what to know of hosts that are not selected
 }
 
 // ChangeOf compares what a host told with what it shall run.
-func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) Change {
+func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, others Others) Change {
 	c := Change{Result: seen.Result}
 	if seen.Facts == nil || seen.Err != nil {
 		return c
@@ -45,9 +47,9 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks) 
 	c.Outcome, c.Fingerprint = rollout.OutcomeChanged, rollout.Fingerprint(f)
 	c.rules, c.undo = difference(t, f)
 	if c.rules.Changed {
-		var trouble string
-		if c.flows, trouble = flowsOf(t, f); trouble != "" {
-			c.Notes = append(c.Notes, trouble)
+		var err error
+		if c.flows, c.beside, err = flowsOf(t, f, others); err != nil {
+			c.Notes = append(c.Notes, err.Error())
 		}
 	}
 	switch drifted, known := f.Drifted(); {
@@ -97,7 +99,7 @@ func fold(changes []Change) []group {
 	index := map[string]int{}
 	for _, c := range changes {
 		cause, hint := common(c.Result)
-		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows)}, "\x00")
+		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows), c.beside}, "\x00")
 		i, known := index[key]
 		if !known {
 			i = len(groups)
@@ -125,6 +127,9 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Yellow("●"), colour.Bold(hosts), ui.Safe(g.headline(seen)))
 			for _, l := range flowLines(g.flows, inventory.Fold(g.names)) {
 				fmt.Fprintf(&out, "  %s\n", paintFlow(colour, ui.Safe(l)))
+			}
+			if g.beside != "" {
+				fmt.Fprintf(&out, "  %s\n", colour.Yellow(ui.Safe(g.beside)))
 			}
 			if text := g.rules.Annotated(); text != "" && !(g.Drift && seen[text]) {
 				seen[text] = true
@@ -217,6 +222,9 @@ func ChangedHosts(changes []Change) []Host {
 	hosts := make([]Host, len(changes))
 	for i, c := range changes {
 		hosts[i] = HostOf(c.Result, c.diffText())
+		if c.beside != "" {
+			hosts[i].Notes = append(slices.Clip(hosts[i].Notes), c.beside)
+		}
 		for _, f := range c.flows {
 			hosts[i].Meaning = append(hosts[i].Meaning, Flow{string(f.kind), string(f.direction), f.what, f.ends})
 		}

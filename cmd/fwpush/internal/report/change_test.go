@@ -46,7 +46,7 @@ func seen(t rollout.Target, f commit.Facts) Change {
 	if f.Pending == nil {
 		r.Drift, _ = f.Drifted()
 	}
-	return ChangeOf(t, rollout.Observation{Result: r}, rollout.Risks{})
+	return ChangeOf(t, rollout.Observation{Result: r}, rollout.Risks{}, Others{})
 }
 
 func TestWriteChanges(t *testing.T) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,27 +23,32 @@ type flow struct {
 }
 
 // flowsOf is what a change means, by the policy that the host keeps of what it last
-// confirmed; else the reason why that cannot be told.
-func flowsOf(t rollout.Target, f commit.Facts) (list []flow, trouble string) {
-	switch {
-	case f.PolicySame || f.Generation == 0 || t.Candidate.Remove:
-		return nil, ""
-	case f.Policy == "":
-		return nil, "what it opens and closes cannot be told: the host keeps no policy of what it confirmed"
+// confirmed, and what to know of hosts that are not selected. The error says why
+// that cannot be told.
+func flowsOf(t rollout.Target, f commit.Facts, others Others) (list []flow, beside string, err error) {
+	if f.PolicySame || f.Generation == 0 || t.Candidate.Remove {
+		return nil, "", nil
 	}
-	old, err := meaning.Recall(f.Policy)
+	old, differences, err := changes(t.Policy, f.Policy)
 	if err != nil {
-		return nil, "what it opens and closes cannot be told: " + err.Error()
+		return nil, "", fmt.Errorf("what it opens and closes cannot be told: %w", err)
 	}
 	names := naming(old, t.Policy)
-	changes, err := meaning.Diff(old, t.Policy)
-	if err != nil {
-		return nil, "what it opens and closes cannot be told: " + err.Error()
-	}
-	for _, c := range changes {
+	for _, c := range differences {
 		list = append(list, flow{c.Kind, c.Direction, keyText(c.Packets.Key, c.Packets.V6()), names.ends(c)})
 	}
-	return united(list), ""
+	return united(list), others.note(differences), nil
+}
+
+// changes compares a policy with the one that a host keeps.
+func changes(now roles.Policy, kept string) (old roles.Policy, list []meaning.Change, err error) {
+	if kept == "" {
+		return old, nil, errors.New("the host keeps no policy of what it confirmed")
+	}
+	if old, err = meaning.Recall(kept); err == nil {
+		list, err = meaning.Diff(old, now)
+	}
+	return old, list, err
 }
 
 // united makes one flow of those that differ in their service only, and of two
