@@ -73,10 +73,10 @@ func (d *decoder) probeWhat(p *Probe, f fields) {
 	case "http":
 		u, err := url.Parse(p.Text)
 		switch {
+		case source.SecretURL(p.Text) || err == nil && u.User != nil:
+			d.fail(n.Val, "secrets are not read from inventory", "leave user and password out of the URL")
 		case err != nil || strings.ContainsFunc(p.Text, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 			d.fail(n.Val, syntax.Quote(p.Text)+" is not a URL or a path", "")
-		case u.User != nil:
-			d.fail(n.Val, "secrets are not read from inventory", "leave user and password out of the URL")
 		case !strings.HasPrefix(p.Text, "/") && u.Scheme != "http" && u.Scheme != "https" || u.Scheme != "" && u.Host == "":
 			d.fail(n.Val, syntax.Quote(p.Text)+" is not a URL or a path", `write "/healthz" or "https://www.example.net/"`)
 		}

@@ -53,8 +53,8 @@ func xtRefuses(p roles.Policy) error {
 		}
 	}
 	for _, rule := range slices.Concat(p.In, p.Out, p.Forward) {
-		if rule.Expires.After(lastDate) {
-			return fmt.Errorf("%sexpires cannot be later than %s with iptables; write an earlier date or none", prefix(rule), lastDate.Add(-24*time.Hour).Format(time.DateOnly))
+		if rule.Expires.After(roles.IptablesEnd()) {
+			return fmt.Errorf("%sexpires cannot be later than %s with iptables; write an earlier date or none", prefix(rule), roles.IptablesEnd().Add(-time.Second).Format(time.DateOnly))
 		}
 	}
 	for _, raw := range p.Raw {
@@ -67,10 +67,6 @@ func xtRefuses(p roles.Policy) error {
 	}
 	return nil
 }
-
-// lastDate is the last moment at which a rule for iptables can end (--datestop of
-// iptables-extensions(8) goes to 2038-01-19).
-var lastDate = time.Date(2038, 1, 19, 0, 0, 0, 0, time.UTC)
 
 // xtPrinter says statements in the words of iptables.
 type xtPrinter struct {

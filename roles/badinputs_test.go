@@ -69,6 +69,8 @@ func TestBadInputs(t *testing.T) {
 			`8:3 raw[0]: raw has no text for nftables, which web1 may run; write nft, or backend = "iptables" for the host`},
 		{"46 helper with iptables", web + "backend = \"iptables\"\nin = [ { allow = \"x\" } ]\n[services.x]\ntcp = 2121\nhelper = \"ftp\"\n",
 			`9:8 hosts.web1.in[0]: helper ftp of a service cannot be had with iptables, which web1 runs; write backend = "nftables" for the host, or name a service without helper`},
+		{"46 end of a rule with iptables", web + "backend = \"iptables\"\nin = [ { allow = \"http\", expires = 2038-01-19 } ]\n",
+			`9:8 hosts.web1.in[0]: expires cannot be later than 2038-01-18 with iptables, which web1 runs; write an earlier date or none, or backend = "nftables" for the host`},
 		{"45 service unknown", web + "in = [ { allow = \"htpps\" } ]\n",
 			`8:18 hosts.web1.in[0].allow: service "htpps" not defined; did you mean "https"`},
 		{"45 icmp as a service", web + "in = [ { allow = \"icmp\" } ]\n",

@@ -107,6 +107,10 @@ func expiredAt(end, now time.Time) bool { return !end.IsZero() && !now.Before(en
 // lastDay is the last day of a rule that ends at a moment.
 func lastDay(end time.Time) string { return end.Add(-time.Second).Format(time.DateOnly) }
 
+// IptablesEnd is the last moment at which a rule for iptables can end: --datestop of
+// iptables-extensions(8) goes to 2038-01-19.
+func IptablesEnd() time.Time { return time.Date(2038, 1, 19, 0, 0, 0, 0, time.UTC) }
+
 // onHost gives the interfaces of rules the names they have on a host, and puts
 // the rules in order.
 func (c *compiler) onHost(h inventory.Host, list []draft) []Rule {
@@ -119,6 +123,10 @@ func (c *compiler) onHost(h inventory.Host, list []draft) []Rule {
 		if h.Backend == inventory.Iptables && len(r.Helpers) > 0 {
 			c.errorAt(r.Place, fmt.Sprintf("helper %s of a service cannot be had with iptables, which %s runs", r.Helpers[0].Name, h.Name),
 				`write backend = "nftables" for the host, or name a service without helper`)
+		}
+		if h.Backend == inventory.Iptables && r.Expires.After(IptablesEnd()) {
+			c.errorAt(r.Place, fmt.Sprintf("expires cannot be later than %s with iptables, which %s runs", lastDay(IptablesEnd()), h.Name),
+				`write an earlier date or none, or backend = "nftables" for the host`)
 		}
 		if okIn && okOut {
 			out = append(out, r)

@@ -27,7 +27,10 @@ func (c *compiler) lint(policies []Policy) {
 	for i, p := range policies {
 		h := c.fleet.Hosts[i]
 		if h.Unmanaged {
-			continue // it gets no rules
+			if len(h.In)+len(h.Out)+len(h.Forward)+len(h.NAT) > 0 {
+				c.warnAt(h.Place, fmt.Sprintf("host %q is unmanaged, its rules are never pushed", h.Name), "take them out, or unmanaged = true")
+			}
+			continue
 		}
 		if len(h.Roles) == 0 {
 			roleless = append(roleless, h)

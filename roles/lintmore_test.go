@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -68,5 +69,9 @@ func TestUnmanagedHosts(t *testing.T) {
 	text += "[hosts.c]\nunmanaged = true\nssh = { address = \"2001:db8::1\" }\naddresses = [\"2001:db8::1\"]\n"
 	if problems := Check(load(t, text)); len(problems) > 0 {
 		t.Errorf("%+v", problems)
+	}
+	text = strings.Replace(text, "[hosts.b]\n", "[hosts.b]\nin = [ { allow = \"http\" } ]\n", 1)
+	if got, want := found(Check(load(t, text)), inventory.Warning), `host "b" is unmanaged, its rules are never pushed`; !strings.Contains(fmt.Sprint(got), want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -176,6 +176,8 @@ func TestLineHidesSecrets(t *testing.T) {
 		"an escape in the key":  "\"pass\\u0077ord\" = \"hunter2\"\n",
 		"a table":               "ssh = { secret = { a = [\"x\", \"hunter2\"] }, b = 1 }\n",
 		"short names":           "pw = \"hunter2\"\nsudo_pass = \"hunter2\"\n[a]\nbecome-pass = 'hunter2'\n",
+		"a URL":                 "probe = [ { http = \"https://u:hunter2@example.org/x\" } ]\n",
+		"no good URL":           "http = 'https://u:h unter2:hunter2@example.org'\n",
 		"behind a mistake":      "a = = 1\ntoken = \"hunter2\"\n",
 	} {
 		doc, faults := Read("", text)

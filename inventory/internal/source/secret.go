@@ -12,15 +12,21 @@ import (
 // written into a file which many people read.
 func SecretKey(name string) bool { return secretName.MatchString(name) }
 
+// SecretURL reports whether a text is a URL with a user in it, and so perhaps with a
+// password, whether or not it is a good one.
+func SecretURL(text string) bool { return secretUser.MatchString(text) }
+
 var (
 	secretName = regexp.MustCompile(`(?i)pass?w(or)?d|passphrase|secret|private_?key|token|(^|[_-])(pw|pass)$`)
 	// As people write it, a colon in place of the equals sign included.
 	secretText = regexp.MustCompile(`(?i)((pass?w(or)?d|passphrase|secret|private_?key|token)[a-z0-9_-]*|\b(\w+[_-])?(pw|pass))["']?[ \t]*[=:][ \t]*`)
+	// RFC 3986, section 3.2.1.
+	secretUser = regexp.MustCompile(`://[^/?#"'\n]*@`)
 )
 
 // secrets are the bytes of the text that are not to be repeated to anybody, in
 // order: what is assigned to a key that names a secret, to the end of its last
-// line. Lines are printed with what is wrong in them, and people write passwords
+// line, and users in URLs. Lines are printed with what is wrong in them, and people write passwords
 // where they do not belong, also into texts that are not TOML.
 func (d *Doc) secrets() [][2]int {
 	var found [][2]int
@@ -34,6 +40,9 @@ func (d *Doc) secrets() [][2]int {
 	}
 	for _, m := range secretText.FindAllStringIndex(d.text, -1) {
 		add(m[1], valueEnd(d.text, m[1]))
+	}
+	for _, m := range secretUser.FindAllStringIndex(d.text, -1) {
+		found = append(found, [2]int{m[0] + len("://"), m[1] - len("@")})
 	}
 	var walk func(n *Node)
 	walk = func(n *Node) {
