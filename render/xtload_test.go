@@ -46,8 +46,14 @@ func TestIptablesRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		"helper":    `web1: cannot be rendered for iptables: helper ftp of a service cannot be had with iptables; set backend = "nftables", or a service without helper`,
 		"raw-table": `web1: cannot be rendered for iptables: raw at "table" cannot be had with iptables`,
+		"date":      `web1: cannot be rendered for iptables: expires cannot be later than 2038-01-18 with iptables; write an earlier date or none`,
 	} {
-		if _, err := render.Iptables(concepts[name], true); err == nil || err.Error() != want {
+		p := concepts[name]
+		if name == "date" {
+			p = concepts["helper"]
+			p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Expires: roles.IptablesEnd().Add(time.Second)}}
+		}
+		if _, err := render.Iptables(p, true); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
