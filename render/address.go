@@ -16,14 +16,15 @@ type family struct {
 	proto   string // of meta nfproto: "ipv4"
 	setType string // "ipv4_addr"
 	digit   string // ends the name of a set: "4"
+	icmp    uint8  // number of its ICMP
 	echo    uint8  // the type of an echo request
-	bits    int
+	source  int    // bits of an address that tell sources apart: IPv6 gives each a /64
 }
 
 // The zero family is "both": a match that does not look at addresses.
 var (
-	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", 8, 32}
-	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", 128, 128}
+	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", 1, 8, 32}
+	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", 58, 128, 64}
 	families = [...]family{ip4, ip6}
 )
 
@@ -97,16 +98,6 @@ func text(a netip.Addr) string {
 		return a.StringExpanded()
 	}
 	return a.String()
-}
-
-// literal matches one range of a field, "saddr" or "daddr". The whole of a
-// family is said by its protocol: a prefix of no bits is no match to some
-// versions of nft, and would then let the other family pass.
-func literal(f family, field string, r netipx.IPRange) string {
-	if p, ok := r.Prefix(); ok && p.Bits() == 0 {
-		return "meta nfproto " + f.proto
-	}
-	return f.keyword + " " + field + " " + element(r)
 }
 
 // describe names a peer as the fleet file does.

@@ -39,6 +39,12 @@ func (r *renderer) input() chain {
 	return c
 }
 
+// speaksOfOutput tells whether the policy has anything to say of what the host
+// sends. If not there is no chain for it.
+func (r *renderer) speaksOfOutput() bool {
+	return len(r.p.Out) > 0 || r.guardsOutput()
+}
+
 // guardsOutput tells whether anything in output can refuse a packet. If so, the
 // core (loopback, ICMP, known connections, DHCP) has to come before it.
 func (r *renderer) guardsOutput() bool {
@@ -89,9 +95,7 @@ func (r *renderer) forward() chain {
 	c.add(icmpErrors()...)
 	c.add(stmt{cond: cond{state: known}})
 	c.add(r.judged(roles.Forward, r.ping(ip6))...)
-	if slices.ContainsFunc(r.p.NAT, func(n roles.NAT) bool { return n.Kind == inventory.DNAT }) {
-		c.add(accepting(cond{state: translated}))
-	}
+	c.add(r.forwarded()...)
 	inbound := r.decided("inbound")
 	c.add(placedAt(inbound, dropCast()...)...)
 	c.add(r.end(roles.Forward, r.p.Inbound, inbound)...)

@@ -9,10 +9,10 @@
 // known connections, the DHCP client's answers, every deny, every allow, and a
 // counted, explicit end.
 //
-// The output chain is always there. With outbound "accept" it is the management
-// pair and an explicit accept; with deny rules it also gets loopback, the ICMP
-// core, known connections and the DHCP client above them, because a deny speaks
-// of connections the host opens and never of its answers or of its own address.
+// There is an output chain if the policy says anything of what the host sends. With
+// outbound "accept" and deny rules the management pair, loopback, the ICMP core,
+// known connections and the DHCP client stand above them, because a deny speaks of
+// connections the host opens and never of its answers or of its own address.
 // With outbound "drop" or "reject" it is closed but for the policy's lifelines
 // (DNS and NTP, unless the policy has rules of its own for them), the DHCP
 // client when dhcp_client is on, and ping unless ping is off.

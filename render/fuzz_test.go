@@ -102,7 +102,7 @@ func FuzzNftables(f *testing.F) {
 			return
 		}
 		s := readText(t, rs.Text)
-		if got := slices.Sorted(maps.Keys(s.chains)); !slices.Equal(got, []string{"icmp_in", "input", "output", rs.Marker}) {
+		if got := slices.Sorted(maps.Keys(s.chains)); !slices.Equal(got, []string{"icmp_in", "input", rs.Marker}) {
 			t.Fatalf("chains %q", got)
 		}
 		var rule []string

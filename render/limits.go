@@ -12,12 +12,13 @@ import (
 // limited tells whether a rule lets pass only so much.
 func limited(rule roles.Rule) bool { return rule.Allows() && (rule.Rate.N > 0 || rule.MaxConns > 0) }
 
-// pingLimit is the limit of the key ping as a rule.
+// pingLimit is the limit of the key ping as a rule, by a name that no rule of the
+// fleet file can have.
 func (r *renderer) pingLimit(d roles.Direction) []roles.Rule {
 	if !r.p.Ping.On || r.p.Ping.Rate.N == 0 || d != roles.Input {
 		return nil
 	}
-	return []roles.Rule{{Verb: inventory.AllowVerb, Name: "ping-key", Rate: r.p.Ping.Rate, Place: r.p.Decided["ping"].Place,
+	return []roles.Rule{{Verb: inventory.AllowVerb, Name: "key.ping", Rate: r.p.Ping.Rate, Place: r.p.Decided["ping"].Place,
 		Traffic: roles.Traffic{ICMP: []uint8{ip4.echo}, ICMPv6: []uint8{ip6.echo}}}}
 }
 
@@ -113,12 +114,28 @@ func (r *renderer) meters() []meter {
 	return out
 }
 
-// setName is the set a limit counts sources of a family in.
+// setName is the set a limit counts sources of a family in. The dots are in no name
+// of the fleet file, so that no rule counts in the set of another.
 func (l limit) setName(f family) string {
+	name := "d_" + word(l.name)
 	if l.conns > 0 {
-		return "d_" + word(l.name) + "_conns" + f.digit
+		name += ".conns"
 	}
-	return "d_" + apart(word(l.name)) + f.digit
+	if c := name[len(name)-1]; c >= '0' && c <= '9' {
+		name += "."
+	}
+	return name + f.digit
+}
+
+// mask is how many bits of an address tell sources apart.
+func (l limit) mask(f family) int {
+	switch {
+	case l.conns > 0 || l.rate.Scope != inventory.PerNet:
+		return f.source
+	case f == ip6:
+		return 56
+	}
+	return 24
 }
 
 // patience is how long a source is remembered: until its burst is whole again, and

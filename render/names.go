@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"go4.org/netipx"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -74,6 +77,72 @@ func stems(ids []identity) map[identity]string {
 	return out
 }
 
+// end is one end of a rule's packets.
+type end string
+
+const (
+	fromEnd end = "from"
+	toEnd   end = "to"
+)
+
+func (e end) of(r roles.Rule) []roles.Peer {
+	if e == fromEnd {
+		return r.From
+	}
+	return r.To
+}
+
+// unionOf is what stands for all peers of one end of a rule.
+func unionOf(r roles.Rule, e end) identity { return identity{"peers", r.Name, string(e)} }
+
+// unions are the ends of a rule at which a packet can be of several peers and must
+// not be counted for each.
+func unions(r roles.Rule) (map[identity]addresses, error) {
+	if !limited(r) && !r.Log.On {
+		return nil, nil
+	}
+	out := map[identity]addresses{}
+	for _, e := range [...]end{fromEnd, toEnd} {
+		peers := e.of(r)
+		if len(peers) < 2 || slices.ContainsFunc(peers, isAny) {
+			continue
+		}
+		all, err := mergePeers(peers...)
+		if err != nil {
+			return nil, err
+		}
+		if overlap(peers) {
+			out[unionOf(r, e)] = all
+		}
+	}
+	return out, nil
+}
+
+// overlap tells whether an address is of two peers. Literal ones are matched as one.
+func overlap(peers []roles.Peer) bool {
+	var literals []roles.Peer
+	var all []netipx.IPRange
+	add := func(peers ...roles.Peer) {
+		a, _ := mergePeers(peers...) // together they could be merged
+		all = slices.Concat(all, a.v4, a.v6)
+	}
+	for _, p := range peers {
+		if p.Kind == roles.Literal {
+			literals = append(literals, p)
+		} else {
+			add(p)
+		}
+	}
+	add(literals...)
+	slices.SortFunc(all, func(a, b netipx.IPRange) int { return a.From().Compare(b.From()) })
+	for i := 1; i < len(all); i++ {
+		if all[i].From().Compare(all[i-1].To()) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // namedPeers collects the peers that become sets and checks the addresses of
 // all. The same name with different addresses would make one rule speak for
 // another, and is refused.
@@ -85,6 +154,11 @@ func namedPeers(policy roles.Policy) (map[identity]addresses, error) {
 	}
 	first := map[identity]roles.Peer{}
 	for _, r := range rules {
+		merged, err := unions(r)
+		if err != nil {
+			return nil, fmt.Errorf("%s%w", prefix(r), err)
+		}
+		maps.Copy(named, merged)
 		for _, p := range slices.Concat(r.From, r.To) {
 			if o, seen := first[identityOf(p)]; seen && p.Name != "" && sameList(o.V4, p.V4) && sameList(o.V6, p.V6) {
 				continue // thousands of rules may share a list

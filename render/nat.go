@@ -59,6 +59,29 @@ func (r *renderer) nat(n roles.NAT) []stmt {
 	return out
 }
 
+// forwarded lets through what dnat has sent on: that, and nothing that the nat of
+// somebody else did.
+func (r *renderer) forwarded() []stmt {
+	var out []stmt
+	for _, n := range r.p.NAT {
+		if n.Kind != inventory.DNAT {
+			continue
+		}
+		rule := roles.Rule{Traffic: roles.Traffic{All: len(n.Ports) == 0, Ports: n.Ports}, From: n.From, InIfaces: n.InIfaces, Family: inventory.IPv4}
+		if n.ToAddr.Is6() {
+			rule.Family = inventory.IPv6
+		}
+		for _, c := range r.conds(rule) {
+			c.dst, c.state = one(n.ToAddr), translated
+			if n.ToPort > 0 {
+				c.ports = single(c.proto, n.ToPort)
+			}
+			out = append(out, stmt{cond: c, do: action{kind: accept}, places: placesOf(n.Place)})
+		}
+	}
+	return out
+}
+
 // target is where nat sends a packet, in the words of both backends.
 func (a action) target(f family) string {
 	switch {

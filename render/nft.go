@@ -51,10 +51,15 @@ func nftBlocks(p program) (objects, chains []block) {
 }
 
 // nftSet writes one element a line, so that a difference shows the address that
-// changed and not the whole set.
+// changed and not the whole set. A single one stands as nft lists it.
 func nftSet(s addressSet) block {
 	b := block{head: "set " + s.stem + s.family.digit}
-	b.add(plain("type "+s.family.setType, "flags interval", "elements = {")...)
+	b.add(plain("type "+s.family.setType, "flags interval")...)
+	if len(s.ranges) == 1 {
+		b.add(plain("elements = { " + element(s.ranges[0]) + " }")...)
+		return b
+	}
+	b.add(plain("elements = {")...)
 	for _, e := range s.ranges {
 		b.add(plain("\t" + element(e) + ",")...)
 	}
@@ -205,7 +210,7 @@ func nftAddress(f family, field string, o operand) string {
 	case o.stem != "":
 		return f.keyword + " " + field + " @" + o.stem + f.digit
 	}
-	return literal(f, field, o.one)
+	return f.keyword + " " + field + " " + element(o.one)
 }
 
 func nftLimit(s stmt) string {
@@ -213,23 +218,25 @@ func nftLimit(s stmt) string {
 	if l == nil {
 		return ""
 	}
+	key := s.family.keyword + " saddr"
+	if mask := nftMask(l.mask(s.family)); mask != "" {
+		key += " & " + mask
+	}
 	if l.conns > 0 {
-		return fmt.Sprintf("add @%s { %s saddr ct count over %d }", l.setName(s.family), s.family.keyword, l.conns)
+		return fmt.Sprintf("add @%s { %s ct count over %d }", l.setName(s.family), key, l.conns)
 	}
 	rate := fmt.Sprintf("limit rate over %d/%s burst %d packets", l.rate.N, nftPeriod(l.rate.Per), l.rate.Burst)
 	if l.rate.Scope == inventory.Global {
 		return rate
 	}
-	key := s.family.keyword + " saddr"
-	switch {
-	case s.family == ip6 && l.rate.Scope == inventory.PerNet:
-		key += " & ffff:ffff:ffff:ff00::"
-	case s.family == ip6:
-		key += " & ffff:ffff:ffff:ffff::"
-	case l.rate.Scope == inventory.PerNet:
-		key += " & 255.255.255.0"
-	}
-	return fmt.Sprintf("add @%s { %s %s }", l.setName(s.family), key, rate)
+	// Not add, by which a source would be forgotten although it still sends, and
+	// have its burst anew.
+	return fmt.Sprintf("update @%s { %s %s }", l.setName(s.family), key, rate)
+}
+
+// nftMask is a mask of so many bits, "" for whole addresses.
+func nftMask(bits int) string {
+	return map[int]string{24: "255.255.255.0", 56: "ffff:ffff:ffff:ff00::", 64: "ffff:ffff:ffff:ffff::"}[bits]
 }
 
 func nftPeriod(d time.Duration) string {

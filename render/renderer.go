@@ -56,22 +56,23 @@ func (r *renderer) program() program {
 	if r.guardsOutput() {
 		pr.chains = append(pr.chains, chain{name: icmpOut, stmts: r.icmpOut()})
 	}
-	input, output, forward := r.input(), r.output(), r.forward()
+	base := []chain{r.input()}
+	if r.speaksOfOutput() {
+		base = append(base, r.output())
+	}
+	if r.p.Forwards {
+		base = append(base, r.forward())
+	}
 	limits := r.sharedLimits()
 	for _, c := range []struct {
 		name, key string
 		cast      []stmt
 	}{{refuseIn, "inbound", dropCast()}, {refuseOut, "outbound", dropCastOut()}} {
-		if slices.ContainsFunc(append([]chain{input, output, forward}, limits...), func(from chain) bool { return from.goesTo(c.name) }) {
+		if slices.ContainsFunc(slices.Concat(base, limits), func(from chain) bool { return from.goesTo(c.name) }) {
 			pr.chains = append(pr.chains, chain{name: c.name, stmts: placedAt(r.decided(c.key), append(c.cast, rejects()...)...)})
 		}
 	}
-	pr.chains = append(pr.chains, limits...)
-	pr.chains = append(pr.chains, input, output)
-	if r.p.Forwards {
-		pr.chains = append(pr.chains, forward)
-	}
-	pr.chains = append(pr.chains, r.translations()...)
+	pr.chains = slices.Concat(pr.chains, limits, base, r.translations())
 	pr.meters, pr.counters, pr.helpers = r.meters(), r.counters(), r.helpers()
 	for i, raw := range r.p.Raw {
 		if raw.Chain == "" {

@@ -9,6 +9,7 @@ import (
 
 	"fwpush/inventory"
 	"fwpush/roles"
+	"fwpush/roles/space"
 )
 
 // protocols are those with ports, in the order in which they are written.
@@ -99,10 +100,11 @@ func placesOf(p inventory.Place) []inventory.Place {
 }
 
 // conds are the ways in which a rule matches: pairs of address matches, each with
-// each of the services.
+// each of the services. No packet is in two of them if the rule counts or logs
+// packets: one that is counted twice is refused too early.
 func (r *renderer) conds(rule roles.Rule) []cond {
 	var out []cond
-	for _, m := range cross(r.peers(rule.From), r.peers(rule.To)) {
+	for _, m := range cross(r.peers(rule, fromEnd), r.peers(rule, toEnd)) {
 		if rule.Family != inventory.BothFamilies {
 			f := familyOf(rule.Family)
 			if m.family != (family{}) && m.family != f {
@@ -126,11 +128,16 @@ type match struct {
 	from, to operand
 }
 
-// peers are the ways to match a list of peers, each by itself and as a source; a
-// list that is not "any" and has no addresses has none, and its rule is left out.
-func (r *renderer) peers(peers []roles.Peer) []match {
+// peers are the ways to match one end of a rule, each peer by itself and as a
+// source; an end that is not "any" and has no addresses has none, and its rule is
+// left out.
+func (r *renderer) peers(rule roles.Rule, e end) []match {
+	peers := e.of(rule)
 	if len(peers) == 0 || slices.ContainsFunc(peers, isAny) {
 		return []match{{}}
+	}
+	if id := unionOf(rule, e); r.stems[id] != "" {
+		peers = []roles.Peer{{Kind: id.kind, Name: id.name, Net: id.net}}
 	}
 	sets := map[string]identity{}
 	var literals []roles.Peer
@@ -152,6 +159,10 @@ func (r *renderer) peers(peers []roles.Peer) []match {
 			}
 		}
 		for _, e := range loose.of(f) {
+			if p, ok := e.Prefix(); ok && p.Bits() == 0 {
+				out = append(out, match{family: f}) // all of the family
+				continue
+			}
 			out = append(out, match{family: f, from: operand{one: e, given: true}})
 		}
 	}
@@ -176,15 +187,20 @@ func cross(from, to []match) []match {
 }
 
 // services are the ways to match what a rule is about: one for the single ports of
-// a protocol, one for each range, one for the types of each family's ICMP that the
-// statement may be about, one for other protocols.
+// a protocol, one for each range (a set of ranges that is new loses packets while it
+// is loaded), one for the types of each family's ICMP that the statement may be
+// about, one for other protocols. No packet is in two of them.
 func services(t roles.Traffic, f family) []cond {
 	if t.All {
 		return []cond{{family: f}}
 	}
 	var out []cond
+	whole := func(proto uint8) bool { return slices.Contains(t.Protos, proto) }
 	ports := mergePorts(t.Ports)
 	for _, proto := range protocols {
+		if whole(space.ProtoNumber(proto)) {
+			continue
+		}
 		var singles, ranges []inventory.PortRange
 		for _, p := range ports {
 			switch {
@@ -207,7 +223,7 @@ func services(t roles.Traffic, f family) []cond {
 		if g == ip6 {
 			types = t.ICMPv6
 		}
-		if len(types) > 0 && (f == g || f == (family{})) {
+		if len(types) > 0 && (f == g || f == (family{})) && !whole(g.icmp) {
 			out = append(out, icmpTypes(g, types...))
 		}
 	}

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"fwpush/inventory"
 	"fwpush/render"
+	"fwpush/roles"
 )
 
 // TestIptablesLoads restores every ruleset for iptables in a network namespace, in

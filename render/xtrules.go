@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -29,12 +30,25 @@ func (x *xtPrinter) rules(s stmt, f family, un *unroller) []string {
 	if !okSrc || !okDst {
 		return nil
 	}
+	last := join(xtLimit(s, f), xtLog(s.log), xtComment(s), xtTarget(s, f))
+	if s.meter != nil && s.meter.conns > 0 {
+		// Each rule with connlimit counts by itself.
+		last = "-j " + un.counting(s.meter.name, join("-p "+s.proto, last))
+	}
 	var out []string
 	for _, m := range xtMatches(s, f) {
-		last := join(xtLimit(s, f), xtLog(s.log), xtComment(s), xtTarget(s, f))
-		out = append(out, un.rule(src, dst, m, last)...)
+		out = append(out, un.rule(src, dst, m, xtAsked(s), last))
 	}
 	return out
+}
+
+// xtAsked is the protocol that has to be said again where the end of a rule stands
+// in a chain of its own: these targets ask for it.
+func xtAsked(s stmt) string {
+	if s.do.kind == redirect || s.do.kind == dnat && s.do.port > 0 {
+		return "-p " + s.proto
+	}
+	return ""
 }
 
 // xtAddress is the ways to match one end of a packet: a match, or prefixes that are
@@ -55,9 +69,7 @@ func (x *xtPrinter) address(o operand, f family) (xtAddress, bool) {
 		}
 		var out xtAddress
 		for _, p := range o.one.Prefixes() {
-			if p.Bits() > 0 { // else it is everything
-				out.prefixes = append(out.prefixes, p.String())
-			}
+			out.prefixes = append(out.prefixes, p.String())
 		}
 		return out, true
 	case x.ipset:
@@ -214,12 +226,12 @@ func xtLimit(s stmt, f family) string {
 		return ""
 	}
 	if l.conns > 0 {
-		return fmt.Sprintf("-m connlimit --connlimit-above %d --connlimit-mask %d --connlimit-saddr", l.conns, f.bits)
+		return fmt.Sprintf("-m connlimit --connlimit-above %d --connlimit-mask %d --connlimit-saddr", l.conns, l.mask(f))
 	}
 	rate := fmt.Sprintf("--hashlimit-above %d/%s --hashlimit-burst %d", l.rate.N, nftPeriod(l.rate.Per), l.rate.Burst)
 	if l.rate.Scope != inventory.Global {
-		mask := map[bool]map[inventory.Scope]int{false: {inventory.PerSource: 32, inventory.PerNet: 24}, true: {inventory.PerSource: 64, inventory.PerNet: 56}}[f == ip6][l.rate.Scope]
-		rate += fmt.Sprintf(" --hashlimit-mode srcip --hashlimit-srcmask %d --hashlimit-htable-max %d --hashlimit-htable-expire %d", mask, meterSize, patience(l.rate).Milliseconds())
+		expire := min(patience(l.rate).Milliseconds(), math.MaxUint32) // what the option takes: 49 days
+		rate += fmt.Sprintf(" --hashlimit-mode srcip --hashlimit-srcmask %d --hashlimit-htable-max %d --hashlimit-htable-expire %d", l.mask(f), meterSize, expire)
 	}
 	// What a table counts with is settled when it is made, and a rule takes over a
 	// table that has its name: so the name says with what.
@@ -324,8 +336,8 @@ func (u *unroller) list() []xtChain {
 // rule is one rule that asks for both ends, what else is matched, and then does
 // what is last. One prefix stands in the rule; of several the last end asks in a
 // chain of its own, so that what is last (a limit counts what it sees) comes behind
-// all that is asked.
-func (u *unroller) rule(src, dst xtAddress, match, last string) []string {
+// all that is asked. There asked stands before what is last.
+func (u *unroller) rule(src, dst xtAddress, match, asked, last string) string {
 	lead := ""
 	for _, end := range []struct {
 		xtAddress
@@ -343,10 +355,18 @@ func (u *unroller) rule(src, dst xtAddress, match, last string) []string {
 		flag     string
 	}{{dst.prefixes, "-d"}, {src.prefixes, "-s"}} {
 		if len(end.prefixes) > 1 {
-			last = "-j " + u.chain(end.flag, end.prefixes, last)
+			last = "-j " + u.chain(end.flag, end.prefixes, join(asked, last))
+			asked = ""
 		}
 	}
-	return []string{join(lead, match, last)}
+	return join(lead, match, last)
+}
+
+// counting is the chain in which all rules of one limit count together.
+func (u *unroller) counting(name, text string) string {
+	chain := "FWPUSH-N-" + shortDigest(name) + shortDigest(text)
+	u.chains[chain] = []string{text}
+	return chain
 }
 
 func (u *unroller) chain(flag string, prefixes []string, last string) string {
