@@ -161,6 +161,22 @@ var concepts = map[string]roles.Policy{
 		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(25)}, Name: "smtp", Rate: inventory.Rate{N: 3, Per: time.Hour, Scope: inventory.Global, Burst: 5}}}
 	}),
 
+	// A packet of several peers is counted once, whatever it is for, and what counts or
+	// translates holds for ranges that iptables has no word for.
+	"limits-overlap": base(func(p *roles.Policy) {
+		near := peers(ops, peer(roles.HostPeer, "admin", "198.51.100.20"), peer(roles.Literal, "", "203.0.113.1-203.0.113.9"))
+		p.In = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(80), portRange("tcp", 7000, 7019)...), Protos: []uint8{17}}, From: near, Name: "app", Log: inventory.Log{On: true}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(80), portRange("tcp", 8000, 8019)...)}, From: peers(peer(roles.Literal, "", "203.0.113.1-203.0.113.9")), Name: "conns", MaxConns: 3},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(22)}, From: peers(peer(roles.Literal, "", "0.0.0.0/0")), Name: "rare", Rate: inventory.Rate{N: 1, Per: time.Hour, Scope: inventory.PerSource, Burst: 24}},
+		}
+		p.Forwards = true
+		p.NAT = []roles.NAT{
+			{Kind: inventory.Redirect, Ports: tcp(80), ToPort: 3128, From: near[2:]},
+			{Kind: inventory.DNAT, Ports: tcp(8443), ToAddr: netip.MustParseAddr("10.20.0.9"), ToPort: 443, From: near[2:], Family: inventory.IPv4},
+		}
+	}),
+
 	// Types by name, protocols by number, one family, one interface, until a day.
 	"conditions": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{

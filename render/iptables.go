@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -48,14 +47,12 @@ func Iptables(p roles.Policy, ipset bool) (Ruleset, error) {
 // xtRefuses names what the file says that iptables cannot.
 func xtRefuses(p roles.Policy) error {
 	for _, rule := range slices.Concat(p.In, p.Out, p.Forward) {
-		if len(rule.Helpers) > 0 {
-			return fmt.Errorf("%shelper %s of a service cannot be had with iptables; set backend = \"nftables\", or a service without helper", prefix(rule), rule.Helpers[0].Name)
+		if err := roles.IptablesRefuses(rule); err != nil {
+			return fmt.Errorf("%s%w", prefix(rule), err)
 		}
 	}
-	for _, rule := range slices.Concat(p.In, p.Out, p.Forward) {
-		if rule.Expires.After(roles.IptablesEnd()) {
-			return fmt.Errorf("%sexpires cannot be later than %s with iptables; write an earlier date or none", prefix(rule), roles.IptablesEnd().Add(-time.Second).Format(time.DateOnly))
-		}
+	if err := roles.IptablesRefuses(roles.Rule{Rate: p.Ping.Rate}); err != nil {
+		return fmt.Errorf("ping: %w", err)
 	}
 	for _, raw := range p.Raw {
 		switch at := prefix(roles.Rule{Place: raw.Place}); {

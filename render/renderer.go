@@ -51,7 +51,7 @@ func (r *renderer) decided(key string) []inventory.Place {
 
 // program puts the whole together.
 func (r *renderer) program() program {
-	pr := program{sets: r.sets()}
+	var pr program
 	pr.chains = append(pr.chains, chain{name: icmpIn, stmts: r.icmpIn()})
 	if r.guardsOutput() {
 		pr.chains = append(pr.chains, chain{name: icmpOut, stmts: r.icmpOut()})
@@ -73,6 +73,7 @@ func (r *renderer) program() program {
 		}
 	}
 	pr.chains = slices.Concat(pr.chains, limits, base, r.translations())
+	pr.sets = slices.DeleteFunc(r.sets(), func(s addressSet) bool { return !pr.asks(s) })
 	pr.meters, pr.counters, pr.helpers = r.meters(), r.counters(), r.helpers()
 	for i, raw := range r.p.Raw {
 		if raw.Chain == "" {
@@ -84,6 +85,18 @@ func (r *renderer) program() program {
 
 func (c chain) goesTo(name string) bool {
 	return slices.ContainsFunc(c.stmts, func(s stmt) bool { return s.do.to == name && (s.do.kind == jump || s.do.kind == jumpTo) })
+}
+
+// asks tells whether a statement refers to a set.
+func (pr program) asks(set addressSet) bool {
+	for _, c := range pr.chains {
+		for _, s := range c.stmts {
+			if (s.family == set.family) && (s.src.stem == set.stem || s.dst.stem == set.stem) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sets are the sets by name, the management sets first. A family without

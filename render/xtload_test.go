@@ -47,14 +47,21 @@ func TestIptablesLoads(t *testing.T) {
 // What iptables has no words for is an error that names the key, and never left out.
 func TestIptablesRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"helper":    `web1: cannot be rendered for iptables: helper ftp of a service cannot be had with iptables; set backend = "nftables", or a service without helper`,
+		"helper":    `web1: cannot be rendered for iptables: helper ftp of a service cannot be had with iptables`,
 		"raw-table": `web1: cannot be rendered for iptables: raw at "table" cannot be had with iptables`,
-		"date":      `web1: cannot be rendered for iptables: expires cannot be later than 2038-01-18 with iptables; write an earlier date or none`,
+		"date":      `web1: cannot be rendered for iptables: expires cannot be later than 2038-01-18 with iptables`,
+		"burst":     `web1: cannot be rendered for iptables: a burst cannot be more than a day of the rate with iptables`,
 	} {
 		p := concepts[name]
-		if name == "date" {
-			p = concepts["helper"]
-			p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Expires: roles.IptablesEnd().Add(time.Second)}}
+		switch name {
+		case "date":
+			p = base(func(p *roles.Policy) {
+				p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Expires: time.Date(2038, 1, 20, 0, 0, 0, 0, time.UTC)}}
+			})
+		case "burst":
+			p = base(func(p *roles.Policy) {
+				p.In = []roles.Rule{{Verb: inventory.AllowVerb, Name: "web", Traffic: roles.Traffic{Ports: tcp(80)}, Rate: inventory.Rate{N: 1, Per: time.Hour, Scope: inventory.Global, Burst: 25}}}
+			})
 		}
 		if _, err := render.Iptables(p, true); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v", name, err)

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"maps"
-	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -230,8 +229,7 @@ func xtLimit(s stmt, f family) string {
 	}
 	rate := fmt.Sprintf("--hashlimit-above %d/%s --hashlimit-burst %d", l.rate.N, nftPeriod(l.rate.Per), l.rate.Burst)
 	if l.rate.Scope != inventory.Global {
-		expire := min(patience(l.rate).Milliseconds(), math.MaxUint32) // what the option takes: 49 days
-		rate += fmt.Sprintf(" --hashlimit-mode srcip --hashlimit-srcmask %d --hashlimit-htable-max %d --hashlimit-htable-expire %d", l.mask(f), meterSize, expire)
+		rate += fmt.Sprintf(" --hashlimit-mode srcip --hashlimit-srcmask %d --hashlimit-htable-max %d --hashlimit-htable-expire %d", l.mask(f), meterSize, patience(l.rate).Milliseconds())
 	}
 	// What a table counts with is settled when it is made, and a rule takes over a
 	// table that has its name: so the name says with what.

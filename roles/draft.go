@@ -2,6 +2,7 @@ package roles
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,9 +108,31 @@ func expiredAt(end, now time.Time) bool { return !end.IsZero() && !now.Before(en
 // lastDay is the last day of a rule that ends at a moment.
 func lastDay(end time.Time) string { return end.Add(-time.Second).Format(time.DateOnly) }
 
-// IptablesEnd is the last moment at which a rule for iptables can end: --datestop of
+// iptablesEnd is the last moment at which a rule for iptables can end: --datestop of
 // iptables-extensions(8) goes to 2038-01-19.
-func IptablesEnd() time.Time { return time.Date(2038, 1, 19, 0, 0, 0, 0, time.UTC) }
+var iptablesEnd = time.Date(2038, 1, 19, 0, 0, 0, 0, time.UTC)
+
+// IptablesRefuses names what a rule says that iptables has no word for.
+func IptablesRefuses(r Rule) error {
+	switch {
+	case len(r.Helpers) > 0:
+		return fmt.Errorf("helper %s of a service cannot be had with iptables", r.Helpers[0].Name)
+	case r.Expires.After(iptablesEnd):
+		return fmt.Errorf("expires cannot be later than %s with iptables", lastDay(iptablesEnd))
+	case r.Rate.N > 0 && r.Rate.Per*time.Duration(r.Rate.Burst) > 24*time.Hour*time.Duration(r.Rate.N):
+		// The kernel's xt_hashlimit.c counts in units of which 64 bits hold a day
+		// and a half, and takes what overflows for a smaller burst.
+		return errors.New("a burst cannot be more than a day of the rate with iptables")
+	}
+	return nil
+}
+
+// sayable reports what the backend of a host has no word for.
+func (c *compiler) sayable(h inventory.Host, r Rule) {
+	if err := IptablesRefuses(r); err != nil && h.Backend == inventory.Iptables {
+		c.errorAt(r.Place, fmt.Sprintf("%v, which %s runs", err, h.Name), `change it, or write backend = "nftables" for the host`)
+	}
+}
 
 // onHost gives the interfaces of rules the names they have on a host, and puts
 // the rules in order.
@@ -120,14 +143,7 @@ func (c *compiler) onHost(h inventory.Host, list []draft) []Rule {
 		r := d.Rule
 		r.InIfaces, okIn = c.ifaces(h, d.in)
 		r.OutIfaces, okOut = c.ifaces(h, d.out)
-		if h.Backend == inventory.Iptables && len(r.Helpers) > 0 {
-			c.errorAt(r.Place, fmt.Sprintf("helper %s of a service cannot be had with iptables, which %s runs", r.Helpers[0].Name, h.Name),
-				`write backend = "nftables" for the host, or name a service without helper`)
-		}
-		if h.Backend == inventory.Iptables && r.Expires.After(IptablesEnd()) {
-			c.errorAt(r.Place, fmt.Sprintf("expires cannot be later than %s with iptables, which %s runs", lastDay(IptablesEnd()), h.Name),
-				`write an earlier date or none, or backend = "nftables" for the host`)
-		}
+		c.sayable(h, r)
 		if okIn && okOut {
 			out = append(out, r)
 		}

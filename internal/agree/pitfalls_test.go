@@ -25,7 +25,7 @@ type bench struct {
 // TestPitfalls has what is known to go wrong with nftables and with ICMP, one row or
 // more for each number of the list of pitfalls. The kernel decides.
 func TestPitfalls(t *testing.T) {
-	for _, rows := range []map[string]func(*bench){nftVerdicts, icmpVerdicts} {
+	for _, rows := range []map[string]func(*bench){nftVerdicts, icmpVerdicts, countVerdicts} {
 		for _, name := range slices.Sorted(maps.Keys(rows)) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
