@@ -68,21 +68,31 @@ func write(blocks []block) (string, map[int][]inventory.Place) {
 	return b.String(), places
 }
 
-// once drops lines that say the same again (two roles may allow the same) and
-// keeps the places of all of them.
-func once(lines []line) []line {
-	at := map[string]int{}
-	var out []line
-	for _, l := range lines {
-		i, seen := at[l.text]
-		if !seen {
-			at[l.text] = len(out)
-			out = append(out, l)
-			continue
-		}
-		out[i].places = mergePlaces(out[i].places, l.places)
+// passage is the lines of a chain in the making.
+type passage struct {
+	lines []line
+	at    map[string]int
+}
+
+// say adds a line, unless it stands there already (two roles may allow the same):
+// then that one gets its places too.
+func (b *passage) say(l line) {
+	i, seen := b.at[l.text]
+	if seen {
+		b.lines[i].places = mergePlaces(b.lines[i].places, l.places)
+		return
 	}
-	return out
+	if b.at == nil {
+		b.at = map[string]int{}
+	}
+	b.at[l.text] = len(b.lines)
+	b.lines = append(b.lines, l)
+}
+
+// quote adds raw text as it is, also what stands there already: what comes after may
+// count on it.
+func (b *passage) quote(texts []string, places []inventory.Place) {
+	b.lines = append(b.lines, placed(places, texts...)...)
 }
 
 func mergePlaces(a, b []inventory.Place) []inventory.Place {

@@ -92,3 +92,13 @@ func TestDefaultLogPrefixesFit(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesFallTogether: nft makes one set of two of a name, so that a block of raw
+// text could add to who manages the host.
+func TestNamesFallTogether(t *testing.T) {
+	p := concepts["web"]
+	p.Raw = []roles.Raw{{At: "table", Nft: []string{"set s_mgmt4 {", "type ipv4_addr", "flags interval", "elements = { 203.0.113.0/24 }", "}"}}}
+	if _, err := render.Nftables(p); err == nil || !strings.Contains(err.Error(), `there would be two of "set s_mgmt4"`) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -177,6 +177,19 @@ var concepts = map[string]roles.Policy{
 		}
 	}),
 
+	// Names that look alike, and raw text in which a line comes again.
+	"alike": base(func(p *roles.Policy) {
+		p.In = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.SetPeer, "monitoring-servers-primary", "192.0.2.1"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(81)}, From: peers(peer(roles.SetPeer, "monitoring-servers-backup", "192.0.2.1"))},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(90)}},
+		}
+		p.Raw = []roles.Raw{{Chain: "input", At: "before-allow", Nft: []string{
+			"tcp dport 25 ip saddr { # mail", "198.51.100.1,", "# and", "198.51.100.2", `} log prefix "#25: " drop # both`,
+			"tcp dport 90 ip saddr {", "198.51.100.1,", "203.0.113.7", "} drop",
+		}, IPv4: []string{"-p tcp --dport 25 -j DROP"}, IPv6: []string{"-p tcp --dport 25 -j DROP"}}}
+	}),
+
 	// Types by name, protocols by number, one family, one interface, until a day.
 	"conditions": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{

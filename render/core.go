@@ -17,7 +17,7 @@ const (
 // icmpErrors are those without which paths and connections break (RFC 792, RFC
 // 4443, RFC 4890 4.3.1): packet-too-big among them.
 func icmpErrors() []stmt {
-	return plainly(accepting(icmpTypes(ip4, 3, 11, 12)), accepting(icmpTypes(ip6, 1, 2, 3, 4)))
+	return []stmt{accepting(icmpTypes(ip4, 3, 11, 12)), accepting(icmpTypes(ip6, 1, 2, 3, 4))}
 }
 
 // icmpIn admits what IP cannot work without (RFC 4890 4.4, RFC 792): errors,
@@ -65,7 +65,7 @@ func one(a netip.Addr) operand { return operand{one: netipx.IPRangeFrom(a, a), g
 
 // dropCast drops broadcasts: they are nobody's attempt to connect, are refused
 // before they fill the log, and are never answered.
-func dropCast() []stmt { return plainly(dropping(cond{cast: manyCast})) }
+func dropCast() []stmt { return []stmt{dropping(cond{cast: manyCast})} }
 
 // dropCastOut says the same of packets on their way out, which have no packet
 // type yet. A broadcast to a subnet is not among them; the kernel answers none.
@@ -73,13 +73,13 @@ func dropCastOut() []stmt {
 	groups := cond{family: ip4, dst: operand{one: netipx.RangeOfPrefix(netip.MustParsePrefix("224.0.0.0/4")), given: true}}
 	groups6 := cond{family: ip6, dst: operand{one: netipx.RangeOfPrefix(netip.MustParsePrefix("ff00::/8")), given: true}}
 	all := cond{family: ip4, dst: one(netip.AddrFrom4([4]byte{255, 255, 255, 255}))}
-	return plainly(dropping(groups), dropping(all), dropping(groups6))
+	return []stmt{dropping(groups), dropping(all), dropping(groups6)}
 }
 
 // rejects ends a chain with an answer: a reset for TCP, since clients take that
 // as "refused" at once and wait on the ICMP error.
 func rejects() []stmt {
-	return plainly(
+	return []stmt{
 		stmt{cond: cond{protos: []uint8{6}}, count: true, do: action{kind: reset}},
-		stmt{count: true, do: action{kind: answer}})
+		stmt{count: true, do: action{kind: answer}}}
 }

@@ -27,7 +27,7 @@ func Iptables(p roles.Policy, ipset bool) (Ruleset, error) {
 		return Ruleset{}, fmt.Errorf("%s: cannot be rendered for iptables: %w", p.Host, err)
 	}
 	pr := r.program()
-	x := xtPrinter{ipset: ipset, names: map[string]string{}}
+	x := xtPrinter{ipset: ipset, names: map[string]string{}, made: map[string]bool{}}
 	var w xtText
 	w.say(line{text: strings.TrimSuffix(iptablesHead, "\n")})
 	if ipset && len(pr.sets) > 0 {
@@ -69,6 +69,7 @@ func xtRefuses(p roles.Policy) error {
 type xtPrinter struct {
 	ipset bool
 	names map[string]string // of sets in ipset, by stem and digit
+	made  map[string]bool   // the names that are declared
 	bare  map[string][]string
 }
 
@@ -126,21 +127,18 @@ func (x *xtPrinter) chains(pr program, f family, table string) []xtChain {
 		if (c.hook.kind == "nat") != (table == "nat") {
 			continue
 		}
-		made := xtChain{name: xtName(c.name)}
+		var inside passage
 		for _, s := range c.stmts {
 			if s.raw != nil {
-				for _, l := range xtRaw(s.raw, f) {
-					made.lines = append(made.lines, line{l, s.places})
-				}
+				inside.quote(xtRaw(s.raw, f), s.places)
 				continue
 			}
 			for _, l := range x.rules(s, f, &un) {
-				made.lines = append(made.lines, line{l, s.places})
+				inside.say(line{l, s.places})
 			}
 		}
-		made.lines = once(made.lines)
-		if table != "nat" || len(made.lines) > 0 {
-			out = append(out, made)
+		if table != "nat" || len(inside.lines) > 0 {
+			out = append(out, xtChain{name: xtName(c.name), lines: inside.lines})
 		}
 	}
 	return append(un.list(), out...)
@@ -171,6 +169,10 @@ func (x *xtPrinter) set(s addressSet) []line {
 	stem := strings.TrimRight(s.stem, "_")
 	name := "fwp" + s.family.digit + "-" + stem[:min(len(stem), longest)] + "-" + shortDigest(strings.Join(elements, " "))
 	x.names[s.stem+s.family.digit] = name
+	if x.made[name] {
+		return nil // two sets of much the same name, with the same in them
+	}
+	x.made[name] = true
 	inet := map[family]string{ip4: "inet", ip6: "inet6"}[s.family]
 	create := "create " + name + " hash:net family " + inet
 	const standing = 65536 // elements that a set takes unasked

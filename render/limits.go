@@ -164,13 +164,13 @@ func (r *renderer) helpers() []helper {
 	var out []helper
 	for _, rules := range [][]roles.Rule{r.p.In, r.p.Out, r.p.Forward} {
 		for _, s := range r.assists(rules) {
-			h := helper{name: s.do.to, kind: strings.TrimPrefix(strings.TrimSuffix(s.do.to, "_"+s.proto), "h_"), proto: s.proto}
+			h := helper{kind: s.do.to, proto: s.proto}
 			if !slices.Contains(out, h) {
 				out = append(out, h)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b helper) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(out, func(a, b helper) int { return strings.Compare(a.name(), b.name()) })
 	return out
 }
 
@@ -183,7 +183,7 @@ func (r *renderer) assists(rules []roles.Rule) []stmt {
 			of := rule
 			of.Traffic = roles.Traffic{Ports: h.Ports}
 			for _, c := range r.conds(of) {
-				out = append(out, stmt{cond: c, do: action{kind: assist, to: "h_" + word(h.Name) + "_" + c.proto}, places: placesOf(rule.Place)})
+				out = append(out, stmt{cond: c, do: action{kind: assist, to: h.Name}, places: placesOf(rule.Place)})
 			}
 		}
 		return out

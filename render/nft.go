@@ -22,7 +22,7 @@ func nftBlocks(p program) (objects, chains []block) {
 		objects = append(objects, block{head: "counter " + name})
 	}
 	for _, h := range p.helpers {
-		b := block{head: "ct helper " + h.name}
+		b := block{head: "ct helper " + h.name()}
 		b.add(plain(`type "` + h.kind + `" protocol ` + h.proto)...)
 		objects = append(objects, b)
 	}
@@ -34,17 +34,15 @@ func nftBlocks(p program) (objects, chains []block) {
 		if c.hook != (hook{}) {
 			b.add(plain(fmt.Sprintf("type %s hook %s priority %s; policy %s;", c.hook.kind, c.hook.name, c.hook.priority, c.hook.policy))...)
 		}
-		var lines []line
+		var inside passage
 		for _, s := range c.stmts {
 			if s.raw != nil {
-				for _, l := range s.raw.Nft {
-					lines = append(lines, line{l, s.places})
-				}
+				inside.quote(nftStatements(s.raw.Nft), s.places)
 				continue
 			}
-			lines = append(lines, line{nftText(s), s.places})
+			inside.say(line{nftText(s), s.places})
 		}
-		b.add(once(lines)...)
+		b.add(inside.lines...)
 		chains = append(chains, b)
 	}
 	return objects, chains
@@ -113,6 +111,37 @@ func nftRawBlocks(s stmt) []block {
 		}
 	}
 	return out
+}
+
+// nftStatements puts each statement of raw text on one line, without comments.
+func nftStatements(lines []string) []string {
+	var out []string
+	depth, quoted := 0, false
+	for _, l := range lines {
+		if l = uncommented(l); l == "" {
+			continue
+		}
+		if depth > 0 {
+			out[len(out)-1] += " " + l
+		} else {
+			out = append(out, l)
+		}
+		depth, quoted = balance(l, depth, quoted)
+	}
+	return out
+}
+
+func uncommented(l string) string {
+	quoted := false
+	for i, c := range l {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '#' && !quoted:
+			return strings.TrimRight(l[:i], " \t")
+		}
+	}
+	return l
 }
 
 // nftText is a statement in one line.
@@ -284,7 +313,7 @@ func nftAction(s stmt) string {
 	case jumpTo:
 		return "goto " + a.to
 	case assist:
-		return `ct helper set "` + a.to + `"`
+		return `ct helper set "` + helper{a.to, s.proto}.name() + `"`
 	case masqed:
 		return "masquerade"
 	case snat, dnat:

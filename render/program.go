@@ -36,9 +36,9 @@ type meter struct {
 }
 
 // helper is a connection tracking helper.
-type helper struct {
-	name, kind, proto string
-}
+type helper struct{ kind, proto string }
+
+func (h helper) name() string { return "h_" + word(h.kind) + "_" + h.proto }
 
 // chain is a list of statements. One with a hook is where packets come in.
 type chain struct {
@@ -116,7 +116,7 @@ const (
 // action is what a statement does.
 type action struct {
 	kind actionKind
-	to   string // chain, helper or address
+	to   string // chain, kind of helper or address
 	port uint16
 }
 
@@ -144,9 +144,6 @@ type limit struct {
 	rate  inventory.Rate
 	conns int
 }
-
-// plain makes statements that no single place of the fleet file asks for.
-func plainly(stmts ...stmt) []stmt { return stmts }
 
 // placedAt gives statements the place they follow from.
 func placedAt(places []inventory.Place, stmts ...stmt) []stmt {

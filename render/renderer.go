@@ -133,7 +133,7 @@ func (r *renderer) managementPair(d roles.Direction) []stmt {
 		ssh.ports = single("tcp", ports...)
 	}
 	if r.anyone {
-		return plainly(accepting(ssh))
+		return []stmt{accepting(ssh)}
 	}
 	var out []stmt
 	for _, f := range families {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fwpush/inventory"
@@ -52,7 +53,22 @@ func Nftables(p roles.Policy) (Ruleset, error) {
 		return Ruleset{}, fmt.Errorf("%s: cannot be rendered: %w", p.Host, err)
 	}
 	objects, chains := nftBlocks(r.program())
+	if err := namesApart(slices.Concat(objects, chains)); err != nil {
+		return Ruleset{}, fmt.Errorf("%s: cannot be rendered: %w", p.Host, err)
+	}
 	return assemble(objects, chains), nil
+}
+
+// namesApart refuses two blocks of a name: nft would make one of them.
+func namesApart(blocks []block) error {
+	seen := map[string]bool{}
+	for _, b := range blocks {
+		if seen[b.head] {
+			return fmt.Errorf("there would be two of %q; give a rule, or a block of raw text, another name", b.head)
+		}
+		seen[b.head] = true
+	}
+	return nil
 }
 
 // assemble writes the text, with the marker chain between sets and chains. The

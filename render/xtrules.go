@@ -29,10 +29,14 @@ func (x *xtPrinter) rules(s stmt, f family, un *unroller) []string {
 	if !okSrc || !okDst {
 		return nil
 	}
-	last := join(xtLimit(s, f), xtLog(s.log), xtComment(s), xtTarget(s, f))
-	if s.meter != nil && s.meter.conns > 0 {
+	last := join(xtLimit(s, f), xtComment(s), xtTarget(s, f))
+	switch unrolled := len(src.prefixes) > 1 || len(dst.prefixes) > 1; {
+	case s.meter != nil && s.meter.conns > 0:
 		// Each rule with connlimit counts by itself.
-		last = "-j " + un.counting(s.meter.name, join("-p "+s.proto, last))
+		last = "-j " + un.once(s.meter.name, join("-p "+s.proto, last))
+	case s.log != "" && unrolled:
+		// Each rule with a limit has that much for itself.
+		last = "-j " + un.once(s.log, last)
 	}
 	var out []string
 	for _, m := range xtMatches(s, f) {
@@ -236,13 +240,6 @@ func xtLimit(s stmt, f family) string {
 	return "-m hashlimit " + rate + " --hashlimit-name fwp-" + l.name[:min(len(l.name), 16)] + "-" + shortDigest(l.name+rate)
 }
 
-func xtLog(prefix string) string {
-	if prefix == "" {
-		return ""
-	}
-	return "-m limit --limit 5/second --limit-burst 10"
-}
-
 // xtComment is the name that the file gives a rule, and its comment.
 func xtComment(s stmt) string {
 	text := s.comment
@@ -263,7 +260,7 @@ func xtQuote(s string) string {
 
 func xtTarget(s stmt, f family) string {
 	if s.log != "" {
-		return "-j LOG --log-prefix " + xtQuote(s.log)
+		return "-m limit --limit 5/second --limit-burst 10 -j LOG --log-prefix " + xtQuote(s.log)
 	}
 	switch a := s.do; a.kind {
 	case accept:
@@ -360,8 +357,8 @@ func (u *unroller) rule(src, dst xtAddress, match, asked, last string) string {
 	return join(lead, match, last)
 }
 
-// counting is the chain in which all rules of one limit count together.
-func (u *unroller) counting(name, text string) string {
+// once is a chain in which all that a statement becomes counts together.
+func (u *unroller) once(name, text string) string {
 	chain := "FWPUSH-N-" + shortDigest(name) + shortDigest(text)
 	u.chains[chain] = []string{text}
 	return chain
