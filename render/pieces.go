@@ -73,7 +73,9 @@ func opened(c chunk) (opening, rest []string) {
 				continue
 			}
 			rest = append(rest, l)
-		case strings.HasPrefix(c.head, "set ") && (strings.HasPrefix(t, "elements") || t == "}"):
+		case strings.HasPrefix(c.head, "set ") && strings.HasPrefix(t, "elements = { "):
+			rest = append(rest, "\t\t\t"+strings.TrimSuffix(strings.TrimPrefix(t, "elements = { "), " }")+",")
+		case strings.HasPrefix(c.head, "set ") && (t == "elements = {" || t == "}"):
 		case strings.HasPrefix(c.head, "set ") && strings.HasSuffix(t, ","):
 			rest = append(rest, l)
 		default:

@@ -22,7 +22,7 @@ find /proc/sys/net -type f ! -name nf_conntrack_count -exec grep -H . {} + 2>/de
 processes=$(ps -e -o args=)
 printf '%s\n' "$processes" | grep -v -e sshd -e '^ps ' -e '^sh -s$' -e '<defunct>' -e '(sd-pam)' -e '/lib/systemd/systemd' | sort
 [ ! -d /run/systemd/system ] ||
-	systemctl list-units --state=active,failed --plain --no-legend --type=service,timer | grep -v -e user-runtime-dir@ -e user@
+	systemctl list-units --state=active,failed --plain --no-legend --type=service,timer | grep -v -e user-runtime-dir@ -e user@ | tr -s ' '
 exit 0`
 
 // root is the root tree of a Debian release.
