@@ -106,15 +106,15 @@ func (d *decoder) raws(n *source.Node) []Raw {
 		for _, text := range []struct {
 			key   string
 			to    *At[string]
-			check func(string) *syntax.Error
+			check func(s string, table bool) (string, *syntax.Error)
 		}{
-			{"nft", &r.Nft, func(s string) *syntax.Error { return syntax.RawNft(s, table) }},
-			{"iptables", &r.IPv4, func(s string) *syntax.Error { return syntax.RawIptables(s, table) }},
-			{"ip6tables", &r.IPv6, func(s string) *syntax.Error { return syntax.RawIptables(s, table) }},
+			{"nft", &r.Nft, syntax.RawNft},
+			{"iptables", &r.IPv4, syntax.RawIptables},
+			{"ip6tables", &r.IPv6, syntax.RawIptables},
 		} {
 			if k := f[text.key]; k != nil {
-				if !d.wrong(k, text.check(k.Text())) {
-					*text.to = at(d, k, k.Text())
+				if clean, e := text.check(k.Text(), table); !d.wrong(k, e) {
+					*text.to = at(d, k, clean)
 				}
 			}
 		}

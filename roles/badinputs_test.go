@@ -63,7 +63,7 @@ func TestBadInputs(t *testing.T) {
 			`7:33 hosts.web1.addresses.a_b: net "a_b" and "a-b" (fleet.toml:7:15) are one name in a ruleset; rename one of them`},
 		{"46 raw without text for iptables", web + "backend = \"iptables\"\n[[raw]]\nhosts = \"web1\"\nat = \"before-allow\"\nchain = \"input\"\nnft = \"accept\"\n",
 			`9:3 raw[0]: raw lacks text for iptables, which web1 runs; write iptables and ip6tables`},
-		{"46 raw at table with iptables", web + "backend = \"iptables\"\n[[raw]]\nhosts = \"web1\"\nat = \"table\"\nnft = \"counter x {\\u000a}\"\n",
+		{"46 raw at table with iptables", web + "backend = \"iptables\"\n[[raw]]\nhosts = \"web1\"\nat = \"table\"\nnft = \"counter x_c {\\u000a}\"\n",
 			`9:3 raw[0]: raw at table cannot be had with iptables, which web1 runs; name other hosts`},
 		{"46 raw without text for nftables", web + "[[raw]]\nhosts = \"web1\"\nat = \"before-allow\"\nchain = \"input\"\niptables = \"-j ACCEPT\"\nip6tables = \"-j ACCEPT\"\n",
 			`8:3 raw[0]: raw has no text for nftables, which web1 may run; write nft, or backend = "iptables" for the host`},

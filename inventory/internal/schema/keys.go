@@ -133,7 +133,7 @@ var tables = [...]Table{
 		{Name: "roles", Type: Strings, Default: "[]", Doc: "hosts by role"},
 		{Name: "chain", Type: String, Values: []string{"input", "output", "forward"}, Doc: "chain the lines stand in; not with at = table"},
 		{Name: "at", Type: String, Required: true, Values: []string{"before-allow", "before-default", "table"}, Doc: "where: after every deny, after every allow, or outside of the chains"},
-		{Name: "nft", Type: String, Doc: "rules in nft's words, one a line; with at = table whole sets, maps and chains"},
+		{Name: "nft", Type: String, Doc: "rules in nft's words, one a line; with at = table whole sets, maps and chains, whose names begin with x_"},
 		{Name: "iptables", Type: String, Doc: "rules in the words of iptables without -A CHAIN, one a line"},
 		{Name: "ip6tables", Type: String, Doc: "rules in the words of ip6tables"},
 	}},
