@@ -1,6 +1,10 @@
 package schema
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // tables is every table and key of the fleet file.
 var tables = [...]Table{
@@ -57,7 +61,7 @@ var tables = [...]Table{
 		{Name: "icmpv6", Type: Strings, NotEmpty: true, Doc: "types of ICMPv6 by name"},
 		{Name: "proto", Type: Protos, Min: 1, Max: 255, NotEmpty: true, Doc: "protocols without ports, by name or number, such as gre, esp or 112"},
 		{Name: "include", Type: Strings, NotEmpty: true, Doc: "services this one has all of"},
-		{Name: "helper", Type: String, Values: Helpers, Doc: "connection tracking helper that the kernel runs for its ports; nftables only"},
+		{Name: "helper", Type: String, Values: slices.Sorted(maps.Keys(Helpers)), Doc: "connection tracking helper that the kernel runs for its ports; nftables only"},
 		{Name: "override", Type: Bool, Default: "false", Doc: "replaces the built-in service of this name"},
 	}},
 	{"hosts.NAME", "one machine", join([]Key{
