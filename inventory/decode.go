@@ -22,6 +22,7 @@ type decoder struct {
 	files *files // what it may read besides; nil for nothing
 	root  *source.Node
 	docs  map[string]*source.Doc // every text that was read, by name
+	left  LeftOut
 	found Problems
 	count [Note + 1]int // of found, by severity
 }

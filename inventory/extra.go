@@ -83,7 +83,7 @@ func (d *decoder) labels(n *source.Node) map[string]string {
 
 // raws decodes [[raw]].
 func (d *decoder) raws(n *source.Node) []Raw {
-	return each(d, n, "tables", "[[raw]]", func(n *source.Node) Raw {
+	return each(d, n, &d.left.Raw, "tables", "[[raw]]", func(n *source.Node) Raw {
 		t := schema.Kind("raw")
 		f := d.table(n, t, "[[raw]]")
 		r := Raw{
@@ -127,7 +127,7 @@ func (d *decoder) raws(n *source.Node) []Raw {
 
 // tests decodes [[tests]].
 func (d *decoder) tests(n *source.Node) []Test {
-	return each(d, n, "tables", "[[tests]]", func(n *source.Node) Test {
+	return each(d, n, &d.left.Tests, "tables", "[[tests]]", func(n *source.Node) Test {
 		f := d.table(n, schema.Kind("tests"), "[[tests]]")
 		t := Test{
 			Place:    d.place(n.Val),

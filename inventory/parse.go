@@ -27,7 +27,7 @@ const (
 //
 // All mistakes are returned at once, sorted by place. The Fleet is complete if
 // none of them is an Error; else it holds what could be understood, so that the
-// references in it can be checked too: rules with a mistake are left out, and
+// references in it can be checked too: rules with a mistake are in LeftOut, and
 // management.from is empty only after an Error. What names refer to, empty sets,
 // a management open to all and names that a ruleset cannot tell apart are the
 // business of package roles.
@@ -115,6 +115,7 @@ func (d *decoder) fleet() *Fleet {
 	f.Raw = d.raws(top["raw"])
 	f.Tests = d.tests(top["tests"])
 	f.Rollout = d.rollout(top["rollout"], f.Hosts)
+	f.LeftOut = d.left
 	d.distinctHosts(f.Hosts)
 	d.jumps(f.Hosts)
 	slices.SortStableFunc(f.Hosts, func(a, b Host) int { return hostlist.Compare(a.Name, b.Name) })
