@@ -114,7 +114,7 @@ func (d *decoder) fleet() *Fleet {
 	f.Groups = d.groups(top["groups"])
 	f.Raw = d.raws(top["raw"])
 	f.Tests = d.tests(top["tests"])
-	f.Rollout = d.rollout(top["rollout"], f.Hosts)
+	f.Rollout = d.rollout(top["rollout"], f)
 	f.LeftOut = d.left
 	d.distinctHosts(f.Hosts)
 	d.jumps(f.Hosts)
@@ -214,13 +214,13 @@ func (d *decoder) management(n *source.Node) Management {
 	}
 }
 
-func (d *decoder) rollout(n *source.Node, hosts []Host) Rollout {
+func (d *decoder) rollout(n *source.Node, fleet *Fleet) Rollout {
 	f := d.table(n, schema.Kind("rollout"), header("rollout"))
 	r := Rollout{Window: seconds(f["window"], defaultWindow), Parallel: defaultParallel}
 	if p := f["parallel"]; p != nil {
 		r.Parallel = int(p.Value.(int64))
 	}
-	d.checkWindow(f["window"], r.Window, hosts)
+	d.checkWindow(f["window"], r.Window, fleet.Hosts, fleet.Roles)
 	d.walk(f, &r)
 	return r
 }

@@ -37,7 +37,7 @@ var tables = [...]Table{
 		{Name: "allow_any", Type: Bool, Default: "false", Doc: `lets from hold every address`},
 	}},
 	{"rollout", "how a run walks through the fleet", []Key{
-		{Name: "window", Type: Duration, Default: `"2m"`, Min: int64(MinWindow / time.Second), Max: 3600, Doc: "a change that is not confirmed is reverted no earlier than this"},
+		{Name: "window", Type: Duration, Default: `"2m"`, Min: int64(MinWindow / time.Second), Max: 3600, Doc: "a change that is not confirmed is reverted no earlier than this; longer than a connection to any host and its probes may take"},
 		{Name: "parallel", Type: Integer, Default: "50", Min: 1, Max: 1024, Doc: "hosts worked on at a time"},
 		{Name: "canary", Type: Strings, Default: "[]", Doc: "hosts that go first, by name or pattern" + read},
 		{Name: "waves", Type: Strings, Default: `["100%"]`, NotEmpty: true, Doc: "shares of the fleet, cumulative, the last one 100%" + read},
