@@ -15,7 +15,7 @@ import (
 // groups decodes [groups.NAME].
 func (d *decoder) groups(n *source.Node) map[string]Group {
 	groups := map[string]Group{}
-	d.named(n, schema.Kind("groups.NAME"), "group", checkName("group"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("groups.NAME"), "group", checkName("group"), func(n *source.Node, f fields, _ int) {
 		g := Group{Name: n.Name, Place: d.place(n.Key), Hosts: d.strings(f["hosts"], member), Match: d.labels(f["match"])}
 		written := slices.DeleteFunc(slices.Clone(n.Kids), func(k *source.Node) bool { return len(k.Kids)+len(k.Elems) == 0 && k.Value == nil })
 		if len(written) == 0 {

@@ -22,7 +22,7 @@ type inherited struct {
 // hosts decodes [hosts.NAME] in the order of the file, with the defaults in.
 func (d *decoder) hosts(n *source.Node, defaults inherited) []Host {
 	var hosts []Host
-	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields, _ int) {
 		where := header("hosts", n.Name)
 		h := Host{
 			Name:      n.Name,

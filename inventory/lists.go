@@ -21,8 +21,7 @@ const maxAddresses = 100_000
 
 func (d *decoder) sets(n *source.Node) map[string]Set {
 	sets := map[string]Set{}
-	d.named(n, schema.Kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields) {
-		before := d.count[Error]
+	d.named(n, schema.Kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields, before int) {
 		s := Set{
 			Name:       n.Name,
 			Place:      d.place(n.Key),
@@ -147,7 +146,7 @@ func (d *decoder) merged(list []writtenRange) []At[AddrRange] {
 
 func (d *decoder) services(n *source.Node) map[string]Service {
 	services := map[string]Service{}
-	d.named(n, schema.Kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields, _ int) {
 		s := Service{Name: n.Name, Place: d.place(n.Key)}
 		for _, proto := range []string{"tcp", "udp", "sctp"} {
 			s.Ports = append(s.Ports, d.portRanges(proto, f[proto])...)

@@ -129,8 +129,8 @@ func (d *decoder) version(n *source.Node) {
 }
 
 // named decodes every table below [sets], [services], [roles] or [hosts] and
-// checks their names.
-func (d *decoder) named(n *source.Node, t Table, what string, check func(string) *syntax.Error, decode func(n *source.Node, f fields)) {
+// checks their names. Before is how many errors had been found without it.
+func (d *decoder) named(n *source.Node, t Table, what string, check func(string) *syntax.Error, decode func(n *source.Node, f fields, before int)) {
 	if n == nil {
 		return
 	}
@@ -138,11 +138,12 @@ func (d *decoder) named(n *source.Node, t Table, what string, check func(string)
 		if e := check(kid.Name); e != nil {
 			d.fail(kid.Key, e.Msg, e.Hint)
 		}
+		before := d.count[Error]
 		if kid.Kind != source.Table {
 			d.fail(kid.Val, fmt.Sprintf("%s %s must be a table, not %s", what, syntax.Quote(kid.Name), written(kid)), "")
 			continue
 		}
-		decode(kid, d.table(kid, t, header(n.Name, kid.Name)))
+		decode(kid, d.table(kid, t, header(n.Name, kid.Name)), before)
 	}
 }
 

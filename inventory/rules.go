@@ -13,7 +13,7 @@ import (
 
 func (d *decoder) roles(n *source.Node) map[string]Role {
 	roles := map[string]Role{}
-	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields, _ int) {
 		roles[n.Name] = Role{
 			Name:     n.Name,
 			Place:    d.place(n.Key),

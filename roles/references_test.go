@@ -44,3 +44,21 @@ allow = ["tpc/80", "htp"]
 		t.Error(diff)
 	}
 }
+
+// A set that is empty because of a mistake is not called empty too, and words that
+// are taken for services get more than the name next to them.
+func TestOneMistakeIsToldOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"[sets.x]\naddres = \"10.0.0.1\"\n":              `6:1 sets.x.addres: unknown key "addres" in [sets.x]; did you mean "addresses"?`,
+		"[sets.x]\naddresses = [7]\n":                    `6:14 sets.x.addresses[0]: addresses holds strings, not the number 7`,
+		"[roles.x]\nin = [ { allow = \"any\" } ]\n":      `6:18 roles.x.in[0].allow: service "any" not defined; write "all" for every service`,
+		"[roles.x]\nin = [ { allow = \"udp\" } ]\n":      `6:18 roles.x.in[0].allow: service "udp" not defined; write the port too, as in "udp/5005", or "udp/1-65535" for all`,
+		"[roles.x]\nin = [ { accept = \"http\" } ]\n":    `6:10 roles.x.in[0].accept: unknown key "accept" in a rule of [roles.x]; did you mean "allow"?`,
+		"[roles.x]\nin = [ { allow = \"http/tcp\" } ]\n": `6:18 roles.x.in[0].allow: "http/tcp": the protocol stands first; write "tcp/443"`,
+	} {
+		fleet, problems := inventory.Parse("fleet.toml", []byte(prelude+text))
+		if diff := cmp.Diff(want, told(fleet, append(problems, Check(fleet).Errors()...))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
