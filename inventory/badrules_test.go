@@ -121,6 +121,8 @@ func TestBadRules(t *testing.T) {
 			`5:32 roles.x.in[0].rate: burst of rate must be 1..10000, not "0"`},
 		{`rate burst too large`, rule(`{ allow = "ssh", rate = "6/min burst 10001" }`),
 			`5:32 roles.x.in[0].rate: burst of rate must be 1..10000, not "10001"`},
+		{`rate burst of more than a day`, rule(`{ allow = "ssh", rate = "1/h burst 25" }`),
+			`5:32 roles.x.in[0].rate: burst of rate must be 1..24 at 1/h, not "25"; a burst is no larger than what a day brings`},
 		{`rate burst by name`, rule(`{ allow = "ssh", rate = "6/min burst x" }`),
 			`5:32 roles.x.in[0].rate: burst of rate must be 1..10000, not "x"`},
 		{`rate burst before its scope`, rule(`{ allow = "ssh", rate = "6/min burst 3 per source" }`),

@@ -186,7 +186,7 @@ func (d *decoder) log(n *source.Node) (Log, bool) {
 }
 
 // rate returns what a rate says. Unsaid, the burst is what a second lets through,
-// and no less than nft's own 5 (nft(8), "limit").
+// and no less than nft's own 5 (nft(8), "limit") where a day brings that many.
 func (d *decoder) rate(n *source.Node) (Rate, bool) {
 	count, per, scope, burst, e := syntax.Rate(n.Name, n.Text())
 	if d.wrong(n, e) {
@@ -194,8 +194,11 @@ func (d *decoder) rate(n *source.Node) (Rate, bool) {
 	}
 	if burst == 0 {
 		burst = 5
-		if per == time.Second {
+		switch per {
+		case time.Second:
 			burst = max(burst, count)
+		case 24 * time.Hour:
+			burst = min(burst, count)
 		}
 	}
 	return Rate{N: count, Per: per, Scope: Scope(scope), Burst: burst}, true
