@@ -22,6 +22,7 @@ type decoder struct {
 	files *files // what it may read besides; nil for nothing
 	root  *source.Node
 	docs  map[string]*source.Doc // every text that was read, by name
+	left  LeftOut
 	found Problems
 	count [Note + 1]int // of found, by severity
 }
@@ -134,8 +135,11 @@ func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 		if name = k.Name + " is missing"; k.Type == schema.Sub {
 			name = "[" + k.Name + "] is missing"
 		}
+		if k.Name == "version" {
+			hint = "write version = 1"
+		}
 		// The first line is not about the key; nothing in the file is.
-		d.tell(Problem{Place: Place{d.file, 1, 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: k.Doc})
+		d.tell(Problem{Place: Place{d.file, 1, 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: hint})
 		return
 	}
 	d.fail(n.Key, name, hint)

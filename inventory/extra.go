@@ -15,7 +15,7 @@ import (
 // groups decodes [groups.NAME].
 func (d *decoder) groups(n *source.Node) map[string]Group {
 	groups := map[string]Group{}
-	d.named(n, schema.Kind("groups.NAME"), "group", checkName("group"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("groups.NAME"), "group", checkName("group"), func(n *source.Node, f fields, _ int) {
 		g := Group{Name: n.Name, Place: d.place(n.Key), Hosts: d.strings(f["hosts"], member), Match: d.labels(f["match"])}
 		written := slices.DeleteFunc(slices.Clone(n.Kids), func(k *source.Node) bool { return len(k.Kids)+len(k.Elems) == 0 && k.Value == nil })
 		if len(written) == 0 {
@@ -83,7 +83,7 @@ func (d *decoder) labels(n *source.Node) map[string]string {
 
 // raws decodes [[raw]].
 func (d *decoder) raws(n *source.Node) []Raw {
-	return each(d, n, "tables", "[[raw]]", func(n *source.Node) Raw {
+	return each(d, n, &d.left.Raw, "tables", "[[raw]]", func(n *source.Node) Raw {
 		t := schema.Kind("raw")
 		f := d.table(n, t, "[[raw]]")
 		r := Raw{
@@ -106,15 +106,15 @@ func (d *decoder) raws(n *source.Node) []Raw {
 		for _, text := range []struct {
 			key   string
 			to    *At[string]
-			check func(string) *syntax.Error
+			check func(s string, table bool) (string, *syntax.Error)
 		}{
-			{"nft", &r.Nft, func(s string) *syntax.Error { return syntax.RawNft(s, table) }},
-			{"iptables", &r.IPv4, func(s string) *syntax.Error { return syntax.RawIptables(s, table) }},
-			{"ip6tables", &r.IPv6, func(s string) *syntax.Error { return syntax.RawIptables(s, table) }},
+			{"nft", &r.Nft, syntax.RawNft},
+			{"iptables", &r.IPv4, syntax.RawIptables},
+			{"ip6tables", &r.IPv6, syntax.RawIptables},
 		} {
 			if k := f[text.key]; k != nil {
-				if !d.wrong(k, text.check(k.Text())) {
-					*text.to = at(d, k, k.Text())
+				if clean, e := text.check(k.Text(), table); !d.wrong(k, e) {
+					*text.to = at(d, k, clean)
 				}
 			}
 		}
@@ -127,7 +127,7 @@ func (d *decoder) raws(n *source.Node) []Raw {
 
 // tests decodes [[tests]].
 func (d *decoder) tests(n *source.Node) []Test {
-	return each(d, n, "tables", "[[tests]]", func(n *source.Node) Test {
+	return each(d, n, &d.left.Tests, "tables", "[[tests]]", func(n *source.Node) Test {
 		f := d.table(n, schema.Kind("tests"), "[[tests]]")
 		t := Test{
 			Place:    d.place(n.Val),

@@ -138,6 +138,14 @@ func (d *decoder) fitsInteger(k Key, name string, n *source.Node) bool {
 	return false
 }
 
+// service says how a service is written that stands there as the number of a port.
+func service(k Key, n *source.Node) string {
+	if v, ok := n.Value.(int64); ok && k.Services() && syntax.Port(v) == nil {
+		return fmt.Sprintf(`write "tcp/%d"`, v)
+	}
+	return ""
+}
+
 // fitsList checks a list and the kind of every item; a single value is a list
 // of one. Items of another kind are reported and left for the reader to skip.
 func (d *decoder) fitsList(k Key, n *source.Node) bool {
@@ -147,7 +155,7 @@ func (d *decoder) fitsList(k Key, n *source.Node) bool {
 	}
 	mixed := k.Type == schema.Ports || k.Type == schema.Protos
 	if n.Kind != source.Array && n.Kind != want && !(mixed && n.Kind == source.Integer) {
-		return d.mismatch(k, n, "")
+		return d.mismatch(k, n, service(k, n))
 	}
 	if n.Kind == source.Array && len(n.Elems) == 0 && k.NotEmpty {
 		d.fail(n.Val, fmt.Sprintf("list %q is empty", k.Name), k.WhenEmpty())
@@ -162,7 +170,7 @@ func (d *decoder) fitsList(k Key, n *source.Node) bool {
 		case k.Type == schema.Integers, mixed && item.Kind != source.String:
 			d.fitsInteger(k, what, item)
 		case item.Kind != source.String:
-			d.fail(item.Val, fmt.Sprintf("%s holds strings, not %s", k.Name, written(item)), "")
+			d.fail(item.Val, fmt.Sprintf("%s holds strings, not %s", k.Name, written(item)), service(k, item))
 		case k.Type == schema.Strings:
 			d.oneOf(k, item)
 		}

@@ -23,11 +23,23 @@ type Fleet struct {
 	Raw        []Raw
 	Tests      []Test
 	Rollout    Rollout
+	LeftOut    LeftOut
 	// ReadAt is when the file was read: a rule that had expired by then is left
 	// out of rulesets. The zero time is before every date.
 	ReadAt time.Time
 
 	sources map[string]*source.Doc // by file, for Annotate
+}
+
+// LeftOut is what has a mistake and is therefore in no list, as far as it was
+// understood: the names in it can be looked up all the same, so that a second
+// mistake does not wait for the first to be mended.
+type LeftOut struct {
+	Rules  []Rule
+	NAT    []NAT
+	Probes []Probe
+	Raw    []Raw
+	Tests  []Test
 }
 
 // Annotate returns findings with the line of the file they are about, the width

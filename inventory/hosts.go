@@ -22,7 +22,7 @@ type inherited struct {
 // hosts decodes [hosts.NAME] in the order of the file, with the defaults in.
 func (d *decoder) hosts(n *source.Node, defaults inherited) []Host {
 	var hosts []Host
-	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("hosts.NAME"), "host", syntax.Host, func(n *source.Node, f fields, _ int) {
 		where := header("hosts", n.Name)
 		h := Host{
 			Name:      n.Name,
@@ -214,22 +214,50 @@ func sameAddress(a, b, addr string, first, second Place) string {
 	return fmt.Sprintf("%s and %s are the same address, %s (line %d, %d)", a, b, addr, first.Line, second.Line)
 }
 
-// checkWindow reports hosts whose connection may take longer than they are
-// given to prove they are reachable: both families are tried, one by one.
-func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host) {
+// checkWindow reports hosts whose connection and probes may take longer than they
+// are given to prove they are reachable: both families are tried, one by one.
+func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host, roles map[string]Role) {
 	for _, h := range hosts {
 		families := 2
 		if _, err := netip.ParseAddr(h.SSH.Address); err == nil {
 			families = 1
 		}
-		if need := time.Duration(families) * h.SSH.ConnectTimeout; window <= need {
-			sp := d.span(h.SSH.Place)
-			if n != nil {
-				sp = n.Val
+		connecting, probing := time.Duration(families)*h.SSH.ConnectTimeout, time.Duration(0)
+		for _, p := range probesOf(h, roles) {
+			probing += p.Timeout
+		}
+		if window > connecting+probing {
+			continue
+		}
+		sp := d.span(h.SSH.Place)
+		if n != nil {
+			sp = n.Val
+		}
+		short := func(t time.Duration) string { return schema.Short(int64(t / time.Second)) }
+		what, hint := "", "make rollout.window longer or ssh.connect_timeout shorter"
+		if probing > 0 {
+			what, hint = fmt.Sprintf(", and for its probes, which may take %s more", short(probing)), hint+", or timeout of a probe"
+		}
+		d.fail(sp, fmt.Sprintf("window %s leaves no time for a connection to %s, which may take %s%s", short(window), h.Name, short(connecting), what), hint)
+		return
+	}
+}
+
+// probesOf are the probes of a host: its own and those of its roles and of what
+// these extend.
+func probesOf(h Host, roles map[string]Role) []Probe {
+	probes := slices.Clone(h.Probes)
+	seen := map[string]bool{}
+	var add func(names []At[string])
+	add = func(names []At[string]) {
+		for _, n := range names {
+			if !seen[n.V] {
+				seen[n.V] = true
+				probes = append(probes, roles[n.V].Probes...)
+				add(roles[n.V].Extends)
 			}
-			d.fail(sp, fmt.Sprintf("window %s leaves no time for a connection to %s, which may take %s", schema.Short(int64(window/time.Second)), h.Name, schema.Short(int64(need/time.Second))),
-				"make rollout.window longer or ssh.connect_timeout shorter")
-			return
 		}
 	}
+	add(h.Roles)
+	return probes
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -73,13 +74,43 @@ func dates(v any) any {
 	return v
 }
 
-func TestJSONSchemaTakesTheExample(t *testing.T) {
-	text, err := os.ReadFile("../fleet.toml.example")
-	if err != nil {
-		t.Fatal(err)
+// An editor underlines nothing in a file that check takes, be it an example or in a
+// test of the commands.
+func TestJSONSchemaTakesWhatParseTakes(t *testing.T) {
+	texts := map[string]string{}
+	for _, pattern := range []string{"../fleet.toml.example", "testdata/*.toml", "../internal/e2e/testdata/*/*.toml", "../cmd/fwpush/testdata/script/*.txtar"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Ext(path) != ".txtar" {
+				texts[path] = string(text)
+				continue
+			}
+			for part := range strings.SplitSeq(string(text), "\n-- ") {
+				if head, body, _ := strings.Cut(part, "\n"); strings.HasSuffix(head, ".toml --") {
+					texts[path+", "+head] = body
+				}
+			}
+		}
 	}
-	if err := underlined(t, editor(t), string(text)); err != nil {
-		t.Error(err)
+	s, taken := editor(t), 0
+	for name, text := range texts {
+		if _, problems := Parse(name, []byte(text)); len(problems.Errors()) > 0 {
+			continue
+		}
+		taken++
+		if err := underlined(t, s, text); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if taken < 20 {
+		t.Errorf("only %d files are good", taken)
 	}
 }
 
@@ -117,6 +148,9 @@ func TestJSONSchemaAgreesWithParse(t *testing.T) {
 		"least":   head,
 		"ports":   head + "[services.a]\ntcp = [22, \"80-90\"]\nproto = [112, \"gre\"]\n",
 		"nets":    head + "[hosts.a]\naddresses = { lan = \"10.0.0.1\", wan = [\"192.0.2.7\"] }\n",
+		"port":    head + "[services.a]\ntcp = \"5432\"\nudp = [\"53\", 123]\nsctp = 5000\n",
+		"times":   head + "[rollout]\nwindow = \"+1.5m\"\nsoak = \"0\"\n[hosts.a]\nssh.connect_timeout = \".1m4000ms\"\n",
+		"blanks":  head + "[roles.a]\nping = \"\\t2/s global\"\nin = [ { allow = \"http\", rate = \" 6/min\\tglobal \" } ]\n",
 		"scalars": head + "[defaults]\nping = \"20/s\"\nlog = \"x\"\n[rollout]\nmax_failures = \"10%\"\nsoak = \"1m30s\"\n",
 		"rule":    head + "[roles.a]\nin = [ { allow = [\"http\"], rate = \"6/min per source burst 3\", expires = 2027-01-31, log = true } ]\n",
 	} {

@@ -21,8 +21,7 @@ const maxAddresses = 100_000
 
 func (d *decoder) sets(n *source.Node) map[string]Set {
 	sets := map[string]Set{}
-	d.named(n, schema.Kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields) {
-		before := d.count[Error]
+	d.named(n, schema.Kind("sets.NAME"), "set", checkName("set"), func(n *source.Node, f fields, before int) {
 		s := Set{
 			Name:       n.Name,
 			Place:      d.place(n.Key),
@@ -147,7 +146,7 @@ func (d *decoder) merged(list []writtenRange) []At[AddrRange] {
 
 func (d *decoder) services(n *source.Node) map[string]Service {
 	services := map[string]Service{}
-	d.named(n, schema.Kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("services.NAME"), "service", checkName("service"), func(n *source.Node, f fields, _ int) {
 		s := Service{Name: n.Name, Place: d.place(n.Key)}
 		for _, proto := range []string{"tcp", "udp", "sctp"} {
 			s.Ports = append(s.Ports, d.portRanges(proto, f[proto])...)
@@ -159,9 +158,7 @@ func (d *decoder) services(n *source.Node) map[string]Service {
 		s.Override = flag(f["override"])
 		if h := f["helper"]; h != nil {
 			s.Helper = at(d, h, h.Text())
-			if others := []string{"icmp", "icmpv6", "proto", "include"}; !writes(n, "tcp", "udp", "sctp") && writes(n, others...) {
-				d.fail(h.Key, "helper has no meaning without ports", "write the ports the helper is for")
-			}
+			d.checkHelper(n, h)
 		}
 		if !writes(n, "tcp", "udp", "sctp", "icmp", "icmpv6", "proto", "include") {
 			d.fail(n.Key, fmt.Sprintf("service %s has no ports", syntax.Quote(n.Name)), "write tcp, udp, sctp, icmp, icmpv6, proto or include")
@@ -169,6 +166,23 @@ func (d *decoder) services(n *source.Node) map[string]Service {
 		services[n.Name] = s
 	})
 	return services
+}
+
+// checkHelper reports a helper without ports to watch, and ports of a protocol that
+// it does not read: the kernel has no such helper, and the rules would not load.
+func (d *decoder) checkHelper(n, helper *source.Node) {
+	if !writes(n, "tcp", "udp", "sctp") {
+		if writes(n, "icmp", "icmpv6", "proto", "include") {
+			d.fail(helper.Key, "helper has no meaning without ports", "write the ports the helper is for")
+		}
+		return
+	}
+	reads := schema.Helpers[helper.Text()]
+	for _, proto := range []string{"tcp", "udp", "sctp"} {
+		if ports := n.Kid(proto); ports != nil && !slices.Contains(reads, proto) {
+			d.fail(ports.Key, fmt.Sprintf("helper %s reads %s, not %s", helper.Text(), strings.Join(reads, " and "), proto), "put these ports into a service without it")
+		}
+	}
 }
 
 // writes reports whether a table has one of the keys, whatever their values.

@@ -32,14 +32,17 @@ func TestLoadLooksAtTheFile(t *testing.T) {
 		opts    LoadOptions
 		want    []string
 	}{
-		"fine":                       {good, 0o640, 0o755, LoadOptions{}, nil},
-		"40 BOM and CRLF":            {"\ufeff" + strings.ReplaceAll(good, "\n", "\r\n"), 0o644, 0o755, LoadOptions{}, nil},
-		"39 writable by all":         {good, 0o646, 0o755, LoadOptions{}, []string{"0:0 the file can be written by everybody; name it with -i if that is meant"}},
-		"39 writable by all, named":  {good, 0o646, 0o755, named, []string{"0:0 note: the file can be written by everybody"}},
-		"39 directory open":          {good, 0o644, 0o757, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
-		"39 directory sticky":        {good, 0o644, 0o1777, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
-		"39 directory open, named":   {good, 0o644, 0o757, named, []string{"0:0 note: its directory can be written by everybody"}},
-		"39 writable by a group":     {good, 0o664, 0o775, LoadOptions{}, []string{"0:0 note: its directory can be written by its group", "0:0 note: the file can be written by its group"}},
+		"fine":                      {good, 0o640, 0o755, LoadOptions{}, nil},
+		"40 BOM and CRLF":           {"\ufeff" + strings.ReplaceAll(good, "\n", "\r\n"), 0o644, 0o755, LoadOptions{}, nil},
+		"39 writable by all":        {good, 0o646, 0o755, LoadOptions{}, []string{"0:0 the file can be written by everybody; name it with -i if that is meant"}},
+		"39 writable by all, named": {good, 0o646, 0o755, named, []string{"0:0 note: the file can be written by everybody"}},
+		"39 directory open":         {good, 0o644, 0o757, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
+		"39 directory sticky":       {good, 0o644, 0o1777, LoadOptions{}, []string{"0:0 its directory can be written by everybody; name it with -i if that is meant"}},
+		"39 directory open, named":  {good, 0o644, 0o757, named, []string{"0:0 note: its directory can be written by everybody"}},
+		"39 writable by a group":    {good, 0o664, 0o775, LoadOptions{}, []string{"0:0 note: its directory can be written by its group", "0:0 note: the file can be written by its group"}},
+		"40 CRLF in raw and run": {strings.ReplaceAll(good+"probe = [ { run = '''\ntrue\nfalse\n''' } ]\n"+
+			"[[raw]]\nhosts = \"web1\"\nat = \"before-allow\"\nchain = \"input\"\nnft = \"\"\"\nudp dport 9 accept\ntcp dport 9 accept\n\"\"\"\n", "\n", "\r\n"),
+			0o644, 0o755, LoadOptions{}, nil},
 		"40 4 MiB":                   {good + strings.Repeat("#\n", ((4<<20)-len(good))/2), 0o644, 0o755, LoadOptions{}, nil},
 		"40 more":                    {good + strings.Repeat("#\n", (4<<20)/2), 0o644, 0o755, LoadOptions{}, []string{"0:0 too large, a fleet file has at most 4 MiB"}},
 		"40 UTF-16 with BOM":         {"\xff\xfev\x00e\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},

@@ -27,7 +27,7 @@ const (
 //
 // All mistakes are returned at once, sorted by place. The Fleet is complete if
 // none of them is an Error; else it holds what could be understood, so that the
-// references in it can be checked too: rules with a mistake are left out, and
+// references in it can be checked too: rules with a mistake are in LeftOut, and
 // management.from is empty only after an Error. What names refer to, empty sets,
 // a management open to all and names that a ruleset cannot tell apart are the
 // business of package roles.
@@ -114,7 +114,8 @@ func (d *decoder) fleet() *Fleet {
 	f.Groups = d.groups(top["groups"])
 	f.Raw = d.raws(top["raw"])
 	f.Tests = d.tests(top["tests"])
-	f.Rollout = d.rollout(top["rollout"], f.Hosts)
+	f.Rollout = d.rollout(top["rollout"], f)
+	f.LeftOut = d.left
 	d.distinctHosts(f.Hosts)
 	d.jumps(f.Hosts)
 	slices.SortStableFunc(f.Hosts, func(a, b Host) int { return hostlist.Compare(a.Name, b.Name) })
@@ -128,8 +129,8 @@ func (d *decoder) version(n *source.Node) {
 }
 
 // named decodes every table below [sets], [services], [roles] or [hosts] and
-// checks their names.
-func (d *decoder) named(n *source.Node, t Table, what string, check func(string) *syntax.Error, decode func(n *source.Node, f fields)) {
+// checks their names. Before is how many errors had been found without it.
+func (d *decoder) named(n *source.Node, t Table, what string, check func(string) *syntax.Error, decode func(n *source.Node, f fields, before int)) {
 	if n == nil {
 		return
 	}
@@ -137,11 +138,12 @@ func (d *decoder) named(n *source.Node, t Table, what string, check func(string)
 		if e := check(kid.Name); e != nil {
 			d.fail(kid.Key, e.Msg, e.Hint)
 		}
+		before := d.count[Error]
 		if kid.Kind != source.Table {
 			d.fail(kid.Val, fmt.Sprintf("%s %s must be a table, not %s", what, syntax.Quote(kid.Name), written(kid)), "")
 			continue
 		}
-		decode(kid, d.table(kid, t, header(n.Name, kid.Name)))
+		decode(kid, d.table(kid, t, header(n.Name, kid.Name)), before)
 	}
 }
 
@@ -184,7 +186,7 @@ func (d *decoder) log(n *source.Node) (Log, bool) {
 }
 
 // rate returns what a rate says. Unsaid, the burst is what a second lets through,
-// and no less than nft's own 5 (nft(8), "limit").
+// and no less than nft's own 5 (nft(8), "limit") where a day brings that many.
 func (d *decoder) rate(n *source.Node) (Rate, bool) {
 	count, per, scope, burst, e := syntax.Rate(n.Name, n.Text())
 	if d.wrong(n, e) {
@@ -192,8 +194,11 @@ func (d *decoder) rate(n *source.Node) (Rate, bool) {
 	}
 	if burst == 0 {
 		burst = 5
-		if per == time.Second {
+		switch per {
+		case time.Second:
 			burst = max(burst, count)
+		case 24 * time.Hour:
+			burst = min(burst, count)
 		}
 	}
 	return Rate{N: count, Per: per, Scope: Scope(scope), Burst: burst}, true
@@ -213,13 +218,13 @@ func (d *decoder) management(n *source.Node) Management {
 	}
 }
 
-func (d *decoder) rollout(n *source.Node, hosts []Host) Rollout {
+func (d *decoder) rollout(n *source.Node, fleet *Fleet) Rollout {
 	f := d.table(n, schema.Kind("rollout"), header("rollout"))
 	r := Rollout{Window: seconds(f["window"], defaultWindow), Parallel: defaultParallel}
 	if p := f["parallel"]; p != nil {
 		r.Parallel = int(p.Value.(int64))
 	}
-	d.checkWindow(f["window"], r.Window, hosts)
+	d.checkWindow(f["window"], r.Window, fleet.Hosts, fleet.Roles)
 	d.walk(f, &r)
 	return r
 }

@@ -26,12 +26,10 @@ func (d *decoder) probe(n *source.Node, t Table, where string) Probe {
 		Timeout: seconds(f["timeout"], defaultProbeTimeout),
 		Become:  flag(f["become"]),
 	}
-	kind := d.oneKind(n, t, schema.ProbeKinds, "a probe", "write { tcp = 443 }", "make two probes of it")
-	if kind == nil {
-		return p
+	if kind := d.oneKind(n, t, schema.ProbeKinds, "a probe", "write { tcp = 443 }", "make two probes of it"); kind != nil {
+		p.Kind = kind.Name
+		d.probeWhat(&p, f)
 	}
-	p.Kind = kind.Name
-	d.probeWhat(&p, f)
 	if from := f["from"]; from != nil && !d.wrong(from, probeStart(from.Text())) {
 		p.From = at(d, from, from.Text())
 		if p.Kind == "run" && p.From.V != syntax.Controller {
@@ -42,6 +40,9 @@ func (d *decoder) probe(n *source.Node, t Table, where string) Probe {
 		d.fail(host.Key, "host has no meaning with run", "run is run on the host itself")
 	} else if host != nil && !d.wrong(host, syntax.SSHAddress(host.Text())) {
 		p.Host = at(d, host, host.Text())
+	}
+	if p.Kind == "" {
+		return p // what the rest means depends on it
 	}
 	if e := f["expect"]; e != nil {
 		switch v := e.Value.(type) {

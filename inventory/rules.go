@@ -13,7 +13,7 @@ import (
 
 func (d *decoder) roles(n *source.Node) map[string]Role {
 	roles := map[string]Role{}
-	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields) {
+	d.named(n, schema.Kind("roles.NAME"), "role", checkName("role"), func(n *source.Node, f fields, _ int) {
 		roles[n.Name] = Role{
 			Name:     n.Name,
 			Place:    d.place(n.Key),
@@ -28,12 +28,12 @@ func (d *decoder) roles(n *source.Node) map[string]Role {
 // lists decodes the lists that roles and hosts share.
 func (d *decoder) lists(f fields, where string) Rules {
 	return Rules{
-		In:       each(d, f["in"], "rules", `{ allow = "http" }`, d.ruleOf("rule in in", where)),
-		Out:      each(d, f["out"], "rules", `{ allow = "http" }`, d.ruleOf("rule in out", where)),
-		Forward:  each(d, f["forward"], "rules", `{ allow = "http" }`, d.ruleOf("rule in forward", where)),
+		In:       each(d, f["in"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in in", where)),
+		Out:      each(d, f["out"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in out", where)),
+		Forward:  each(d, f["forward"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in forward", where)),
 		Forwards: f["forward"] != nil,
-		NAT:      each(d, f["nat"], "entries", `{ masquerade = true, out_iface = "wan", family = "ipv4" }`, d.natOf(where)),
-		Probes:   each(d, f["probe"], "probes", "{ tcp = 443 }", d.probeOf(where)),
+		NAT:      each(d, f["nat"], &d.left.NAT, "entries", `{ masquerade = true, out_iface = "wan", family = "ipv4" }`, d.natOf(where)),
+		Probes:   each(d, f["probe"], &d.left.Probes, "probes", "{ tcp = 443 }", d.probeOf(where)),
 	}
 }
 
@@ -43,9 +43,9 @@ func checkName(what string) func(string) *syntax.Error {
 
 func (d *decoder) roleNames(n *source.Node) []At[string] { return d.strings(n, checkName("role")) }
 
-// each decodes the tables of a list. One with a mistake is left out: without the
-// part that is wrong it would match more than was meant.
-func each[T any](d *decoder, n *source.Node, what, example string, decode func(*source.Node) T) []T {
+// each decodes the tables of a list. One with a mistake goes among those that are
+// left out: without the part that is wrong it would match more than was meant.
+func each[T any](d *decoder, n *source.Node, left *[]T, what, example string, decode func(*source.Node) T) []T {
 	var list []T
 	for _, item := range items(n) {
 		if item.Kind != source.Table {
@@ -54,9 +54,11 @@ func each[T any](d *decoder, n *source.Node, what, example string, decode func(*
 		}
 		before := d.count[Error]
 		v := decode(item)
-		if d.count[Error] == before {
-			list = append(list, v)
+		if d.count[Error] > before {
+			*left = append(*left, v)
+			continue
 		}
+		list = append(list, v)
 	}
 	return list
 }

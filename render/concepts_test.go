@@ -185,7 +185,7 @@ var concepts = map[string]roles.Policy{
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(90)}},
 		}
 		p.Raw = []roles.Raw{{Chain: "input", At: "before-allow", Nft: []string{
-			"tcp dport 25 ip saddr { # mail", "198.51.100.1,", "# and", "198.51.100.2", `} log prefix "#25: " drop # both`,
+			"tcp dport 25 ip saddr {", "198.51.100.1,", "198.51.100.2", `} log prefix "{25: " drop`,
 			"tcp dport 90 ip saddr {", "198.51.100.1,", "203.0.113.7", "} drop",
 		}, IPv4: []string{"-p tcp --dport 25 -j DROP"}, IPv6: []string{"-p tcp --dport 25 -j DROP"}}}
 	}),
@@ -241,8 +241,8 @@ var concepts = map[string]roles.Policy{
 	}),
 
 	"raw-table": base(func(p *roles.Policy) {
-		p.Raw = []roles.Raw{{At: "table", Nft: []string{"set own {", "type ipv4_addr", "flags interval", "elements = { 192.0.2.0/24 }", "}"}},
-			{Chain: "input", At: "before-allow", Nft: []string{"ip saddr @own counter accept"}}}
+		p.Raw = []roles.Raw{{At: "table", Nft: []string{"set x_own {", "type ipv4_addr", "flags interval", "elements = { 192.0.2.0/24 }", "}"}},
+			{Chain: "input", At: "before-allow", Nft: []string{"ip saddr @x_own counter accept"}}}
 	}),
 
 	"helper": base(func(p *roles.Policy) {

@@ -51,9 +51,6 @@ func xtRefuses(p roles.Policy) error {
 			return fmt.Errorf("%s%w", prefix(rule), err)
 		}
 	}
-	if err := roles.IptablesRefuses(roles.Rule{Rate: p.Ping.Rate}); err != nil {
-		return fmt.Errorf("ping: %w", err)
-	}
 	for _, raw := range p.Raw {
 		switch at := prefix(roles.Rule{Place: raw.Place}); {
 		case raw.Chain == "":

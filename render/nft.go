@@ -113,14 +113,11 @@ func nftRawBlocks(s stmt) []block {
 	return out
 }
 
-// nftStatements puts each statement of raw text on one line, without comments.
+// nftStatements puts each statement of raw text, which has no comments, on one line.
 func nftStatements(lines []string) []string {
 	var out []string
 	depth, quoted := 0, false
 	for _, l := range lines {
-		if l = uncommented(l); l == "" {
-			continue
-		}
 		if depth > 0 {
 			out[len(out)-1] += " " + l
 		} else {
@@ -129,19 +126,6 @@ func nftStatements(lines []string) []string {
 		depth, quoted = balance(l, depth, quoted)
 	}
 	return out
-}
-
-func uncommented(l string) string {
-	quoted := false
-	for i, c := range l {
-		switch {
-		case c == '"':
-			quoted = !quoted
-		case c == '#' && !quoted:
-			return strings.TrimRight(l[:i], " \t")
-		}
-	}
-	return l
 }
 
 // nftText is a statement in one line.

@@ -50,17 +50,11 @@ func TestIptablesRefuses(t *testing.T) {
 		"helper":    `web1: cannot be rendered for iptables: helper ftp of a service cannot be had with iptables`,
 		"raw-table": `web1: cannot be rendered for iptables: raw at "table" cannot be had with iptables`,
 		"date":      `web1: cannot be rendered for iptables: expires cannot be later than 2038-01-18 with iptables`,
-		"burst":     `web1: cannot be rendered for iptables: a burst cannot be more than a day of the rate with iptables`,
 	} {
 		p := concepts[name]
-		switch name {
-		case "date":
+		if name == "date" {
 			p = base(func(p *roles.Policy) {
 				p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Expires: time.Date(2038, 1, 20, 0, 0, 0, 0, time.UTC)}}
-			})
-		case "burst":
-			p = base(func(p *roles.Policy) {
-				p.In = []roles.Rule{{Verb: inventory.AllowVerb, Name: "web", Traffic: roles.Traffic{Ports: tcp(80)}, Rate: inventory.Rate{N: 1, Per: time.Hour, Scope: inventory.Global, Burst: 25}}}
 			})
 		}
 		if _, err := render.Iptables(p, true); err == nil || err.Error() != want {

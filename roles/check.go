@@ -34,8 +34,9 @@ func Check(fleet *inventory.Fleet) inventory.Problems {
 		// Nobody's policy: it is for what the roles themselves get wrong.
 		c.settle(&Policy{}, inventory.Host{}, []*lineage{c.lineage(name)})
 	}
-	c.checkRaw()
+	c.checkRaw(fleet.Raw)
 	c.checkNamed()
+	c.leftOut()
 	c.tests()
 	policies := c.policies()
 	c.checkNames(policies)

@@ -91,7 +91,6 @@ func (c *compiler) policy(h inventory.Host) Policy {
 	roles := c.hostRoles(h)
 	p := Policy{Host: h.Name, Addresses: ownAddresses(h), Management: c.hostManagement(h)}
 	c.settle(&p, h, roles)
-	c.sayable(h, Rule{Rate: p.Ping.Rate, Place: p.Decided["ping"].Place})
 	own := c.drafts(h.Rules)
 	named := c.named(h.Out)
 	p.Forwards = h.Forwards

@@ -2,7 +2,6 @@ package roles
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,19 +118,8 @@ func IptablesRefuses(r Rule) error {
 		return fmt.Errorf("helper %s of a service cannot be had with iptables", r.Helpers[0].Name)
 	case r.Expires.After(iptablesEnd):
 		return fmt.Errorf("expires cannot be later than %s with iptables", lastDay(iptablesEnd))
-	case r.Rate.N > 0 && r.Rate.Per*time.Duration(r.Rate.Burst) > 24*time.Hour*time.Duration(r.Rate.N):
-		// The kernel's xt_hashlimit.c counts in units of which 64 bits hold a day
-		// and a half, and takes what overflows for a smaller burst.
-		return errors.New("a burst cannot be more than a day of the rate with iptables")
 	}
 	return nil
-}
-
-// sayable reports what the backend of a host has no word for.
-func (c *compiler) sayable(h inventory.Host, r Rule) {
-	if err := IptablesRefuses(r); err != nil && h.Backend == inventory.Iptables {
-		c.errorAt(r.Place, fmt.Sprintf("%v, which %s runs", err, h.Name), `change it, or write backend = "nftables" for the host`)
-	}
 }
 
 // onHost gives the interfaces of rules the names they have on a host, and puts
@@ -143,7 +131,9 @@ func (c *compiler) onHost(h inventory.Host, list []draft) []Rule {
 		r := d.Rule
 		r.InIfaces, okIn = c.ifaces(h, d.in)
 		r.OutIfaces, okOut = c.ifaces(h, d.out)
-		c.sayable(h, r)
+		if err := IptablesRefuses(r); err != nil && h.Backend == inventory.Iptables {
+			c.errorAt(r.Place, fmt.Sprintf("%v, which %s runs", err, h.Name), `change it, or write backend = "nftables" for the host`)
+		}
 		if okIn && okOut {
 			out = append(out, r)
 		}

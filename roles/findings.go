@@ -57,14 +57,24 @@ func (f *findings) warnAt(place inventory.Place, msg, hint string) {
 	f.add(inventory.Problem{Severity: inventory.Warning, Place: place, Width: 1, Msg: msg, Hint: hint})
 }
 
+// notService are words that are taken for services.
+var notService = map[string]string{
+	"any":  `write "all" for every service`,
+	"tcp":  `write the port too, as in "tcp/5005", or "tcp/1-65535" for all`,
+	"udp":  `write the port too, as in "udp/5005", or "udp/1-65535" for all`,
+	"sctp": `write the port too, as in "sctp/5005", or "sctp/1-65535" for all`,
+}
+
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
 	msg := fmt.Sprintf("%s %q not defined", kind, name)
 	hint := ""
-	if kind == "service" && strings.HasPrefix(name, "icmp") {
+	if notService[name] != "" && kind == "service" {
+		hint = notService[name]
+	} else if kind == "service" && strings.HasPrefix(name, "icmp") {
 		hint = `what connections need of ICMP is always let through; an echo request is "ping", other types stand in a service with icmp = [...]`
 	} else if n := inventory.Nearest(name, known); n != "" {
-		msg += fmt.Sprintf("; did you mean %q", n)
+		msg += fmt.Sprintf("; did you mean %q?", n)
 	} else if len(known) == 0 {
 		hint = fmt.Sprintf("the file defines no %s", kind)
 	}

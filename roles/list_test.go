@@ -102,7 +102,7 @@ func TestShowStandard(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if _, err := Show(fleet, "wbe"); err == nil || err.Error() != `role "wbe" not defined; did you mean "web"` {
+	if _, err := Show(fleet, "wbe"); err == nil || err.Error() != `role "wbe" not defined; did you mean "web"?` {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Show(fleet, "xxxxxxxx"); err == nil || !strings.Contains(err.Error(), "base, bastion, db, gateway, monitoring, web") {

@@ -42,8 +42,8 @@ func (c *compiler) meant(w inventory.Raw, h inventory.Host) bool {
 }
 
 // checkRaw reports raw text for nobody.
-func (c *compiler) checkRaw() {
-	for _, w := range c.fleet.Raw {
+func (c *compiler) checkRaw(list []inventory.Raw) {
+	for _, w := range list {
 		for _, r := range w.Roles {
 			if !c.isRole(r.V) {
 				c.unknown(r.Place, "role", r.V, c.roleNames())

@@ -34,6 +34,26 @@ func (c *compiler) checkNamed() {
 	for _, r := range c.fleet.Roles {
 		c.probeStarts(r.Probes)
 	}
+	c.probeStarts(c.fleet.LeftOut.Probes)
+}
+
+// leftOut reports names that nothing defines in what has another mistake. A role or
+// a group without hosts is none: that may be allowed by what was not understood.
+func (c *compiler) leftOut() {
+	for _, w := range c.fleet.LeftOut.Rules {
+		c.traffic(w.Services)
+		c.peers(w.From, true)
+		c.peers(w.To, true)
+	}
+	for _, w := range c.fleet.LeftOut.NAT {
+		c.traffic(w.Services)
+		c.peers(w.From, true)
+		c.peers(w.To, true)
+	}
+	c.checkRaw(c.fleet.LeftOut.Raw)
+	for _, w := range c.fleet.LeftOut.Tests {
+		c.test(w)
+	}
 }
 
 // somebody reports a pattern that names no host.

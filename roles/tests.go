@@ -55,34 +55,40 @@ func CompileTests(fleet *inventory.Fleet) ([]Test, inventory.Problems) {
 func (c *compiler) tests() []Test {
 	var list []Test
 	for _, w := range c.fleet.Tests {
-		t := Test{Name: w.Name.V, Place: w.Place, Family: w.Family, Via: w.Via.V, InIface: w.InIface.V, OutIface: w.OutIface.V, RawOK: w.RawOK}
-		from, okFrom := c.ends(w.From)
-		to, okTo := c.ends(w.To)
-		allow, okAllow := c.asks(w.Allow)
-		deny, okDeny := c.asks(w.Deny)
-		ok := okFrom && okTo && okAllow && okDeny
-		switch i, known := c.hosts[t.Via]; {
-		case t.Via == "":
-		case known && c.fleet.Hosts[i].Unmanaged:
-			c.errorAt(w.Via.Place, fmt.Sprintf("host %q is unmanaged and has no forward rules to ask", t.Via), "leave via out, or name a host that gets rules")
-			ok = false
-		case !known:
-			c.unknown(w.Via.Place, "host", t.Via, slices.Sorted(maps.Keys(c.hosts)))
-			ok = false
-		}
-		t.From, t.To, t.Allow, t.Deny = from, to, allow, deny
+		t, ok := c.test(w)
 		if ok && !t.meets() {
 			c.errorAt(w.Place, "the test asks nothing: from and to have no address family in common", "")
 			ok = false
-		}
-		if t.Name == "" {
-			t.Name = fmt.Sprintf("%s to %s", words(w.From), words(w.To))
 		}
 		if ok {
 			list = append(list, t)
 		}
 	}
 	return list
+}
+
+// test resolves the names of a test.
+func (c *compiler) test(w inventory.Test) (Test, bool) {
+	t := Test{Name: w.Name.V, Place: w.Place, Family: w.Family, Via: w.Via.V, InIface: w.InIface.V, OutIface: w.OutIface.V, RawOK: w.RawOK}
+	from, okFrom := c.ends(w.From)
+	to, okTo := c.ends(w.To)
+	allow, okAllow := c.asks(w.Allow)
+	deny, okDeny := c.asks(w.Deny)
+	ok := okFrom && okTo && okAllow && okDeny
+	switch i, known := c.hosts[t.Via]; {
+	case t.Via == "":
+	case known && c.fleet.Hosts[i].Unmanaged:
+		c.errorAt(w.Via.Place, fmt.Sprintf("host %q is unmanaged and has no forward rules to ask", t.Via), "leave via out, or name a host that gets rules")
+		ok = false
+	case !known:
+		c.unknown(w.Via.Place, "host", t.Via, slices.Sorted(maps.Keys(c.hosts)))
+		ok = false
+	}
+	t.From, t.To, t.Allow, t.Deny = from, to, allow, deny
+	if t.Name == "" {
+		t.Name = fmt.Sprintf("%s to %s", words(w.From), words(w.To))
+	}
+	return t, ok
 }
 
 func words(list []inventory.At[string]) string {

@@ -105,7 +105,7 @@ func (k Key) json() map[string]any {
 	case Integers:
 		return either(number, k.array(number))
 	case Ports:
-		span := matching(`^[0-9]+-[0-9]+$`)
+		span := matching(`^[0-9]+(-[0-9]+)?$`)
 		return either(number, span, k.array(either(number, span)))
 	case Protos:
 		return either(number, text, k.array(either(number, text)))
@@ -114,13 +114,14 @@ func (k Key) json() map[string]any {
 	case Log, Ping:
 		return either(flag, text)
 	case Rate:
-		return matching(`^[0-9]+/[a-z]+( .*)?$`)
+		return matching(`^\s*[0-9]+/[a-z]+(\s.*)?$`)
 	case Budget:
 		return either(number, matching(`^[0-9]+%$`))
 	case Expect:
 		return either(flag, number)
 	case Duration:
-		return matching(`^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`)
+		// As time.ParseDuration has it.
+		return matching(`^\+?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|μs|ns))+)$`)
 	case Date:
 		return map[string]any{"type": "string", "format": "date"}
 	case Nets:

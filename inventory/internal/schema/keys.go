@@ -1,6 +1,10 @@
 package schema
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // tables is every table and key of the fleet file.
 var tables = [...]Table{
@@ -33,7 +37,7 @@ var tables = [...]Table{
 		{Name: "allow_any", Type: Bool, Default: "false", Doc: `lets from hold every address`},
 	}},
 	{"rollout", "how a run walks through the fleet", []Key{
-		{Name: "window", Type: Duration, Default: `"2m"`, Min: int64(MinWindow / time.Second), Max: 3600, Doc: "a change that is not confirmed is reverted no earlier than this"},
+		{Name: "window", Type: Duration, Default: `"2m"`, Min: int64(MinWindow / time.Second), Max: 3600, Doc: "a change that is not confirmed is reverted no earlier than this; longer than a connection to any host and its probes may take"},
 		{Name: "parallel", Type: Integer, Default: "50", Min: 1, Max: 1024, Doc: "hosts worked on at a time"},
 		{Name: "canary", Type: Strings, Default: "[]", Doc: "hosts that go first, by name or pattern" + read},
 		{Name: "waves", Type: Strings, Default: `["100%"]`, NotEmpty: true, Doc: "shares of the fleet, cumulative, the last one 100%" + read},
@@ -57,7 +61,7 @@ var tables = [...]Table{
 		{Name: "icmpv6", Type: Strings, NotEmpty: true, Doc: "types of ICMPv6 by name"},
 		{Name: "proto", Type: Protos, Min: 1, Max: 255, NotEmpty: true, Doc: "protocols without ports, by name or number, such as gre, esp or 112"},
 		{Name: "include", Type: Strings, NotEmpty: true, Doc: "services this one has all of"},
-		{Name: "helper", Type: String, Values: Helpers, Doc: "connection tracking helper that the kernel runs for its ports; nftables only"},
+		{Name: "helper", Type: String, Values: slices.Sorted(maps.Keys(Helpers)), Doc: "connection tracking helper that the kernel runs for its ports; nftables only"},
 		{Name: "override", Type: Bool, Default: "false", Doc: "replaces the built-in service of this name"},
 	}},
 	{"hosts.NAME", "one machine", join([]Key{
@@ -133,7 +137,7 @@ var tables = [...]Table{
 		{Name: "roles", Type: Strings, Default: "[]", Doc: "hosts by role"},
 		{Name: "chain", Type: String, Values: []string{"input", "output", "forward"}, Doc: "chain the lines stand in; not with at = table"},
 		{Name: "at", Type: String, Required: true, Values: []string{"before-allow", "before-default", "table"}, Doc: "where: after every deny, after every allow, or outside of the chains"},
-		{Name: "nft", Type: String, Doc: "rules in nft's words, one a line; with at = table whole sets, maps and chains"},
+		{Name: "nft", Type: String, Doc: "rules in nft's words, one a line; with at = table whole sets, maps and chains, whose names begin with x_"},
 		{Name: "iptables", Type: String, Doc: "rules in the words of iptables without -A CHAIN, one a line"},
 		{Name: "ip6tables", Type: String, Doc: "rules in the words of ip6tables"},
 	}},

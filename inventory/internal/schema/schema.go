@@ -87,9 +87,23 @@ func (t Table) Key(name string) (Key, bool) {
 	return t.Keys[i], true
 }
 
+// elsewhere are words that other firewalls have for keys of rules.
+var elsewhere = map[string]string{
+	"accept": "allow", "permit": "allow", "block": "deny",
+	"source": "from", "destination": "to", "interface": "iface",
+}
+
+// Services reports whether the key takes services.
+func (k Key) Services() bool {
+	return k.Name == "dport" || slices.ContainsFunc(Verbs, func(v Key) bool { return v.Name == k.Name })
+}
+
 // Nearest returns what an unknown key was probably meant to be: a key of this
 // table, or one of a table within it, as in "ssh.port".
 func (t Table) Nearest(name string) string {
+	if k, known := t.Key(elsewhere[name]); known && k.Refused == "" {
+		return k.Name
+	}
 	var words []string
 	within := map[string]string{}
 	for _, k := range t.Keys {
@@ -135,13 +149,12 @@ func (k Key) Allowed() string {
 // WhenEmpty says what to do about a list without items. Leaving a key out is no
 // advice where that widens a rule or where it is needed.
 func (k Key) WhenEmpty() string {
-	isVerb := slices.ContainsFunc(Verbs, func(v Key) bool { return v.Name == k.Name })
 	switch {
 	case k.Default == `"any"`:
 		return `take the rule out, or write "any" if everybody is meant`
 	case k.Default == "any interface":
 		return "give it an item, or leave the key out if every interface is meant"
-	case k.Required || isVerb:
+	case k.Required || k.Services():
 		return "give it an item"
 	}
 	return "leave the key out, or give it an item"

@@ -9,8 +9,12 @@ const (
 )
 
 // Helpers are the connection tracking helpers of the kernel that a service may
-// ask for (nf_conntrack_*; nft(8), "ct helper").
-var Helpers = []string{"amanda", "ftp", "h323", "irc", "netbios-ns", "pptp", "sane", "sip", "snmp", "tftp"}
+// ask for, and the protocols each reads (nf_conntrack_*; nft(8), "ct helper").
+// H.323 is no helper but three, of which each needs the others.
+var Helpers = map[string][]string{
+	"amanda": {"udp"}, "ftp": {"tcp"}, "irc": {"tcp"}, "netbios-ns": {"udp"}, "pptp": {"tcp"},
+	"sane": {"tcp"}, "sip": {"tcp", "udp"}, "snmp": {"udp"}, "tftp": {"udp"},
+}
 
 // NATKinds and ProbeKinds are the keys of which an entry of nat and a probe have
 // exactly one.

@@ -127,6 +127,11 @@ func TestFaults(t *testing.T) {
 			[]Fault{{Span: Span{Line: 1, Col: 6, Width: 1}, Msg: "control character U+000D is not allowed"}},
 			nil,
 		},
+		"two carriage returns at a line end": {
+			"a = '''x\r\r\ny'''\nb = 1\r\n",
+			[]Fault{{Span: Span{Line: 1, Col: 9, Width: 1}, Msg: "control character U+000D is not allowed"}},
+			nil,
+		},
 		"brackets": {
 			"a = " + strings.Repeat("[", 1<<20),
 			[]Fault{{Span: Span{Line: 1, Col: 37, Width: 1}, Msg: "nested too deep"}},
@@ -201,7 +206,7 @@ func TestLineHidesSecrets(t *testing.T) {
 }
 
 func TestChar(t *testing.T) {
-	text := `a = "ü\u0041\t\"x"` + "\nb = 'q\"'\nc = \"\"\"x\ny\"\"\"\n"
+	text := `a = "ü\u0041\t\"x"` + "\nb = 'q\"'\nc = \"\"\"x\ny\"\"\"\nd = \"\"\"\r\nä\\\\\r\n b\\  \r\n\r\n  c\"\"\"\"\ne = '''\n\\a\r\n 'ü'''\n"
 	doc, _ := Read("", text)
 	for _, tt := range []struct {
 		key  string
@@ -214,7 +219,15 @@ func TestChar(t *testing.T) {
 		{"a", 4, Span{Line: 1, Col: 15, Width: 2}},
 		{"a", 5, Span{Line: 1, Col: 17, Width: 1}},
 		{"b", 1, Span{Line: 2, Col: 7, Width: 1}},
-		{"c", 1, Span{Line: 3, Col: 5, Width: 4}},
+		{"c", 0, Span{Line: 3, Col: 8, Width: 1}},
+		{"c", 1, Span{Line: 3, Col: 9, Width: 1}},
+		{"c", 2, Span{Line: 4, Col: 1, Width: 1}},
+		{"d", 2, Span{Line: 6, Col: 2, Width: 2}},
+		{"d", 5, Span{Line: 7, Col: 2, Width: 1}},
+		{"d", 6, Span{Line: 9, Col: 3, Width: 1}},
+		{"d", 7, Span{Line: 9, Col: 4, Width: 1}},
+		{"e", 1, Span{Line: 11, Col: 2, Width: 1}},
+		{"e", 5, Span{Line: 12, Col: 3, Width: 1}},
 	} {
 		if diff := cmp.Diff(tt.want, doc.Char(doc.Root.Kid(tt.key), tt.i), positions); diff != "" {
 			t.Errorf("byte %d of %s (-want +got):\n%s", tt.i, tt.key, diff)

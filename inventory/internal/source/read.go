@@ -36,9 +36,11 @@ type Fault struct {
 // Read parses TOML 1.0. A later definition of the same key or table is a fault
 // and is left out of the tree, so that the rest can still be checked; any other
 // fault of syntax ends the reading. The text must be valid UTF-8; a byte order
-// mark is skipped. Spans carry the name of the file.
+// mark is skipped, and a line may end as on Windows: TOML leaves it to the reader
+// what such an end is inside of a string, and shells and nft want a line feed.
+// Spans carry the name of the file.
 func Read(file, text string) (*Doc, []Fault) {
-	text = strings.TrimPrefix(text, "\ufeff")
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
 	doc := &Doc{file: file, text: text, starts: []int{0}}
 	for i := range len(text) {
 		if text[i] == '\n' {
@@ -52,7 +54,9 @@ func Read(file, text string) (*Doc, []Fault) {
 		return doc, s.faults
 	}
 	values, err := decode(s.blanked())
-	switch {
+	switch lone := strings.IndexByte(text, '\r'); {
+	case err == nil && lone >= 0: // of two before a line feed: the parser takes it for a part of the line end
+		return doc, append(s.faults, Fault{Span: s.span(lone, lone+1), Msg: noControl('\r')})
 	case err != nil:
 		// The scanner forgives what the parser does not: what it found behind
 		// the mistake may be an echo of it.
@@ -106,8 +110,8 @@ func (d *Doc) syntaxFault(err error) Fault {
 	}
 	// The parser names the place before a control character.
 	for i := off; i < min(off+2, len(d.text)); i++ {
-		if c := d.text[i]; c < ' ' && c != '\t' && c != '\n' && (c != '\r' || !strings.HasPrefix(d.text[i:], "\r\n")) || c == 0x7f {
-			msg, off, width = fmt.Sprintf("control character %U is not allowed", c), i, 1
+		if c := d.text[i]; c < ' ' && c != '\t' && c != '\n' || c == 0x7f {
+			msg, off, width = noControl(c), i, 1
 			break
 		}
 	}
@@ -118,6 +122,8 @@ func (d *Doc) syntaxFault(err error) Fault {
 	}
 	return Fault{Span: span, Msg: msg}
 }
+
+func noControl(c byte) string { return fmt.Sprintf("control character %U is not allowed", c) }
 
 // maxLine bounds the lines that are repeated to people, in bytes.
 const maxLine = 16 << 10
@@ -140,5 +146,5 @@ func (d *Doc) raw(n int) string {
 	if end := strings.IndexByte(line, '\n'); end >= 0 {
 		line = line[:end]
 	}
-	return strings.TrimSuffix(line, "\r")
+	return line
 }

@@ -53,7 +53,7 @@ func (s *scanner) span(off, end int) Span {
 // stretch sets where a span ends; its width is what of it is on its first line.
 func (s *scanner) stretch(sp *Span, end int) {
 	first := s.text[sp.off:end]
-	if i := strings.IndexAny(first, "\r\n"); i >= 0 {
+	if i := strings.IndexByte(first, '\n'); i >= 0 {
 		first = first[:i]
 	}
 	sp.end, sp.Width = end, max(utf8.RuneCountInString(first), 1)
@@ -84,7 +84,7 @@ func (s *scanner) spaces() {
 func (s *scanner) blank() {
 	for s.pos < len(s.text) {
 		switch s.text[s.pos] {
-		case ' ', '\t', '\r', '\n':
+		case ' ', '\t', '\n':
 			s.pos++
 		case '#':
 			s.comment()
@@ -130,7 +130,6 @@ func (s *scanner) document() bool {
 		if s.peek() == '#' {
 			s.comment()
 		}
-		s.accept('\r')
 		if s.pos < len(s.text) && !s.accept('\n') {
 			return false
 		}
@@ -293,7 +292,7 @@ func (s *scanner) blanked() string {
 	b := []byte(s.text)
 	for _, r := range s.blanks {
 		for i := r[0]; i < r[1]; i++ {
-			if b[i] != '\n' && b[i] != '\r' {
+			if b[i] != '\n' {
 				b[i] = ' '
 			}
 		}

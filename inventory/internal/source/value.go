@@ -47,7 +47,7 @@ func (s *scanner) value(n *Node, depth int) bool {
 // word scans a number, a boolean or a date; a date may have a space in it.
 func (s *scanner) word() bool {
 	start := s.pos
-	for s.pos < len(s.text) && !strings.ContainsRune(",]}#\r\n", rune(s.text[s.pos])) {
+	for s.pos < len(s.text) && !strings.ContainsRune(",]}#\n", rune(s.text[s.pos])) {
 		s.pos++
 	}
 	s.pos = start + len(strings.TrimRight(s.text[start:s.pos], " \t"))
@@ -203,30 +203,50 @@ func char(raw string) (r rune, n int, ok bool) {
 	return rune(v), 2 + digits, err == nil && utf8.ValidRune(rune(v))
 }
 
-// Char returns where the i-th byte of a string's value was written. In a string
-// of several lines it is the string as a whole.
+// Char returns where the i-th byte of a string's value was written.
 func (d *Doc) Char(n *Node, i int) Span {
 	raw := d.text[n.Val.off:n.Val.end]
-	if n.Kind != String || len(raw) < 2 || strings.HasPrefix(raw, `"""`) || strings.HasPrefix(raw, `'''`) {
+	if n.Kind != String || len(raw) < 2 {
 		return n.Val
 	}
-	sp := Span{File: d.file, Line: n.Val.Line, Col: n.Val.Col + 1, Width: 1}
-	for body := raw[1 : len(raw)-1]; body != ""; sp.Col++ {
-		r, size := utf8.DecodeRuneInString(body)
-		if raw[0] == '"' {
+	quote, basic := 1, raw[0] == '"'
+	if strings.HasPrefix(raw, `"""`) || strings.HasPrefix(raw, `'''`) {
+		quote = 3
+	}
+	at, end := quote, len(raw)-quote
+	if quote == 3 && raw[at] == '\n' {
+		at++ // is no part of the value
+	}
+	for at < end {
+		r, size := utf8.DecodeRuneInString(raw[at:end])
+		if basic && r == '\\' {
+			if line := strings.TrimLeft(raw[at+1:end], " \t"); strings.HasPrefix(line, "\n") {
+				at = end - len(strings.TrimLeft(line, " \t\n"))
+				continue
+			}
 			var ok bool
-			if r, size, ok = char(body); !ok {
+			if r, size, ok = char(raw[at:end]); !ok {
 				return n.Val
 			}
 		}
 		if i -= utf8.RuneLen(r); i < 0 {
-			sp.Width = utf8.RuneCountInString(body[:size])
-			return sp
+			return d.piece(n.Val.off+at, n.Val.off+at+size)
 		}
-		sp.Col += utf8.RuneCountInString(body[:size]) - 1
-		body = body[size:]
+		at += size
 	}
 	return n.Val
+}
+
+// piece is the span of text[off:end].
+func (d *Doc) piece(off, end int) Span {
+	line, begins := slices.BinarySearch(d.starts, off)
+	if begins {
+		line++
+	}
+	start := d.starts[line-1]
+	sp := Span{File: d.file, Line: line, Col: 1 + utf8.RuneCountInString(d.text[start:off]), off: off}
+	newScanner(d.file, d.text).stretch(&sp, end)
+	return sp
 }
 
 // SpanAt returns the key or value that begins at a place, one character if

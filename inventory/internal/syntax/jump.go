@@ -49,6 +49,9 @@ func Jump(s string) *Error {
 // Target reads where connections are sent: an address, with a port after a
 // colon if that changes too; an IPv6 address with a port stands in brackets.
 func Target(s string) (addr netip.Addr, port uint16, e *Error) {
+	if Reference(s) {
+		return addr, 0, wrong(Quote(s)+" is no address, and connections are sent to an address", "write 10.0.0.5 or 10.0.0.5:8080")
+	}
 	host, portText, hasPort := s, "", false
 	if strings.HasPrefix(s, "[") {
 		inside, after, ok := strings.Cut(s[1:], "]")

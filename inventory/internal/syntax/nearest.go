@@ -1,7 +1,10 @@
 package syntax
 
+import "strings"
+
 // Nearest returns the known word that s was probably meant to be, "" if none is
-// near. Of two equally near the first wins.
+// near. Of two equally near the first wins. If none is, it is the only one that s is
+// the beginning of.
 func Nearest(s string, known []string) string {
 	limit := 3
 	switch n := len([]rune(s)); {
@@ -17,6 +20,17 @@ func Nearest(s string, known []string) string {
 		// A word that shares no more than its length is not near.
 		if d := distance(s, k, limit); d <= limit && d < len([]rune(k)) {
 			best, limit = k, d-1
+		}
+	}
+	if best != "" || len(s) < 3 {
+		return best
+	}
+	for _, k := range known {
+		if strings.HasPrefix(k, s) {
+			if best != "" {
+				return ""
+			}
+			best = k
 		}
 	}
 	return best

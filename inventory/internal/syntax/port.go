@@ -46,6 +46,12 @@ func Literal(s string) (proto string, from, to uint16, e *Error) {
 	switch {
 	case proto == "icmp" || proto == "icmpv6":
 		return "", 0, 0, wrong(Quote(s)+": "+proto+" has no port", `"ping" is the service for echo requests`)
+	case slices.Contains(protocols, ports):
+		hint := `write "` + ports + "/" + proto + `"`
+		if _, _, e := Ports(proto); e != nil {
+			hint = `write "` + ports + `/443"`
+		}
+		return "", 0, 0, wrong(Quote(s)+": the protocol stands first", hint)
 	case !slices.Contains(protocols, proto):
 		hint := "tcp, udp and sctp have ports"
 		if n := Nearest(proto, protocols); n != "" {

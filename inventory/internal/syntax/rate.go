@@ -8,10 +8,13 @@ import (
 )
 
 // Bounds of a rate. xt_limit of iptables knows no more than 10,000 a second and
-// no larger burst (XT_LIMIT_SCALE in the kernel's xt_limit.h).
+// no larger burst (XT_LIMIT_SCALE in the kernel's xt_limit.h), and xt_hashlimit
+// counts up to what a day brings (MAX_CPJ): what is more it refuses, or takes for
+// less without a word.
 const (
 	maxRate  = 10_000
 	maxBurst = 10_000
+	maxWhole = 24 * time.Hour
 )
 
 // periods are the words for a period; the first of each is how it is written.
@@ -59,6 +62,9 @@ func Rate(key, s string) (n int, per time.Duration, scope string, burst int, e *
 	if len(rest) == 2 && rest[0] == "burst" {
 		if burst, ok = count10(rest[1], maxBurst); !ok {
 			return bad(fmt.Sprintf("burst of %s must be 1..%d, not %s", key, maxBurst, Quote(rest[1])), "")
+		}
+		if most := int(maxWhole * time.Duration(n) / per); burst > most {
+			return bad(fmt.Sprintf("burst of %s must be 1..%d at %s, not %s", key, most, words[0], Quote(rest[1])), "a burst is no larger than what a day brings")
 		}
 		rest = nil
 	}

@@ -118,7 +118,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"allow", "deny", "from", "to", "web", "webs"}
 	for s, want := range map[string]string{
 		"alow": "allow", "allwo": "allow", "Allow": "allow", "denied": "", "form": "from", "fro": "from", "ot": "to", "x": "",
-		"wbe": "web", "weg": "web", "wess": "webs", "": "", strings.Repeat("a", 1000): "", "web": "web",
+		"wbe": "web", "weg": "web", "wess": "webs", "fromage": "", "all": "allow", "al": "", "": "", strings.Repeat("a", 1000): "", "web": "web",
 	} {
 		if got := Nearest(s, known); got != want {
 			t.Errorf("Nearest(%.20q) = %q, want %q", s, got, want)
