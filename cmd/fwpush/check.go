@@ -65,7 +65,8 @@ type checkup struct {
 	proofs   []plan.Proof
 	problems inventory.Problems // but what its tests found
 	tests    []expect.Result
-	loaded   int // rulesets that were loaded here
+	loaded   int                // rulesets that this machine was asked to load
+	refused  inventory.Problems // those it did not
 	strict   bool
 	err      error
 }
@@ -86,14 +87,14 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 			return k
 		}
 		if syntax {
-			if k.loaded, k.err = c.loadHere(ctx, k.members); k.err != nil {
+			if k.loaded, k.refused, k.err = loadHere(ctx, f.Fleet, k.members); k.err != nil {
 				return k
 			}
 		}
 		c.decisions(k.members)
 		k.tests = f.Test()
 		k.proofs = f.Prove(ctx, k.members)
-		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false))
+		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false), k.refused)
 	}
 	told := k.told()
 	if k.err = c.print(told, k.grave(told)); k.err == nil {
@@ -126,6 +127,9 @@ func (k *checkup) ended(told inventory.Problems) error {
 	}
 	if err := failedTests(k.tests); err != nil {
 		return err
+	}
+	if bad := len(k.refused); bad > 0 {
+		return ended(exitConfig, "%s of %d not loaded by this machine", ui.Count(bad, "ruleset"), k.loaded)
 	}
 	if errors := told.Errors(); len(errors) > 0 {
 		return inErrors(k.Fleet, errors)
