@@ -21,24 +21,26 @@ import (
 
 func newCheck(c *console, g *globals) *cobra.Command {
 	var sel selecting
-	strict, syntax, junit := false, false, ""
+	strict, syntax, junit := false, false, only("FILE")
 	output := oneOf("text", "json")
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "find every mistake in the fleet file, and prove the way in",
 		Long: paragraph(`
 		Read and compile the fleet file, run its tests, render every selected host, and
-		prove for each that its new rules admit this machine. Every mistake is reported at once, with its
-		line. No host is contacted; the route to each is looked up here, and its name if
-		it has no address.
+		prove for each that its new rules admit this machine. Every mistake is reported at
+		once, with its line. No host is contacted; the route to each is looked up here, and
+		its name if it has no address.
 
 		With --syntax the rulesets are loaded as well, by the nft or iptables of this
 		machine and into network namespaces of their own, which needs root only where the
 		kernel gives users no namespaces.`) + exitStatus(exitOK, exitConfig),
-		Args: cobra.NoArgs,
+		Example: `  fwpush check --strict --syntax
+  fwpush check --junit fleet.xml -o json`,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k := c.check(cmd.Context(), g, sel.Selection, strict, syntax)
-			if err := k.writeJUnit(junit); err != nil {
+			if err := k.writeJUnit(junit.v); err != nil {
 				return err
 			}
 			switch {
@@ -53,7 +55,7 @@ func newCheck(c *console, g *globals) *cobra.Command {
 	sel.register(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings errors")
 	cmd.Flags().BoolVar(&syntax, "syntax", false, "load every ruleset into a private namespace of this machine")
-	cmd.Flags().StringVar(&junit, "junit", "", "write what was found and how the tests ended to `FILE`, as JUnit XML")
+	cmd.Flags().Var(junit, "junit", "write what was found and how the tests ended to `FILE`, as JUnit XML")
 	addOutput(cmd, output)
 	return cmd
 }

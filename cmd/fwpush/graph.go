@@ -28,7 +28,7 @@ func newGraph(c *console, g *globals) *cobra.Command {
 		Where hosts are selected, only what their roles may send and get is drawn.`) + exitStatus(exitOK, exitConfig),
 		Example: `  fwpush graph --format html > fleet.html
   fwpush graph --role db | dot -Tpng > db.png`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.graph(cmd.Context(), g, sel.Selection, format.v)
 		},
