@@ -46,7 +46,7 @@ func Show(fleet *inventory.Fleet, name string) (string, error) {
 		return string(text), err
 	}
 	if n := inventory.Nearest(name, c.roleNames()); n != "" {
-		return "", fmt.Errorf("role %q not defined; did you mean %q", name, n)
+		return "", fmt.Errorf("role %q not defined; did you mean %q?", name, n)
 	}
 	return "", fmt.Errorf("role %q not defined; roles are %s", name, strings.Join(c.roleNames(), ", "))
 }
