@@ -33,15 +33,15 @@ addresses = ["10.20.2.21"]
 ` // lines 5 to 13
 	for _, tt := range []struct{ name, fleet, want string }{
 		{"nothing wrong", prelude + hosts, ""},
-		{"unknown role", prelude + "[defaults]\nroles = [\"wbe\"]\n" + hosts, `6: role "wbe" not defined; did you mean "web"`},
+		{"unknown role", prelude + "[defaults]\nroles = [\"wbe\"]\n" + hosts, `6: role "wbe" not defined; did you mean "web"?`},
 		{"a gateway without interfaces", prelude + "[hosts.a]\nroles = [\"gateway\"]\n", "5: host \"a\" has no interface for \"lan\", but the rule at fwpush:standard/gateway.toml:6:31 needs it\n5: host \"a\" has no interface for \"wan\", but the rule at fwpush:standard/gateway.toml:6:50 needs it"},
-		{"unknown parent", prelude + hosts + "[roles.x]\nextends = [\"bastoin\"]\n", `15: role "bastoin" not defined; did you mean "bastion"`},
-		{"unknown service", prelude + hosts + "[roles.web]\nin = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"`},
-		{"unknown service of the file", prelude + hosts + "[services.billing]\ntcp = [1]\n[roles.web]\nin = [ { allow = \"biling\" } ]\n", `17: service "biling" not defined; did you mean "billing"`},
-		{"in a role nobody has", prelude + hosts + "[roles.x]\nout = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"`},
-		{"unknown set", prelude + hosts + "[sets.ops]\naddresses = [\"10.0.0.1\"]\n[roles.web]\nin = [ { allow = \"http\", from = \"set:osp\" } ]\n", `17: set "osp" not defined; did you mean "ops"`},
-		{"unknown host", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"host:bd1\" } ]\n", `15: host "bd1" not defined; did you mean "db1"`},
-		{"unknown role in a rule", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"role:bastoin\" } ]\n", `15: role "bastoin" not defined; did you mean "bastion"`},
+		{"unknown parent", prelude + hosts + "[roles.x]\nextends = [\"bastoin\"]\n", `15: role "bastoin" not defined; did you mean "bastion"?`},
+		{"unknown service", prelude + hosts + "[roles.web]\nin = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"?`},
+		{"unknown service of the file", prelude + hosts + "[services.billing]\ntcp = [1]\n[roles.web]\nin = [ { allow = \"biling\" } ]\n", `17: service "biling" not defined; did you mean "billing"?`},
+		{"in a role nobody has", prelude + hosts + "[roles.x]\nout = [ { allow = \"htpp\" } ]\n", `15: service "htpp" not defined; did you mean "http"?`},
+		{"unknown set", prelude + hosts + "[sets.ops]\naddresses = [\"10.0.0.1\"]\n[roles.web]\nin = [ { allow = \"http\", from = \"set:osp\" } ]\n", `17: set "osp" not defined; did you mean "ops"?`},
+		{"unknown host", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"host:bd1\" } ]\n", `15: host "bd1" not defined; did you mean "db1"?`},
+		{"unknown role in a rule", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"role:bastoin\" } ]\n", `15: role "bastoin" not defined; did you mean "bastion"?`},
 		{"unknown names in management", "version = 1\n[management]\nfrom = [\"set:ops\", \"role:x\"]\n\n" + hosts, lines(`3: set "ops" not defined`, `3: role "x" not defined`)},
 		{"every mistake at once", prelude + hosts + "[roles.web]\nin = [ { allow = [\"nope1\", \"http\", \"b2\"], from = [\"set:c3\", \"host:d4\"] } ]\n",
 			lines(`15: service "nope1" not defined`, `15: service "b2" not defined`, `15: set "c3" not defined`, `15: host "d4" not defined`)},
@@ -66,7 +66,7 @@ addresses = ["10.20.2.21"]
 		{"host of a role without the net", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"role:web@wan\" } ]\n",
 			`8: host "web2" has no addresses in net "wan", but role:web@wan refers to it at fleet.toml:15:33`},
 		{"unknown net", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = [\"role:web@lna\", \"host:web1@wna\"] } ]\n",
-			lines(`15: no host of role "web" has a net "lna"; did you mean "lan"`, `15: host "web1" has no net "wna"; did you mean "wan"`)},
+			lines(`15: no host of role "web" has a net "lna"; did you mean "lan"?`, `15: host "web1" has no net "wna"; did you mean "wan"?`)},
 		{"net of a plain list", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"host:db1@lan\" } ]\n",
 			`15: host "db1" has no net "lan"`},
 		{"no family in common", prelude + hosts + "[roles.web]\nin = [ { allow = \"http\", from = \"10.0.0.1\", to = \"fd00::1\" } ]\n",
@@ -75,7 +75,7 @@ addresses = ["10.20.2.21"]
 		{"any in management", strings.Replace(prelude, `["10.0.0.0/8", "fd00::/8"]`, `"any"`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv4 in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/0`, 1) + hosts, `3: management.from admits every address`},
 		{"all of IPv6 in management", strings.Replace(prelude, `fd00::/8`, `::/0`, 1) + hosts, `3: management.from admits every address`},
-		{"services that do not exist", prelude + "[hosts.a]\nin = [ { allow = [\"vrrp\", \"gree\"] } ]\n", "6: service \"gree\" not defined; did you mean \"gre\""},
+		{"services that do not exist", prelude + "[hosts.a]\nin = [ { allow = [\"vrrp\", \"gree\"] } ]\n", "6: service \"gree\" not defined; did you mean \"gre\"?"},
 		{"two halves in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.0/1", "128.0.0.0/1`, 1) + hosts, `3: management.from admits every address`},
 		{"the public addresses in management", strings.Replace(prelude, `"10.0.0.0/8", "fd00::/8"`, `"2000::/3", "1.0.0.0-223.255.255.255"`, 1) + hosts, `3: management.from admits most addresses there are`},
 		{"all but one in management", strings.Replace(prelude, `10.0.0.0/8`, `0.0.0.1-255.255.255.255`, 1) + hosts, `3: management.from admits most addresses there are`},
@@ -106,7 +106,7 @@ func TestCompileLeavesOutWhatItCannotResolve(t *testing.T) {
 		{`"role:x"`, `10: host "c" has no addresses, but role:x refers to it at fleet.toml:6:33`},
 		{`["role:bastion", "10.0.0.9"]`, `6: no host has role "bastion"`},
 		{`["set:none", "10.0.0.9"]`, `12: set "none" is empty`},
-		{`["set:nnoe", "10.0.0.9"]`, `6: set "nnoe" not defined; did you mean "none"`},
+		{`["set:nnoe", "10.0.0.9"]`, `6: set "nnoe" not defined; did you mean "none"?`},
 	} {
 		fleet := load(t, prelude+"[hosts.a]\nin = [ { allow = \"http\", from = "+tt.from+" } ]\n"+
 			"[hosts.b]\nroles = [\"x\"]\naddresses = [\"10.0.0.1\"]\n[hosts.c]\nroles = [\"x\"]\n[sets.none]\n[roles.x]\n")
@@ -129,7 +129,7 @@ func TestCompileRefusesRedefinedServices(t *testing.T) {
 // What is wrong for a host is told when that host alone is compiled, too.
 func TestCompileReportsErrors(t *testing.T) {
 	fleet := load(t, prelude+"[hosts.a]\nroles = [\"x\"]\n[hosts.b]\n[roles.x]\nin = [ { allow = \"htpp\" } ]\n")
-	want := `9: service "htpp" not defined; did you mean "http"`
+	want := `9: service "htpp" not defined; did you mean "http"?`
 	if _, got := Compile(fleet, fleet.Hosts[0]); found(got, inventory.Error) != want {
 		t.Errorf("a: got %v", got)
 	}

@@ -64,7 +64,7 @@ func (f *findings) unknown(place inventory.Place, kind, name string, known []str
 	if kind == "service" && strings.HasPrefix(name, "icmp") {
 		hint = `what connections need of ICMP is always let through; an echo request is "ping", other types stand in a service with icmp = [...]`
 	} else if n := inventory.Nearest(name, known); n != "" {
-		msg += fmt.Sprintf("; did you mean %q", n)
+		msg += fmt.Sprintf("; did you mean %q?", n)
 	} else if len(known) == 0 {
 		hint = fmt.Sprintf("the file defines no %s", kind)
 	}

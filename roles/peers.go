@@ -217,7 +217,7 @@ func (c *compiler) unknownNet(ref inventory.At[string], p Peer, nets map[string]
 	if len(known) == 0 {
 		hint = fmt.Sprintf("its addresses are a plain list: leave out @%s, or write addresses = { %s = [...] }", p.Net, p.Net)
 	} else if n := inventory.Nearest(p.Net, known); n != "" {
-		msg, hint = fmt.Sprintf("%s; did you mean %q", msg, n), ""
+		msg, hint = fmt.Sprintf("%s; did you mean %q?", msg, n), ""
 	}
 	c.errorAt(ref.Place, msg, hint)
 }
