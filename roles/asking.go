@@ -34,6 +34,27 @@ func (n Names) Traffic(word string) (Traffic, error) {
 	return s.Traffic, c.firstError()
 }
 
+// Service is traffic under a name.
+type Service struct {
+	Name    string
+	Traffic Traffic
+}
+
+// Services are all that rules can name, those of the file before the built-in ones.
+func (n Names) Services() []Service {
+	c := newCompiler(n.fleet)
+	var own, standard []Service
+	for _, name := range c.serviceNames() {
+		s, _ := c.service(inventory.At[string]{V: name})
+		if _, inFile := n.fleet.Services[name]; inFile {
+			own = append(own, Service{name, s.Traffic})
+		} else {
+			standard = append(standard, Service{name, s.Traffic})
+		}
+	}
+	return append(own, standard...)
+}
+
 func (c *compiler) firstError() error {
 	list := c.sorted().Errors()
 	switch {

@@ -64,6 +64,11 @@ in = [
 out = [
   { allow = "dns", to = "10.0.0.53" },
 ]
+nat = [
+  { masquerade = true, out_iface = "wan0", family = "both" },
+  { redirect = 8080, dport = "http", iface = "eth0" },
+  { redirect = 8443, dport = "https", iface = "eth0", family = "ipv4" },
+]
 `
 	fleet := load(t, prelude+role)
 	text, err := Show(fleet, "app")

@@ -145,8 +145,11 @@ func natFields(n inventory.NAT) fields {
 	f.list("to", n.To)
 	f.list("iface", n.InIfaces)
 	f.list("out_iface", n.OutIfaces)
-	if n.Kind == inventory.Masquerade || n.Kind == inventory.Redirect {
-		f.text("family", map[inventory.Family]string{"": "both", inventory.IPv4: "ipv4", inventory.IPv6: "ipv6"}[n.Family])
+	switch {
+	case n.Kind == inventory.Masquerade && n.Family == inventory.BothFamilies:
+		f.text("family", "both") // which has to be written there
+	case n.Kind == inventory.Masquerade, n.Kind == inventory.Redirect:
+		f.text("family", string(n.Family))
 	}
 	f.bare("allow_empty", true, n.AllowEmpty)
 	f.text("comment", n.Comment.V)

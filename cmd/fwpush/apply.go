@@ -38,7 +38,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 		takes back what is not confirmed, as SIGTERM does at once. The third leaves: hosts
 		in flight revert by themselves.`) +
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
 				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks)

@@ -21,24 +21,26 @@ import (
 
 func newCheck(c *console, g *globals) *cobra.Command {
 	var sel selecting
-	strict, syntax, junit := false, false, ""
+	strict, syntax, junit := false, false, only("FILE")
 	output := oneOf("text", "json")
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "find every mistake in the fleet file, and prove the way in",
 		Long: paragraph(`
 		Read and compile the fleet file, run its tests, render every selected host, and
-		prove for each that its new rules admit this machine. Every mistake is reported at once, with its
-		line. No host is contacted; the route to each is looked up here, and its name if
-		it has no address.
+		prove for each that its new rules admit this machine. Every mistake is reported at
+		once, with its line. No host is contacted; the route to each is looked up here, and
+		its name if it has no address.
 
 		With --syntax the rulesets are loaded as well, by the nft or iptables of this
 		machine and into network namespaces of their own, which needs root only where the
 		kernel gives users no namespaces.`) + exitStatus(exitOK, exitConfig),
-		Args: cobra.NoArgs,
+		Example: `  fwpush check --strict --syntax
+  fwpush check --junit fleet.xml -o json`,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k := c.check(cmd.Context(), g, sel.Selection, strict, syntax)
-			if err := k.writeJUnit(junit); err != nil {
+			if err := k.writeJUnit(junit.v); err != nil {
 				return err
 			}
 			switch {
@@ -53,7 +55,7 @@ func newCheck(c *console, g *globals) *cobra.Command {
 	sel.register(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings errors")
 	cmd.Flags().BoolVar(&syntax, "syntax", false, "load every ruleset into a private namespace of this machine")
-	cmd.Flags().StringVar(&junit, "junit", "", "write how the tests of the file ended to `FILE`, as JUnit XML")
+	cmd.Flags().Var(junit, "junit", "write what was found and how the tests ended to `FILE`, as JUnit XML")
 	addOutput(cmd, output)
 	return cmd
 }
@@ -63,14 +65,16 @@ type checkup struct {
 	*plan.File
 	members  []plan.Member
 	proofs   []plan.Proof
-	problems inventory.Problems
+	problems inventory.Problems // but what its tests found
 	tests    []expect.Result
-	loaded   int // rulesets that were loaded here
+	loaded   int                // rulesets that this machine was asked to load
+	refused  inventory.Problems // those it did not
+	strict   bool
 	err      error
 }
 
 func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict, syntax bool) *checkup {
-	k := &checkup{}
+	k := &checkup{strict: strict}
 	f, err := plan.Read(ctx, g.inventory.v, plan.DNS)
 	if err != nil {
 		k.err = ended(exitConfig, "%v", err)
@@ -85,36 +89,57 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 			return k
 		}
 		if syntax {
-			if k.loaded, k.err = c.loadHere(ctx, k.members); k.err != nil {
+			if k.loaded, k.refused, k.err = loadHere(ctx, f.Fleet, k.members); k.err != nil {
 				return k
 			}
 		}
 		c.decisions(k.members)
 		k.tests = f.Test()
 		k.proofs = f.Prove(ctx, k.members)
-		k.problems = slices.Concat(k.problems, f.Failures(k.tests), f.Findings(k.proofs, false))
-		k.problems.Sort()
+		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false), f.Foretold(k.members), k.refused)
 	}
-	if k.err = c.explain(f.Fleet, k.problems); k.err != nil && k.proofs != nil {
-		k.err = failedTests(k.tests)
-		if locked := lockedOut(k.proofs); locked != nil {
-			k.err = locked
-		}
-	}
-	if warned := k.count(inventory.Warning); k.err == nil && strict && warned > 0 {
-		k.err = ended(exitConfig, "%s in %s, and --strict", ui.Count(warned, "warning"), f.Fleet.Path)
+	told := k.told()
+	if k.err = c.print(told, k.grave(told)); k.err == nil {
+		k.err = k.ended(told)
 	}
 	return k
 }
 
-func (k *checkup) count(s inventory.Severity) int {
-	n := 0
-	for _, p := range k.problems {
-		if p.Severity == s {
-			n++
-		}
+// told are all problems, with what the tests found.
+func (k *checkup) told() inventory.Problems {
+	if k.File == nil {
+		return nil
 	}
-	return n
+	all := slices.Concat(k.problems, k.Failures(k.tests))
+	all.Sort()
+	return all
+}
+
+// grave are those of problems that the check fails for.
+func (k *checkup) grave(problems inventory.Problems) inventory.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p inventory.Problem) bool {
+		return p.Severity == inventory.Note || p.Severity == inventory.Warning && !k.strict
+	})
+}
+
+// ended is the exit for what was found: of several things the one that weighs most.
+func (k *checkup) ended(told inventory.Problems) error {
+	if err := lockedOut(k.proofs); err != nil {
+		return err
+	}
+	if err := failedTests(k.tests); err != nil {
+		return err
+	}
+	if bad := len(k.refused); bad > 0 {
+		return ended(exitConfig, "%s of %d not loaded by this machine", ui.Count(bad, "ruleset"), k.loaded)
+	}
+	if errors := told.Errors(); len(errors) > 0 {
+		return inErrors(k.Fleet, errors)
+	}
+	if warnings := k.grave(told); len(warnings) > 0 {
+		return ended(exitConfig, "%s in %s, and --strict", ui.Count(len(warnings), "warning"), files(k.Fleet, warnings))
+	}
+	return nil
 }
 
 // write prints a summary, hosts with the same roles, rules and way in together.
@@ -147,14 +172,19 @@ func (k *checkup) write(c *console) error {
 	if len(k.tests) > 0 {
 		passed += ui.Count(len(k.tests), "test") + " passed, "
 	}
+	warnings := 0
+	for _, p := range k.problems {
+		if p.Severity == inventory.Warning {
+			warnings++
+		}
+	}
 	_, err := fmt.Fprintf(c.out, "%s: %s, %s in, %d out, %s%s\n", ui.Safe(k.Fleet.Path), ui.Count(len(k.members), "host"),
-		ui.Count(in, "rule"), out, passed, ui.Count(k.count(inventory.Warning), "warning"))
+		ui.Count(in, "rule"), out, passed, ui.Count(warnings, "warning"))
 	return err
 }
 
-// writeJUnit writes the file that --junit names. Without tests, or where the file is
-// not understood, there is nothing in it, so that one of yesterday is not taken for
-// today's.
+// writeJUnit writes the file that --junit names. A check that failed has something
+// red in it, whatever it failed for.
 func (k *checkup) writeJUnit(path string) error {
 	if path == "" {
 		return nil
@@ -163,8 +193,12 @@ func (k *checkup) writeJUnit(path string) error {
 	if k.File != nil {
 		name = k.Fleet.Path
 	}
+	grave := k.grave(k.problems)
+	if k.err != nil && len(grave) == 0 && failedTests(k.tests) == nil {
+		grave = inventory.Problems{{Msg: reason(k.err)}}
+	}
 	var b bytes.Buffer
-	if err := report.WriteJUnit(&b, name, k.tests); err != nil {
+	if err := report.WriteJUnit(&b, name, k.tests, grave); err != nil {
 		return err
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
@@ -254,7 +288,7 @@ type checkHostJSON struct {
 func (k *checkup) json() checkJSON {
 	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Error: reason(k.err), Problems: []problemJSON{}, Tests: []testJSON{}, Hosts: []checkHostJSON{}}
 	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
-	for _, p := range k.problems {
+	for _, p := range k.told() {
 		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
 			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Key: p.Key, Message: p.Msg, Hint: p.Hint})
 	}

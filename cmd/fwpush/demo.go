@@ -26,7 +26,7 @@ func newDemo(c *console) *cobra.Command {
 		Needs root. The hosts live in namespaces that end with this command, however it
 		ends: nothing is left behind, and the firewall of this machine is never touched.`) +
 			exitStatus(exitOK, exitConfig, exitFailed, exitInterrupted),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context()) },
 	}
 	cmd.AddCommand(newDemoListen(c), newDemoProbe(c))

@@ -23,7 +23,7 @@ func newDiff(c *console, g *globals) *cobra.Command {
 		Nothing on the hosts is changed, locked or created: the program that runs there
 		holds no code that could.`) +
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitLocked, exitInterrupted),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.diff(cmd.Context(), g, f, rollout.Risks{})
 		},

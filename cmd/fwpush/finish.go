@@ -11,6 +11,8 @@ import (
 	"fwpush/internal/rollout"
 )
 
+const exampleRun = "20261122T143055Z-7f3c91ab"
+
 func newConfirm(c *console, g *globals) *cobra.Command {
 	f := newHostFlags()
 	cmd := &cobra.Command{
@@ -22,7 +24,7 @@ func newConfirm(c *console, g *globals) *cobra.Command {
 		confirmed already says so again; one that has reverted stays as it is.
 
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
-		Args: cobra.ExactArgs(1),
+		Args: one("RUN", exampleRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.finish(cmd, g, f, args[0], func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {
 				return rollout.ConfirmRun(ctx, t, args[0], o)
@@ -43,7 +45,7 @@ func newRevert(c *console, g *globals) *cobra.Command {
 		timers. A host where RUN is confirmed already stays confirmed and is reported.
 
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
-		Args: cobra.ExactArgs(1),
+		Args: one("RUN", exampleRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.finish(cmd, g, f, args[0], func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {
 				return rollout.RevertRun(ctx, t, args[0], o)

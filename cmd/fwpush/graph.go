@@ -7,9 +7,11 @@ import (
 
 	"fwpush/cmd/fwpush/internal/graph"
 	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/inventory"
 )
 
 func newGraph(c *console, g *globals) *cobra.Command {
+	var sel selecting
 	format := oneOf("dot", "mermaid", "svg", "html")
 	cmd := &cobra.Command{
 		Use:   "graph",
@@ -21,18 +23,22 @@ func newGraph(c *console, g *globals) *cobra.Command {
 		dot is for graphviz, mermaid for pages that know it, svg is a picture. html is a
 		page that needs nothing beside itself, with the whole matrix, the rule behind
 		every cell, and a box to filter it. Pictures show what rules let pass and
-		leave out what goes without them: ping, management, an open outbound.`) + exitStatus(exitOK, exitConfig),
-		Example: `  fwpush graph --format html > fleet.html`,
-		Args:    cobra.NoArgs,
+		leave out what goes without them: ping, management, an open outbound.
+
+		Where hosts are selected, only what their roles may send and get is drawn.`) + exitStatus(exitOK, exitConfig),
+		Example: `  fwpush graph --format html > fleet.html
+  fwpush graph --role db | dot -Tpng > db.png`,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.graph(cmd.Context(), g, format.v)
+			return c.graph(cmd.Context(), g, sel.Selection, format.v)
 		},
 	}
+	sel.register(cmd)
 	cmd.Flags().Var(format, "format", "dot, mermaid, svg or html")
 	return cmd
 }
 
-func (c *console) graph(ctx context.Context, g *globals, format string) error {
+func (c *console) graph(ctx context.Context, g *globals, s inventory.Selection, format string) error {
 	f, err := c.load(ctx, g, plan.DNS)
 	if err != nil {
 		return err
@@ -40,6 +46,19 @@ func (c *console) graph(ctx context.Context, g *globals, format string) error {
 	reach, err := f.Reach()
 	if err != nil {
 		return ended(exitConfig, "%v", err)
+	}
+	if len(s.Roles)+len(s.Limit)+len(s.Exclude) > 0 {
+		members, err := choose(f, s)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, m := range members {
+			for _, r := range m.Host.Roles {
+				names = append(names, "role:"+r.V)
+			}
+		}
+		reach = reach.About(names)
 	}
 	switch format {
 	case "mermaid":

@@ -10,6 +10,11 @@ import (
 // usageTemplate is what --help prints below the description of a command.
 const usageTemplate = `Usage:
   {{.UseLine}}
+{{- if .HasExample}}
+
+Examples:
+{{.Example}}
+{{- end}}
 {{- if .HasAvailableSubCommands}}
 
 Verbs:

@@ -66,17 +66,49 @@ func choose(f *plan.File, s inventory.Selection) ([]plan.Member, error) {
 // them an exit is returned.
 func (c *console) explain(fleet *inventory.Fleet, problems inventory.Problems) error {
 	errors := problems.Errors()
-	shown := problems
-	if c.quiet {
-		shown = errors
-	}
-	if err := shown.Print(c.err); err != nil {
+	if err := c.print(problems, errors); err != nil {
 		return err
 	}
 	if len(errors) > 0 {
-		return ended(exitConfig, "%s in %s", ui.Count(len(errors), "error"), fleet.Path)
+		return inErrors(fleet, errors)
 	}
 	return nil
+}
+
+// print prints problems, with -q only those the command fails for.
+func (c *console) print(problems, grave inventory.Problems) error {
+	if c.quiet {
+		problems = grave
+	}
+	return problems.Print(c.err)
+}
+
+// inErrors is the exit of a command for mistakes in the fleet file.
+func inErrors(fleet *inventory.Fleet, errors inventory.Problems) error {
+	return ended(exitConfig, "%s in %s", ui.Count(len(errors), "error"), files(fleet, errors))
+}
+
+// files says in which files problems are: by name if it is one, else how many
+// there are beside one of them, the fleet file itself if it is among them.
+func files(fleet *inventory.Fleet, problems inventory.Problems) string {
+	var names []string
+	for _, p := range problems {
+		name := p.Place.File
+		if name == "" {
+			name = fleet.Path
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	first := names[0]
+	if slices.Contains(names, fleet.Path) {
+		first = fleet.Path
+	}
+	if len(names) == 1 {
+		return first
+	}
+	return fmt.Sprintf("%s and %s", first, ui.Count(len(names)-1, "other"))
 }
 
 // proveAll is the offline lock-out proof for a whole selection. One host that

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 )
 
 var update = flag.Bool("update", false, "write the man pages to docs/man")
@@ -71,21 +73,62 @@ func manPages(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages[f.Name()] = string(text)
+		// A switch takes nothing.
+		pages[f.Name()] = strings.NewReplacer(`\fP[=false]`, `\fP`, `\fP[=]`, `\fP`).Replace(string(text))
 	}
 	return pages
 }
 
-var exitLine = regexp.MustCompile(`(?m)^ *([0-9]+)  (.*)$`)
+var (
+	exitLine = regexp.MustCompile(`(?m)^ *([0-9]+)  (.*)$`)
+	markup   = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `_`, `\_`, `<`, `\<`, `[`, `\[`, "`", "\\`")
+)
 
-// forMan makes a heading and a list of the exit codes: in the markdown that the
-// pages are made of they would run together.
+// forMan makes markdown of texts, as the pages are made of that: no character of a
+// text is markup, a list stays one, exit codes get a heading, and a flag has what it
+// takes behind it.
 func forMan(cmd *cobra.Command) {
 	text, codes, found := strings.Cut(cmd.Long, "\n\nEXIT STATUS\n")
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		switch {
+		case strings.HasPrefix(line, "  "):
+			lines[i] = "  " + line
+		case !strings.HasPrefix(line, "\t"):
+			lines[i] = markup.Replace(line)
+		}
+	}
+	cmd.Long = strings.Join(lines, "\n")
 	if found {
-		cmd.Long = text + "\n\n# EXIT STATUS\n" + exitLine.ReplaceAllString(codes, "**$1** $2\n")
+		cmd.Long += "\n\n# EXIT STATUS\n" + exitLine.ReplaceAllString(codes, "**$1** $2\n")
+	}
+	for _, flags := range []*pflag.FlagSet{cmd.LocalNonPersistentFlags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			takes, usage := pflag.UnquoteUsage(f)
+			if !slices.Contains([]string{"", "[]", "false"}, f.DefValue) {
+				usage += " (default " + f.DefValue + ")"
+			}
+			f.DefValue, f.Usage = markup.Replace(takes), markup.Replace(usage)
+		})
 	}
 	for _, sub := range cmd.Commands() {
 		forMan(sub)
+	}
+}
+
+// The pages have every placeholder that the help has.
+func TestManPlaceholders(t *testing.T) {
+	pages := manPages(t)
+	for page, want := range map[string]string{
+		"fwpush.1":        "given as FWPUSH_<FLAG> in the environment",
+		"fwpush-apply.1":  "\\fB-l\\fP, \\fB--limit\\fP=PATTERN\n\tonly hosts that match PATTERN: a host, web[01-20], web*, role:web, a,b or all",
+		"fwpush-check.1":  "\\fB--junit\\fP=FILE\n",
+		"fwpush-diff.1":   "\\fB-i\\fP, \\fB--inventory\\fP=PATH\n\tfleet file PATH;",
+		"fwpush-graph.1":  "\\fB--format\\fP=dot|mermaid|svg|html\n\tdot, mermaid, svg or html (default dot)\n",
+		"fwpush-status.1": "\\fB--exit-code\\fP\n",
+	} {
+		if !strings.Contains(pages[page], want) {
+			t.Errorf("%s: no %q in\n%s", page, want, pages[page])
+		}
 	}
 }

@@ -23,7 +23,7 @@ func newRemove(c *console, g *globals) *cobra.Command {
 
 		HOST is a host or a pattern such as web[01-20]. Needs --yes or a terminal's yes.`) +
 			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
-		Args:              cobra.MinimumNArgs(1),
+		Args:              some("HOST", "web1"),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := c.reach(cmd.Context(), g, inventory.Selection{Named: strings.Join(args, ",")})

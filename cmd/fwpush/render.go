@@ -20,10 +20,10 @@ func newRender(c *console, g *globals) *cobra.Command {
 		Into a file or a pipe it is, to the byte, what would be loaded: a script for
 		"nft -f" that replaces table inet fwpush and touches nothing else, or for a host
 		with backend = "iptables" sections for iptables-restore and its kin. On a
-		terminal, or with -v, each line has the place in the fleet file it comes from
-		beside it.`) +
+		terminal, or with -v, the lines that rules of roles and hosts make have the place
+		of these beside them.`) +
 			exitStatus(exitOK, exitConfig),
-		Args:              cobra.ExactArgs(1),
+		Args:              one("HOST", "web1"),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := c.load(cmd.Context(), g, plan.DNS)

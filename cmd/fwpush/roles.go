@@ -20,7 +20,7 @@ func newRoles(c *console, g *globals) *cobra.Command {
 		List the roles that hosts can have: those of the fleet file and the standard ones
 		that ship with fwpush. A role of the fleet file replaces a standard one of the same
 		name. Without a fleet file only the standard ones are listed.`) + exitStatus(exitOK, exitConfig),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context(), g) },
 	}
 	cmd.AddCommand(
@@ -28,14 +28,14 @@ func newRoles(c *console, g *globals) *cobra.Command {
 			Use:   "list",
 			Short: "list the roles",
 			Long:  "List the roles, as fwpush roles does." + exitStatus(exitOK, exitConfig),
-			Args:  cobra.NoArgs,
+			Args:  none,
 			RunE:  func(cmd *cobra.Command, _ []string) error { return c.listRoles(cmd.Context(), g) },
 		},
 		&cobra.Command{
 			Use:               "show NAME",
 			Short:             "show a role as a fleet file would have it",
 			Long:              "Show a role as a fleet file would have it, without the roles it extends." + exitStatus(exitOK, exitConfig),
-			Args:              cobra.ExactArgs(1),
+			Args:              one("NAME", "web"),
 			ValidArgsFunction: completeRoles,
 			RunE:              func(cmd *cobra.Command, args []string) error { return c.showRole(cmd.Context(), g, args[0]) },
 		})

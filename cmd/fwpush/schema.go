@@ -21,7 +21,7 @@ func newSchema(c *console) *cobra.Command {
 		Taplo and what is built on it read it from a line at the top of the file:
 		"#:schema ./fleet.schema.json".`) + exitStatus(exitOK),
 		Example: `  fwpush schema > fleet.schema.json`,
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE: func(*cobra.Command, []string) error {
 			text, err := json.MarshalIndent(inventory.JSONSchema(), "", "  ")
 			if err != nil {

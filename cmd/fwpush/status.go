@@ -32,7 +32,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 
 		Whether a host runs what the fleet file says now is the question of fwpush diff.`) +
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitInterrupted),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var hosts []report.Status
 			p, err := c.reach(cmd.Context(), g, f.Selection)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,69 +17,95 @@ import (
 	"fwpush/render"
 )
 
+// loading is a ruleset that hosts share, and what this machine says of it.
+type loading struct {
+	rules render.Ruleset
+	hosts []string
+	err   error
+}
+
 // loadHere loads the rulesets of hosts into namespaces of this machine, each text
-// once. It returns how many there are; the error is an exit that tells what each of
-// those that do not load was refused for.
-func (c *console) loadHere(ctx context.Context, members []plan.Member) (int, error) {
+// once. It returns how many there are and a problem for each that was refused; the
+// error is an exit, of a machine that cannot load any.
+func loadHere(ctx context.Context, fleet *inventory.Fleet, members []plan.Member) (int, inventory.Problems, error) {
 	box, err := sandbox.New(ctx)
 	if err != nil {
-		return 0, ended(exitConfig, "--syntax: %v", err)
+		return 0, nil, ended(exitConfig, "--syntax: %v", err)
 	}
-	type text struct {
-		rules render.Ruleset
-		hosts []string
-		err   error
-	}
-	var list []*text
-	byDigest := map[string]*text{}
+	var list []*loading
+	byDigest := map[string]*loading{}
 	for _, m := range members {
 		rules, err := plan.Rules(m)
 		if err != nil {
-			return 0, ended(exitConfig, "%v", err)
+			return 0, nil, ended(exitConfig, "%v", err)
 		}
-		t := byDigest[rules.Digest]
-		if t == nil {
-			t = &text{rules: rules}
-			byDigest[rules.Digest] = t
-			list = append(list, t)
+		l := byDigest[rules.Digest]
+		if l == nil {
+			l = &loading{rules: rules}
+			byDigest[rules.Digest] = l
+			list = append(list, l)
 		}
-		t.hosts = append(t.hosts, m.Host.Name)
+		l.hosts = append(l.hosts, m.Host.Name)
 	}
 	var group errgroup.Group
 	group.SetLimit(runtime.NumCPU())
-	for _, t := range list {
+	for _, l := range list {
 		group.Go(func() error {
-			t.err = box.Load(ctx, t.rules)
+			l.err = box.Load(ctx, l.rules)
 			return nil
 		})
 	}
-	group.Wait()
-	bad := 0
-	for _, t := range list {
-		switch hosts := inventory.Fold(t.hosts); {
-		case t.err == nil:
-		case errors.Is(t.err, sandbox.ErrUnavailable) || ctx.Err() != nil:
-			return 0, ended(exitConfig, "--syntax: %v", t.err)
+	_ = group.Wait() // what went wrong stands in the list
+	var refused inventory.Problems
+	for _, l := range list {
+		switch {
+		case l.err == nil:
+		case errors.Is(l.err, sandbox.ErrUnavailable) || ctx.Err() != nil:
+			return 0, nil, ended(exitConfig, "--syntax: %v", l.err)
 		default:
-			bad++
-			c.Tell("%s: the ruleset does not load here: %s", hosts, ui.Safe(t.err.Error()+where(t.rules, t.err)))
+			refused = append(refused, l.problem(fleet))
 		}
 	}
-	if bad > 0 {
-		return 0, ended(exitConfig, "%s of %d not loaded by this machine", ui.Count(bad, "ruleset"), len(list))
-	}
-	return len(list), nil
+	return len(list), fleet.Annotate(refused), nil
 }
 
-// where is the line that was refused and its place in the fleet file.
-func where(rules render.Ruleset, err error) string {
+// problem tells what a ruleset was refused for, at the place in the fleet file that
+// the refused line comes from.
+func (l *loading) problem(fleet *inventory.Fleet) inventory.Problem {
+	p := inventory.Problem{Width: 1, Msg: fmt.Sprintf("%s (%s): the ruleset does not load here: %v",
+		inventory.Fold(l.hosts), ui.Count(len(l.hosts), "host"), l.err)}
 	var refused *sandbox.RefusedError
-	if !errors.As(err, &refused) || refused.Line == 0 {
-		return ""
+	if !errors.As(l.err, &refused) || refused.Line == 0 {
+		return p
 	}
-	text := fmt.Sprintf(", line %d of fwpush render", refused.Line)
-	for _, p := range rules.Places[refused.Line] {
-		text += ", " + p.String()
+	text := strings.TrimSpace(strings.Split(l.rules.Text, "\n")[refused.Line-1])
+	p.Hint = fmt.Sprintf("line %d of fwpush render %s is %s", refused.Line, l.hosts[0], text)
+	for i, place := range l.rules.Places[refused.Line] {
+		if i == 0 {
+			p.Place = rawLine(fleet, place, text)
+		} else {
+			p.Hint += ", also from " + place.String()
+		}
 	}
-	return text
+	return p
+}
+
+// rawLine is where a line of raw text stands in the file that has it; for other
+// places, and where it is written in another way there, the place itself.
+func rawLine(fleet *inventory.Fleet, place inventory.Place, text string) inventory.Place {
+	for _, raw := range fleet.Raw {
+		if raw.Place != place {
+			continue
+		}
+		from := raw.Nft.Place.Line
+		for n := from; n <= from+1+strings.Count(raw.Nft.V, "\n"); n++ {
+			at := inventory.Place{File: place.File, Line: n, Col: 1}
+			source := fleet.Annotate(inventory.Problems{{Place: at}})[0].Source
+			if before, _, found := strings.Cut(source, text); found {
+				at.Col += utf8.RuneCountInString(before)
+				return at
+			}
+		}
+	}
+	return place
 }

@@ -26,7 +26,7 @@ func newVersion(c *console) *cobra.Command {
 		Use:   "version",
 		Short: "print the version",
 		Long:  "Print the version of fwpush, the revision it was built from, and the version of Go." + exitStatus(exitOK, exitConfig),
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			b := build()
 			if output.v == "json" {

@@ -98,7 +98,7 @@ func (s *Sandbox) Load(ctx context.Context, rules render.Ruleset) error {
 	}
 	e := &RefusedError{Program: "nft", Said: firstLine(out, err)}
 	if place, said, ok := strings.Cut(e.Said, ": "); ok && strings.HasPrefix(place, dir) {
-		e.Said = said
+		e.Said = strings.TrimPrefix(said, "Error: ")
 		if len(pieces) == 1 {
 			_, at, _ := strings.Cut(place, ".nft:")
 			fmt.Sscanf(at, "%d", &e.Line)

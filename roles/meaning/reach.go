@@ -1,6 +1,7 @@
 package meaning
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type Graph struct {
 type Node struct {
 	Name  string // "role:web", "set:ops", "internet"
 	Hosts int    // of a role
+	Aside bool   // there for what goes between it and others only
 }
 
 // Edge is what one node may say to another.
@@ -32,8 +34,9 @@ type Edge struct {
 
 // Flow is services that one rule lets pass.
 type Flow struct {
-	Services string
-	Rule     string // its name, or why without one
+	Services []Service
+	Within   []string // names of all services that pass whole, as https does with a wider one
+	Rule     string   // its name, or why without one
 	Place    inventory.Place
 	Limit    string
 	Part     bool // only some of the addresses, hosts or interfaces
@@ -43,13 +46,14 @@ type Flow struct {
 // Reach asks the rules of a whole fleet. A flow between two roles is one that the
 // target's rules let in and the source's do not keep from leaving.
 func Reach(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, error) {
-	r := reacher{fleet: expect.NewFleet(fleet, policies), names: roles.NamesOf(fleet), policies: policies}
+	names := roles.NamesOf(fleet)
+	r := reacher{fleet: expect.NewFleet(fleet, policies), names: names, called: calledIn(names), policies: policies}
 	if err := r.parties(fleet); err != nil {
 		return Graph{}, err
 	}
 	var g Graph
 	for _, p := range r.list {
-		g.Nodes = append(g.Nodes, Node{p.name, len(p.hosts)})
+		g.Nodes = append(g.Nodes, Node{Name: p.name, Hosts: len(p.hosts)})
 	}
 	for i, from := range r.list {
 		for j, to := range r.list {
@@ -62,6 +66,30 @@ func Reach(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, err
 		}
 	}
 	return g, nil
+}
+
+// About is what of the graph some nodes take part in.
+func (g Graph) About(names []string) Graph {
+	var out Graph
+	named := func(node int) bool { return slices.Contains(names, g.Nodes[node].Name) }
+	keep := make([]bool, len(g.Nodes))
+	for _, e := range g.Edges {
+		if named(e.From) || named(e.To) {
+			out.Edges = append(out.Edges, e)
+			keep[e.From], keep[e.To] = true, true
+		}
+	}
+	index := make([]int, len(g.Nodes))
+	for i, n := range g.Nodes {
+		if n.Aside = !named(i); keep[i] || !n.Aside {
+			index[i] = len(out.Nodes)
+			out.Nodes = append(out.Nodes, n)
+		}
+	}
+	for i, e := range out.Edges {
+		out.Edges[i].From, out.Edges[i].To = index[e.From], index[e.To]
+	}
+	return out
 }
 
 // party is a node with all its addresses.
@@ -81,12 +109,13 @@ func (p party) addrs(v6 bool) space.Addrs {
 type reacher struct {
 	fleet    *expect.Fleet
 	names    roles.Names
+	called   called
 	policies map[string]roles.Policy
 	list     []party
 }
 
-// parties are the roles that some hosts have and not all, the sets that rules name,
-// and the internet.
+// parties are the internet, which most people look for first, the roles that some
+// hosts have and not all, and the sets that rules name.
 func (r *reacher) parties(fleet *inventory.Fleet) error {
 	members := map[string][]string{}
 	managed := 0
@@ -115,6 +144,9 @@ func (r *reacher) parties(fleet *inventory.Fleet) error {
 		r.list = append(r.list, p)
 		return nil
 	}
+	if err := add("internet", nil); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if len(members[name]) == managed && len(members) > 1 {
 			continue // what all hosts have tells none apart
@@ -128,7 +160,7 @@ func (r *reacher) parties(fleet *inventory.Fleet) error {
 			return err
 		}
 	}
-	return add("internet", nil)
+	return nil
 }
 
 func (r *reacher) setsInRules() []string {
@@ -149,7 +181,7 @@ func (r *reacher) setsInRules() []string {
 
 // between are the flows from one party to another.
 func (r *reacher) between(from, to party) []Flow {
-	var found flows
+	found := flows{called: r.called}
 	if len(to.hosts) == 0 {
 		for _, host := range r.distinct(from.hosts) {
 			for _, o := range r.decide(host, roles.Output, from, to) {
@@ -235,9 +267,10 @@ func partial(o verdict.Outcome, from, to party) bool {
 
 // flows are those found so far, by what lets them pass.
 type flows struct {
-	list []Flow
-	keys []space.Keys
-	v6   []bool
+	called called
+	list   []Flow
+	keys   []space.Keys
+	v6     []bool
 }
 
 func (f *flows) add(o verdict.Outcome, keys space.Keys, part bool) {
@@ -261,34 +294,28 @@ func (f *flows) add(o verdict.Outcome, keys space.Keys, part bool) {
 func (f *flows) sorted() []Flow {
 	var out []Flow
 	for i, flow := range f.list {
-		words := Services(f.keys[i], f.v6[i])
+		services, within := f.called.services(f.keys[i], f.v6[i]), f.called.within(f.keys[i], f.v6[i])
 		j := slices.IndexFunc(out, func(o Flow) bool { return o.Rule == flow.Rule && o.Place == flow.Place })
 		if j < 0 {
-			flow.Services = strings.Join(words, ", ")
+			flow.Services, flow.Within = services, within
 			out = append(out, flow)
 			continue
 		}
-		have := strings.Split(out[j].Services, ", ")
-		for _, w := range words {
-			if !slices.Contains(have, w) {
-				have = append(have, w)
+		for _, s := range services {
+			if !slices.Contains(out[j].Services, s) {
+				out[j].Services = append(out[j].Services, s)
 			}
 		}
-		out[j].Services = strings.Join(have, ", ")
+		for _, name := range within {
+			if !slices.Contains(out[j].Within, name) {
+				out[j].Within = append(out[j].Within, name)
+			}
+		}
 		out[j].Part = out[j].Part && flow.Part
 	}
-	slices.SortFunc(out, func(a, b Flow) int { return strings.Compare(a.Services+a.Rule, b.Services+b.Rule) })
+	slices.SortFunc(out, func(a, b Flow) int {
+		return cmp.Or(slices.CompareFunc(a.Services, b.Services, func(a, b Service) int { return strings.Compare(a.String(), b.String()) }),
+			strings.Compare(a.Rule, b.Rule))
+	})
 	return out
-}
-
-// Services are the words for what packets are about, "everything" for all of it.
-func Services(k space.Keys, v6 bool) []string {
-	if k.Equal(space.AllKeys()) {
-		return []string{"everything"}
-	}
-	var words []string
-	for _, r := range k {
-		words = append(words, expect.KeyWord(r, v6))
-	}
-	return words
 }

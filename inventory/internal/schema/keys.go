@@ -9,7 +9,7 @@ import (
 // tables is every table and key of the fleet file.
 var tables = [...]Table{
 	{"", "the fleet file", []Key{
-		{Name: "version", Type: Integer, Required: true, Doc: "version of the schema of this file; must be 1"},
+		{Name: "version", Type: Integer, Required: true, Doc: "write 1: the version of the language of this file"},
 		{Name: "fleet", Type: String, Default: `"default"`, Doc: "name of the fleet, stamped on each host; another fleet's hosts are refused"},
 		{Name: "include", Type: Strings, Default: "[]", Doc: "further files, beside this one or below; * and ? stand for parts of a name"},
 		{Name: "defaults", Type: Sub, Table: "defaults", Doc: "what every host gets unless it says otherwise"},

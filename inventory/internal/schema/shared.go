@@ -87,7 +87,7 @@ var commentKey = Key{Name: "comment", Type: String, Default: `""`, Doc: "stands 
 // noteKeys are the keys of a rule that say more about it.
 var noteKeys = []Key{
 	{Name: "allow_empty", Type: Bool, Default: "false", Doc: "the rule is left out while a role or group it names has no host"},
-	{Name: "name", Type: String, Default: "made of its services", Doc: "name of the rule, as explain calls it; what it matches is counted under it"},
+	{Name: "name", Type: String, Default: "made of its ports, such as tcp-443", Doc: "name of the rule, as explain calls it; what it matches is counted under it"},
 	commentKey,
 	{Name: "owner", Type: String, Default: `""`, Doc: "who wants the rule, at most 128 bytes"},
 	{Name: "ticket", Type: String, Default: `""`, Doc: "where it was decided, at most 128 bytes"},

@@ -18,11 +18,13 @@ var hostile = meaning.Graph{
 	Nodes: []meaning.Node{{Name: "role:web", Hosts: 3}, {Name: "role:db", Hosts: 1}, {Name: `set:"><script>alert(1)</script>` + "`#;"}, {Name: "internet"}},
 	Edges: []meaning.Edge{
 		{From: 3, To: 0, Flows: []meaning.Flow{
-			{Services: "tcp/80, tcp/443", Rule: "web", Place: inventory.Place{File: "fleet.toml", Line: 7, Col: 3}, ByRule: true, Limit: "6/min"},
-			{Services: "ping", Rule: "ping"}}},
-		{From: 0, To: 1, Flows: []meaning.Flow{{Services: "tcp/5432", Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}}}},
-		{From: 2, To: 1, Flows: []meaning.Flow{{Services: "tcp/22", Rule: `</script>"`, ByRule: true}}},
-		{From: 0, To: 3, Flows: []meaning.Flow{{Services: "everything", Rule: "outbound = accept"}}},
+			{Services: []meaning.Service{{Name: "http", What: "tcp/80"}, {Name: "", What: "tcp/8443"}}, Rule: "web", Place: inventory.Place{File: "fleet.toml", Line: 7, Col: 3}, ByRule: true, Limit: "6/min"},
+			{Services: []meaning.Service{{Name: "ping", What: "ping"}}, Rule: "ping"}}},
+		{From: 0, To: 1, Flows: []meaning.Flow{
+			{Services: []meaning.Service{{Name: "pg", What: "tcp/5432"}}, Within: []string{"pg", "postgres"}, Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}},
+			{Services: []meaning.Service{{Name: "pg", What: "tcp/5432"}}, Rule: "pg-more", Part: true, ByRule: true}}},
+		{From: 2, To: 1, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "ssh", What: "tcp/22"}}, Rule: `</script>"`, ByRule: true}}},
+		{From: 0, To: 3, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "", What: "everything"}}, Rule: "outbound = accept"}}},
 	},
 }
 
@@ -38,8 +40,8 @@ func draw(t *testing.T, f func(io.Writer) error) string {
 func TestDOT(t *testing.T) {
 	got := draw(t, func(w io.Writer) error { return graph.DOT(w, hostile) })
 	for _, want := range []string{
-		`n0 [label="role:web\n3 hosts" shape=box style=rounded]`, `n3 -> n0 [label="tcp/80\ntcp/443"]`,
-		`n0 -> n1 [label="tcp/5432 (some)"]`, `n2 [label="set:\"><script>`,
+		`n0 [label="role:web\n3 hosts" shape=box style=rounded]`, `n3 -> n0 [label="http (tcp/80)\ntcp/8443"]`,
+		`n0 -> n1 [label="pg (tcp/5432)*"]`, `label="* only for some of the addresses, hosts or interfaces"]`, `n2 [label="set:\"><script>`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
@@ -52,7 +54,7 @@ func TestDOT(t *testing.T) {
 
 func TestMermaid(t *testing.T) {
 	got := draw(t, func(w io.Writer) error { return graph.Mermaid(w, hostile) })
-	for _, want := range []string{"flowchart LR\n", `n0["role:web<br/>3 hosts"]`, `n3 -->|"tcp/80<br/>tcp/443"| n0`, `#quot;#gt;#lt;script#gt;`, "#96;#35;;"} {
+	for _, want := range []string{"flowchart LR\n", `n0["role:web<br/>3 hosts"]`, `n3 -->|"http (tcp/80)<br/>tcp/8443"| n0`, `caption["* only for some of `, `#quot;#gt;#lt;script#gt;`, "#96;#35;;"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
 		}
@@ -80,7 +82,30 @@ func TestSVG(t *testing.T) {
 			text.Write(token)
 		}
 	}
-	if elements["svg"] != 1 || elements["script"] != 0 || !strings.Contains(text.String(), "<script>alert(1)</script>") || !strings.Contains(text.String(), "tcp/443") {
+	if elements["svg"] != 1 || elements["script"] != 0 || !strings.Contains(text.String(), "<script>alert(1)</script>") || !strings.Contains(text.String(), "pg (tcp/5432)*\n") || !strings.Contains(text.String(), "* only for some of the addresses, hosts or interfaces") {
 		t.Errorf("%v\n%s", elements, text.String())
+	}
+}
+
+// A picture without the mark does not explain it.
+func TestCaption(t *testing.T) {
+	whole := meaning.Graph{Nodes: hostile.Nodes, Edges: hostile.Edges[:1]}
+	for name, f := range map[string]func(io.Writer, meaning.Graph) error{"dot": graph.DOT, "mermaid": graph.Mermaid, "svg": graph.SVG} {
+		if got := draw(t, func(w io.Writer) error { return f(w, whole) }); strings.Contains(got, "only for some") {
+			t.Errorf("%s: a caption for nothing:\n%s", name, got)
+		}
+	}
+}
+
+// What stands aside is drawn for its arrows alone, and what a selection is about is
+// drawn without any.
+func TestAbout(t *testing.T) {
+	got := draw(t, func(w io.Writer) error { return graph.Mermaid(w, hostile.About([]string{"role:db"})) })
+	if strings.Contains(got, "internet") || strings.Count(got, "-->") != 2 || !strings.Contains(got, `n0 -->|"pg (tcp/5432)*"| n1`) {
+		t.Errorf("got\n%s", got)
+	}
+	lonely := meaning.Graph{Nodes: hostile.Nodes, Edges: []meaning.Edge{{From: 0, To: 1, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "ping", What: "ping"}}}}}}}
+	if got := draw(t, func(w io.Writer) error { return graph.Mermaid(w, lonely.About([]string{"role:db"})) }); !strings.Contains(got, "role:db") || strings.Contains(got, "role:web") {
+		t.Errorf("got\n%s", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"slices"
+	"strings"
 
 	"fwpush/roles/meaning"
 )
@@ -15,7 +17,8 @@ var pageTemplate = template.Must(template.New("page").Parse(page))
 
 // matrix is the page's table: a row for each node, and a cell for each other.
 type matrix struct {
-	Fleet string
+	Fleet, Part, PartMeaning string
+
 	Nodes []meaning.Node
 	Rows  []row
 }
@@ -26,14 +29,16 @@ type row struct {
 }
 
 type cell struct {
-	To    meaning.Node
-	Flows []meaning.Flow
+	To       meaning.Node
+	Services []service
+	Within   string // names of services, for the filter
+	Flows    []meaning.Flow
 }
 
 // HTML writes a page that needs nothing beside itself: the matrix of who may say what
 // to whom, with the rule behind every cell, and a box to filter it.
 func HTML(w io.Writer, fleet string, g meaning.Graph) error {
-	m := matrix{Fleet: fleet, Nodes: g.Nodes}
+	m := matrix{Fleet: fleet, Part: part, PartMeaning: partMeaning, Nodes: g.Nodes}
 	for _, n := range g.Nodes {
 		r := row{From: n}
 		for _, to := range g.Nodes {
@@ -42,7 +47,14 @@ func HTML(w io.Writer, fleet string, g meaning.Graph) error {
 		m.Rows = append(m.Rows, r)
 	}
 	for _, e := range g.Edges {
-		m.Rows[e.From].Cells[e.To].Flows = e.Flows
+		c := &m.Rows[e.From].Cells[e.To]
+		c.Services, c.Flows = services(e.Flows), e.Flows
+		var within []string
+		for _, f := range e.Flows {
+			within = append(within, f.Within...)
+		}
+		slices.Sort(within)
+		c.Within = strings.Join(slices.Compact(within), " ")
 	}
 	return pageTemplate.Execute(w, m)
 }

@@ -62,8 +62,12 @@ func TestPage(t *testing.T) {
 	scripts := seen(t, ctx, chromedp.Evaluate[[]string](`[...document.scripts].map(s => s.src)`))
 	asked := seen(t, ctx, chromedp.Evaluate[[]string](`performance.getEntriesByType("resource").map(e => e.name)`))
 	before := seen(t, ctx, chromedp.Text(open+"summary"))
+	through := seen(t, ctx, chromedp.Evaluate[int](through))
 	do(chromedp.Click(open+"summary"), chromedp.WaitVisible(open+"li"))
 	rule := seen(t, ctx, chromedp.Text(open+"ul"))
+	do(chromedp.SendKeys("#filter", "postgres web"))
+	byName := seen(t, ctx, chromedp.Evaluate[[]string](columns))
+	seen(t, ctx, chromedp.Evaluate[string](`document.getElementById("filter").value = ""`))
 	do(chromedp.SendKeys("#filter", "5432 web"))
 	rows, cols := seen(t, ctx, chromedp.Evaluate[[]string](shown)), seen(t, ctx, chromedp.Evaluate[[]string](columns))
 	do(chromedp.SendKeys("#filter", " nothing"))
@@ -74,11 +78,14 @@ func TestPage(t *testing.T) {
 	if len(all) != 4 || all[2] != hostile.Nodes[2].Name {
 		t.Errorf("rows %q", all)
 	}
-	if before != "tcp/80, tcp/443, ping" || !strings.Contains(rule, "web, fleet.toml:7:3, limit 6/min") {
+	if before != "http (tcp/80), tcp/8443, ping" || !strings.Contains(rule, "web, fleet.toml:7:3, limit 6/min") {
 		t.Errorf("cell %q, rules %q", before, rule)
 	}
-	if !slices.Equal(rows, []string{"role:web"}) || !slices.Equal(cols, []string{"role:db"}) || len(none) != 0 {
-		t.Errorf("filtered: rows %q, columns %q, then %q", rows, cols, none)
+	if !slices.Equal(rows, []string{"role:web"}) || !slices.Equal(cols, []string{"role:db"}) || !slices.Equal(byName, cols) || len(none) != 0 {
+		t.Errorf("filtered: rows %q, columns %q, by name %q, then %q", rows, cols, byName, none)
+	}
+	if through > 0 {
+		t.Errorf("%d marks of empty cells show through the names of rows", through)
 	}
 	if len(scripts) != 1 || scripts[0] != "" {
 		t.Errorf("scripts %q", scripts)
@@ -90,6 +97,25 @@ func TestPage(t *testing.T) {
 		t.Errorf("the page asks for %q and complains of %q", asked, complaints)
 	}
 }
+
+// through scrolls the matrix to the side and counts what of empty cells stands before
+// the names of the rows, which stay.
+const through = `(() => {
+	const box = document.querySelector(".scroll");
+	box.style.width = "300px";
+	let n = 0;
+	for (let left = 0; left < box.scrollWidth; left += 3) {
+		box.scrollLeft = left;
+		for (const mark of document.querySelectorAll(".none")) {
+			const name = mark.closest("tr").querySelector("th").getBoundingClientRect(), at = mark.getBoundingClientRect();
+			const x = (at.left + at.right) / 2, y = (at.top + at.bottom) / 2;
+			if (x > name.left && x < name.right && document.elementFromPoint(x, y) === mark) n++;
+		}
+	}
+	box.scrollLeft = 0;
+	box.style.width = "";
+	return n;
+})()`
 
 // seen is what an action finds on the page.
 func seen[T any](t *testing.T, ctx context.Context, a chromedp.Action[T]) T {

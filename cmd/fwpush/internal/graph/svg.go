@@ -50,12 +50,17 @@ func SVG(w io.Writer, g meaning.Graph) error {
 		}
 		y += gap
 	}
+	width := x2 + wide(to) + padding
+	if text := caption(edges); text != "" {
+		fmt.Fprintf(&body, `<text class="what" x="%d" y="%d">%s</text>`+"\n", padding, y+padding, escape(text))
+		width, y = max(width, wide(len(text))), y+rowHeight
+	}
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d">
 <style>text { font: 12px monospace; } .what { font-size: 11px; } rect { fill: #eef3fa; stroke: #5b7083; } .get { fill: #e6f4ea; } line { stroke: #5b7083; }</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#5b7083"/></marker></defs>
 <rect x="0" y="0" width="%[1]d" height="%[2]d" style="fill: white; stroke: none"/>
 %[3]s</svg>
-`, x2+wide(to)+padding, y, body.String())
+`, width, y, body.String())
 	return err
 }
 

@@ -9,24 +9,65 @@ import (
 	"fwpush/roles/meaning"
 )
 
+// service is what an edge is about.
+type service struct {
+	meaning.Service
+	Part bool
+}
+
+// part marks a service that does not go between all of two parties.
+const (
+	part        = "*"
+	partMeaning = "only for some of the addresses, hosts or interfaces"
+)
+
+func (s service) String() string {
+	if s.Part {
+		return s.Service.String() + part
+	}
+	return s.Service.String()
+}
+
+// services are what flows are about, each once: in part where none has it whole.
+func services(flows []meaning.Flow) []service {
+	var list []service
+	for _, f := range flows {
+		for _, s := range f.Services {
+			i := slices.IndexFunc(list, func(have service) bool { return have.Service == s })
+			if i < 0 {
+				list = append(list, service{s, f.Part})
+				continue
+			}
+			list[i].Part = list[i].Part && f.Part
+		}
+	}
+	return list
+}
+
 // most is how many services stand at an edge of a picture.
 const most = 6
 
 // label is what stands at an edge, each line of it.
 func label(e meaning.Edge) []string {
-	var words []string
-	for _, f := range e.Flows {
-		for w := range strings.SplitSeq(f.Services, ", ") {
-			if f.Part {
-				w += " (some)"
-			}
-			words = append(words, w)
-		}
+	var lines []string
+	for _, s := range services(e.Flows) {
+		lines = append(lines, s.String())
 	}
-	if len(words) > most {
-		words = append(words[:most-1], fmt.Sprintf("and %d more", len(words)-most+1))
+	if len(lines) > most {
+		lines = append(lines[:most-1], fmt.Sprintf("and %d more", len(lines)-most+1))
 	}
-	return words
+	return lines
+}
+
+// caption says what the mark means, "" in a picture that has none.
+func caption(edges []meaning.Edge) string {
+	inPart := func(e meaning.Edge) bool {
+		return slices.ContainsFunc(services(e.Flows), func(s service) bool { return s.Part })
+	}
+	if slices.ContainsFunc(edges, inPart) {
+		return part + " " + partMeaning
+	}
+	return ""
 }
 
 // title is a node in two lines.
@@ -58,7 +99,7 @@ func shown(g meaning.Graph) []meaning.Edge {
 func linked(g meaning.Graph, edges []meaning.Edge) []bool {
 	in := make([]bool, len(g.Nodes))
 	for i, n := range g.Nodes {
-		in[i] = n.Hosts > 0
+		in[i] = n.Hosts > 0 && !n.Aside
 	}
 	for _, e := range edges {
 		in[e.From], in[e.To] = true, true
@@ -76,6 +117,9 @@ func dot(g meaning.Graph) string {
 	var b strings.Builder
 	b.WriteString("digraph fleet {\n\trankdir=LR\n\tnode [fontname=\"sans-serif\" shape=ellipse]\n\tedge [fontname=\"sans-serif\" fontsize=10]\n")
 	edges := shown(g)
+	if text := caption(edges); text != "" {
+		fmt.Fprintf(&b, "\tgraph [fontname=\"sans-serif\" fontsize=10 labelloc=b label=%s]\n", dotQuote([]string{text}))
+	}
 	in := linked(g, edges)
 	for i, n := range g.Nodes {
 		if in[i] {
@@ -116,6 +160,9 @@ func Mermaid(w io.Writer, g meaning.Graph) error {
 	}
 	for _, e := range edges {
 		fmt.Fprintf(&b, "    n%d -->|%s| n%d\n", e.From, mermaidQuote(label(e)), e.To)
+	}
+	if text := caption(edges); text != "" {
+		fmt.Fprintf(&b, "    caption[%s]\n    style caption fill:none,stroke:none\n", mermaidQuote([]string{text}))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

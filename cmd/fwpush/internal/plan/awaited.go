@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 
+	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
 
@@ -20,9 +21,14 @@ func (f *File) Awaited(members []Member, changes bool) inventory.Problems {
 		seen[p] = true
 		found = append(found, inventory.Problem{Severity: inventory.Error, Place: p, Msg: fmt.Sprintf("%s is not carried out yet", key), Hint: hint})
 	}
+	var jump inventory.Place
+	var behind []string
 	for _, m := range members {
 		if m.Host.SSH.Jump != "" {
-			tell(m.Host.SSH.Place, fmt.Sprintf("ssh.jump of host %q", m.Host.Name), "run fwpush where the host is reached directly, or leave the host out with -x")
+			if behind == nil {
+				jump = m.Host.SSH.Place
+			}
+			behind = append(behind, m.Host.Name)
 		}
 		if !changes {
 			continue
@@ -36,6 +42,10 @@ func (f *File) Awaited(members []Member, changes bool) inventory.Problems {
 		for _, p := range m.Policy.Probes {
 			tell(p.Place, "probe", "take it out, or leave its hosts out with -x: nothing would be probed")
 		}
+	}
+	if behind != nil {
+		tell(jump, fmt.Sprintf("ssh.jump of %s (%s)", inventory.Fold(behind), ui.Count(len(behind), "host")),
+			"run fwpush where hosts are reached directly, or leave these out with -x")
 	}
 	if changes {
 		r := f.Fleet.Rollout
@@ -52,6 +62,17 @@ func (f *File) Awaited(members []Member, changes bool) inventory.Problems {
 	}
 	found.Sort()
 	return f.Fleet.Annotate(found)
+}
+
+// Foretold are the same as notes, for check, which is about none of them: that a
+// file is right does not say that it can be pushed.
+func (f *File) Foretold(members []Member) inventory.Problems {
+	notes := f.Awaited(members, true)
+	for i := range notes {
+		notes[i].Severity = inventory.Note
+		notes[i].Msg += ": apply refuses it"
+	}
+	return notes
 }
 
 func placeOf[T any](list []inventory.At[T]) inventory.Place {
