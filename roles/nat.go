@@ -43,6 +43,9 @@ func (c *compiler) nat(w inventory.NAT) (natDraft, bool) {
 		return n, false
 	}
 	n.From, n.To = from, to
+	if n.toItself() && len(w.To) > 0 {
+		n.To = []Peer{anybody()}
+	}
 	if v4, v6 := n.families(); !v4 && !v6 {
 		c.errorAt(w.Place, "the entry of nat matches nothing: from, to and what they are translated to have no address family in common", "")
 		return n, false

@@ -55,6 +55,8 @@ func TestNATExceptionsComeFirst(t *testing.T) {
 			"dnat 10.0.0.9, dnat 10.0.0.8"},
 		{"its addresses among all", []string{`{ dnat = true, to_addr = "10.0.0.9", dport = "http" }`, `{ redirect = 3128, dport = "http", family = "ipv4" }`},
 			"dnat 10.0.0.9, redirect 3128"},
+		{"its addresses among any", []string{`{ dnat = true, to_addr = "10.0.0.9", dport = "http" }`, `{ dnat = true, to_addr = "10.0.0.8", dport = "http", to = "any" }`},
+			"dnat 10.0.0.9, dnat 10.0.0.8"},
 		{"three deep", []string{`{ snat = "203.0.113.9", from = "10.0.0.0/30" }`, `{ snat = "203.0.113.8", from = "10.0.0.0/24" }`, `{ snat = "203.0.113.7" }`},
 			"snat 203.0.113.9, snat 203.0.113.8, snat 203.0.113.7"},
 	} {

@@ -105,7 +105,8 @@ type Helper struct {
 // NAT is one compiled entry of nat.
 type NAT struct {
 	Kind      inventory.NATKind
-	From, To  []Peer
+	From      []Peer // empty means any
+	To        []Peer // empty means any, of dnat the host's own addresses
 	InIfaces  []string
 	OutIfaces []string
 	Ports     []inventory.PortRange // empty for all traffic
@@ -126,8 +127,8 @@ type Raw struct {
 }
 
 // Peer is a group of addresses under a stable name. A peer of kind Any holds
-// the whole of both families; it stands in Management only, a rule says any
-// with an empty list.
+// the whole of both families; it stands in Management, and in To of a dnat that
+// says any. Elsewhere any is an empty list.
 type Peer struct {
 	Kind   PeerKind
 	Name   string                // set, host, role or group name; "" for literals and any

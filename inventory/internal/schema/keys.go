@@ -109,7 +109,7 @@ var tables = [...]Table{
 		{Name: "redirect", Type: Integer, Min: 1, Max: 65535, Doc: "connections go to this port of the host itself"},
 		{Name: "to_addr", Type: String, Doc: `where dnat sends connections: an address, or with another port 10.0.0.5:8080 or [2001:db8::5]:8080`},
 		{Name: "from", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "whose connections"},
-		{Name: "to", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "connections to whom"},
+		{Name: "to", Type: Strings, Default: `"any", for dnat the host's own addresses`, NotEmpty: true, Doc: "connections to whom"},
 		{Name: "iface", Type: Strings, Default: "any interface", NotEmpty: true, Doc: "interfaces connections come by, for dnat and redirect"},
 		{Name: "out_iface", Type: Strings, Default: "any interface", NotEmpty: true, Doc: "interfaces connections leave by, for masquerade and snat"},
 		{Name: "dport", Type: Strings, NotEmpty: true, Doc: "services the connections are for; needed for redirect and for dnat"},
