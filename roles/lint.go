@@ -73,7 +73,7 @@ func (c *compiler) lint(policies []Policy) {
 		}
 	}
 	for s, names := range silent {
-		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "an allow of out that names a service says alone where it goes: fill what it refers to, or take it out to let the service out to everywhere")
+		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "an allow of out that names a service says alone where it goes: fill what it refers to or give it a later date, or take it out to let the service out to everywhere")
 	}
 	for place, names := range quiet {
 		c.warnAt(place, fmt.Sprintf("%s will not answer ping", theHosts(names)), "path and host failures look the same from outside then")

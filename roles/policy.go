@@ -36,7 +36,7 @@ type Policy struct {
 	// Lifelines are what a closed outbound lets out to everywhere all the same:
 	// dns and ntp, each unless an allow in `out` of the host or its roles names
 	// a port of it. Such an allow takes the service over, even one that stands
-	// for nobody: it is the one kind of allow that can close something. `all`
+	// for nobody or has expired: it is the one kind of allow that can close something. `all`
 	// names nothing. Empty where outbound accepts.
 	Lifelines []inventory.PortRange
 	Decided   map[string]Decision // by key ("inbound", "ping", ...): who decided it
