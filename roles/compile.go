@@ -114,7 +114,7 @@ func (c *compiler) policy(h inventory.Host) Policy {
 	p.In, p.Out, p.Forward = c.onHost(h, own.in), c.onHost(h, own.out), c.onHost(h, own.forward)
 	nameRules(&p)
 	p.NAT = c.natOnHost(h, own.nat)
-	p.Raw = c.raw(h)
+	p.Raw = c.raw(h, roles, p.Forwards)
 	slices.SortStableFunc(p.Probes, func(a, b inventory.Probe) int { return comparePlaces(a.Place, b.Place) })
 	return p
 }

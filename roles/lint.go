@@ -19,6 +19,7 @@ func (c *compiler) lint(policies []Policy) {
 	c.lintManagement(policies)
 	c.lintSets()
 	c.lintNAT(policies)
+	c.lintRaw(policies)
 	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
 	silent := map[silence][]string{}
 	quiet := map[inventory.Place][]string{}

@@ -130,8 +130,8 @@ var tables = [...]Table{
 	}},
 	{"raw", "text that reaches nft or iptables as it is, on the hosts named; opaque to tests, printed in the plan", []Key{
 		{Name: "hosts", Type: Strings, Default: "[]", Doc: "hosts by name or pattern"},
-		{Name: "roles", Type: Strings, Default: "[]", Doc: "hosts by role"},
-		{Name: "chain", Type: String, Values: []string{"input", "output", "forward"}, Doc: "chain the lines stand in; not with at = table"},
+		{Name: "roles", Type: Strings, Default: "[]", Doc: "hosts by role, with those whose role extends it"},
+		{Name: "chain", Type: String, Values: []string{"input", "output", "forward"}, Doc: "chain the lines stand in, forward only where there is a forward list; not with at = table"},
 		{Name: "at", Type: String, Required: true, Values: []string{"before-allow", "before-default", "table"}, Doc: "where: after every deny, after every allow, or outside of the chains"},
 		{Name: "nft", Type: String, Doc: "rules in nft's words, one a line; with at = table whole sets, maps and chains"},
 		{Name: "iptables", Type: String, Doc: "rules in the words of iptables without -A CHAIN, one a line"},
