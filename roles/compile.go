@@ -36,16 +36,15 @@ type compiler struct {
 	hosts      map[string]int   // by name, index into fleet.Hosts
 	byRole     map[string][]int // hosts that name the role themselves
 	lineages   map[string]*lineage
-	path       []string                    // roles being resolved, for cycles
-	setPath    []string                    // sets being resolved, for cycles
-	sets       map[string]Peer             // resolved sets
-	services   map[string]service          // resolved services of the file
-	resolved   map[string]Peer             // resolved host:, role: and group: references
-	aliases    map[string]bool             // words that any host has an interface for
-	compared   map[[2]inventory.Place]bool // allows and denies that lint has compared
-	inherited  map[inheritance]any         // what roles say about settings, a vote or nil
-	management *Management                 // of every host, without ports; nil until resolved
-	broken     bool                        // management.from has errors of its own
+	path       []string            // roles being resolved, for cycles
+	setPath    []string            // sets being resolved, for cycles
+	sets       map[string]Peer     // resolved sets
+	services   map[string]service  // resolved services of the file
+	resolved   map[string]Peer     // resolved host:, role: and group: references
+	aliases    map[string]bool     // words that any host has an interface for
+	inherited  map[inheritance]any // what roles say about settings, a vote or nil
+	management *Management         // of every host, without ports; nil until resolved
+	broken     bool                // management.from has errors of its own
 }
 
 func newCompiler(fleet *inventory.Fleet) *compiler {
@@ -58,7 +57,6 @@ func newCompiler(fleet *inventory.Fleet) *compiler {
 		services:  map[string]service{},
 		resolved:  map[string]Peer{},
 		aliases:   map[string]bool{},
-		compared:  map[[2]inventory.Place]bool{},
 		inherited: map[inheritance]any{},
 	}
 	standard, problems := standardRoles()

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fwpush/inventory"
-	"fwpush/roles/internal/addrs"
 	"fwpush/roles/internal/services"
 )
 
@@ -140,41 +139,6 @@ func (c *compiler) opensElsewhere(h inventory.Host, name string, isAllow func(in
 	})
 }
 
-// lintShadowed warns about an allow of which a deny takes a service whole.
-func (c *compiler) lintShadowed(rules []Rule) {
-	denies, _ := slices.BinarySearchFunc(rules, false, func(r Rule, _ bool) int { return rank(r.Allows())*2 - 1 }) // they come first
-	for _, allow := range rules[denies:] {
-		for _, deny := range rules[:denies] {
-			pair := [2]inventory.Place{allow.Place, deny.Place}
-			if !deny.takes(allow) || c.compared[pair] {
-				continue
-			}
-			c.compared[pair] = true
-			if deny.spans(allow) {
-				c.warnAt(allow.Place, fmt.Sprintf("the allow is shadowed, the deny at %s wins", deny.Place), "narrow one of the two")
-			}
-		}
-	}
-}
-
-// takes reports whether the rule has a service in common with another.
-func (r Rule) takes(o Rule) bool {
-	if r.All || o.All {
-		return r.All
-	}
-	return r.Traffic.meets(o.Traffic)
-}
-
-// spans reports whether every pair of addresses that o matches is one of r's.
-func (r Rule) spans(o Rule) bool {
-	from4, from6 := reach(r.From)
-	to4, to6 := reach(r.To)
-	oFrom4, oFrom6 := reach(o.From)
-	oTo4, oTo6 := reach(o.To)
-	v4, v6 := o.families()
-	return (!v4 || addrs.Covers(from4, oFrom4) && addrs.Covers(to4, oTo4)) && (!v6 || addrs.Covers(from6, oFrom6) && addrs.Covers(to6, oTo6))
-}
-
 // lintFamilies warns about a rule that leaves out a family the host has because
 // the hosts it refers to lack it.
 func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
@@ -244,23 +208,34 @@ func (p Peer) String() string {
 	return s
 }
 
-// lintSSH warns about rules of the file that open sshd's port to everybody. The
-// standard roles are not asked: that is what bastion is for.
+// lintSSH warns about rules of the file that open sshd's port to everybody, unless a
+// deny closes it. The standard roles are not asked: that is what bastion is for.
 func (c *compiler) lintSSH(p Policy) {
-	for _, r := range p.In {
-		if !r.Allows() || isStandard(r.Place) {
+	denies, allows := byVerb(p.In)
+	for _, r := range allows {
+		if isStandard(r.Place) {
 			continue
 		}
 		for _, port := range p.Management.Ports {
 			if !r.takes(onePort("tcp", port)) {
 				continue
 			}
-			if whom := crowd(r.From); whom != "" {
+			ssh := r
+			ssh.Traffic = onePort("tcp", port).Traffic
+			if whom := crowd(r.From); whom != "" && shadow(ssh, denies) == nil {
 				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to %s", port, whom), "name who may reach it with from; management has its own way in")
 				break
 			}
 		}
 	}
+}
+
+// takes reports whether the rule has a service in common with another.
+func (r Rule) takes(o Rule) bool {
+	if r.All || o.All {
+		return r.All
+	}
+	return r.Traffic.meets(o.Traffic)
 }
 
 // silence is what one line of the file does to hosts that it closes outbound
