@@ -153,6 +153,8 @@ func TestBadInputs(t *testing.T) {
 			`8:3 raw[0]: warning: raw reaches no host; give a host one of its roles, or name hosts that get rules`},
 		{"raw for a forward list that is not there", web + "[[raw]]\nroles = \"web\"\nat = \"before-allow\"\nchain = \"forward\"\nnft = \"accept\"\n",
 			`8:3 raw[0]: raw is for the chain forward, and web1 has no forward list; write forward = [] for it, which refuses what no rule lets through, or name other hosts`},
+		{"host without a role but with rules", "[hosts.web1]\nin = [ { allow = \"http\" } ]\n",
+			`5:8 hosts.web1: warning: host web1 has no role; beside management only what the host itself and [defaults] say applies there`},
 		{"probe from an unknown host", web + "probe = [ { tcp = 80, from = \"host:mon1\" } ]\n",
 			`8:30 hosts.web1.probe[0].from: host "mon1" not defined`},
 		{"test from an unknown host", web + "[[tests]]\nfrom = \"host:wbe1\"\nto = \"host:web1\"\ndeny = \"ssh\"\n",

@@ -57,6 +57,24 @@ func (f *findings) warnAt(place inventory.Place, msg, hint string) {
 	f.add(inventory.Problem{Severity: inventory.Warning, Place: place, Width: 1, Msg: msg, Hint: hint})
 }
 
+// remarks are warnings and the hosts they are about: what one line of the file does to
+// many hosts is told once.
+type remarks map[remark][]string
+
+// remark is a warning with the hosts left out between before and after.
+type remark struct {
+	place               inventory.Place
+	before, after, hint string
+}
+
+func (told remarks) add(host string, r remark) { told[r] = append(told[r], host) }
+
+func (f *findings) warnHosts(told remarks) {
+	for r, hosts := range told {
+		f.warnAt(r.place, r.before+theHosts(hosts)+r.after, r.hint)
+	}
+}
+
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
 	msg := fmt.Sprintf("%s %q not defined", kind, name)

@@ -20,8 +20,7 @@ func (c *compiler) lint(policies []Policy) {
 	c.lintNAT(policies)
 	c.lintRaw(policies)
 	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
-	silent := map[silence][]string{}
-	quiet := map[inventory.Place][]string{}
+	told := remarks{}
 	heirs := c.heirs()
 	var roleless []inventory.Host
 	for i, p := range policies {
@@ -48,12 +47,9 @@ func (c *compiler) lint(policies []Policy) {
 				idle[r.Place] = p.Outbound == inventory.Accept && (useless || !known)
 			}
 		}
-		if s := silenceOf(p); s.missing != "" {
-			silent[s] = append(silent[s], h.Name)
-		}
+		told.lintSilence(p)
 		if !p.Ping.On {
-			place := p.Decided["ping"].Place
-			quiet[place] = append(quiet[place], h.Name)
+			told.add(p.Host, remark{p.Decided["ping"].Place, "", " will not answer ping", "path and host failures look the same from outside then"})
 		}
 	}
 	if len(roleless) > 0 {
@@ -65,19 +61,14 @@ func (c *compiler) lint(policies []Policy) {
 		if len(names) > 1 {
 			has = "have"
 		}
-		c.warnAt(roleless[0].Place, fmt.Sprintf("%s %s no role", theHosts(names), has), "only management and what [defaults] says applies there")
+		c.warnAt(roleless[0].Place, fmt.Sprintf("%s %s no role", theHosts(names), has), "beside management only what the host itself and [defaults] say applies there")
 	}
 	for place, useless := range idle {
 		if useless {
 			c.warnAt(place, "this allow does nothing, outbound accepts everything", `set outbound = "reject" or take the rule out`)
 		}
 	}
-	for s, names := range silent {
-		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "an allow of out that names a service says alone where it goes: fill what it refers to or give it a later date, or take it out to let the service out to everywhere")
-	}
-	for place, names := range quiet {
-		c.warnAt(place, fmt.Sprintf("%s will not answer ping", theHosts(names)), "path and host failures look the same from outside then")
-	}
+	c.warnHosts(told)
 }
 
 // baseRole is the standard role that opens nothing and is not expected to.
@@ -238,15 +229,9 @@ func (r Rule) takes(o Rule) bool {
 	return r.Traffic.meets(o.Traffic)
 }
 
-// silence is what one line of the file does to hosts that it closes outbound
-// for: an allow has taken over dns or ntp and lets it out to nobody.
-type silence struct {
-	place    inventory.Place
-	outbound inventory.Verdict
-	missing  string
-}
-
-func silenceOf(p Policy) silence {
+// lintSilence warns about hosts that are closed outbound and on which an allow has
+// taken over dns or ntp and lets it out to nobody.
+func (told remarks) lintSilence(p Policy) {
 	var missing []string
 	for _, service := range lifelines {
 		ports, _ := services.Ports(service)
@@ -258,9 +243,10 @@ func silenceOf(p Policy) silence {
 		}
 	}
 	if p.Outbound == inventory.Accept || len(missing) == 0 {
-		return silence{}
+		return
 	}
-	return silence{p.Decided["outbound"].Place, p.Outbound, strings.Join(missing, " and ")}
+	told.add(p.Host, remark{p.Decided["outbound"].Place, fmt.Sprintf("outbound is %s and no rule allows %s out on ", p.Outbound, strings.Join(missing, " and ")), "",
+		"an allow of out that names a service says alone where it goes: fill what it refers to or give it a later date, or take it out to let the service out to everywhere"})
 }
 
 func onePort(proto string, port uint16) Rule {
