@@ -176,7 +176,7 @@ func TestLints(t *testing.T) {
 		{"ssh from any", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"http\", \"ssh\"] } ]", `10: the rule opens SSH (port 22) to every address`},
 		{"ssh from all of IPv4", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"ssh\", from = \"0.0.0.0/0\" } ]", `8: the rule opens SSH (port 22) to every address`},
 		{"all from any", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"all\" } ]", `8: the rule opens SSH (port 22) to every address`},
-		{"the port sshd really has", "[hosts.a]\nssh = { port = 2222 }\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"ssh\", \"tcp/2000-3000\"] } ]", `9: the rule opens SSH (port 2222) to every address`},
+		{"the port sshd really has", "[hosts.a]\nssh = { port = 2222 }\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"ssh\", \"tcp/2000-3000\"] } ]", lines(`9: the rule opens SSH (port 2222) to every address`, `9: the rule opens port 22, but sshd listens on 2222 on host a`)},
 		{"ssh from somewhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"ssh\", from = \"192.0.2.0/24\" } ]", ""},
 
 		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", ""},

@@ -69,12 +69,6 @@ type remark struct {
 
 func (told remarks) add(host string, r remark) { told[r] = append(told[r], host) }
 
-func (f *findings) warnHosts(told remarks) {
-	for r, hosts := range told {
-		f.warnAt(r.place, r.before+theHosts(hosts)+r.after, r.hint)
-	}
-}
-
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
 	msg := fmt.Sprintf("%s %q not defined", kind, name)

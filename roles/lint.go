@@ -37,9 +37,13 @@ func (c *compiler) lint(policies []Policy) {
 		for _, rules := range [][]Rule{p.In, p.Out, p.Forward} {
 			c.lintShadowed(rules)
 			c.lintFamilies(rules, h)
+			c.lintPartly(rules, h)
 			c.lintHeirs(rules, heirs)
+			told.lintIfaces(rules, h)
 		}
 		c.lintSSH(p)
+		told.lintPort22(p, h)
+		told.lintEntries(p, h)
 		c.lintRules(p, h)
 		for _, r := range p.Out {
 			if r.Allows() {
@@ -69,6 +73,18 @@ func (c *compiler) lint(policies []Policy) {
 		}
 	}
 	c.warnHosts(told)
+}
+
+// warnHosts tells remarks. One about a line of a standard role stands at the first of
+// its hosts: that is what the file has of it.
+func (c *compiler) warnHosts(told remarks) {
+	for r, hosts := range told {
+		place := r.place
+		if isStandard(place) {
+			place = c.fleet.Hosts[c.hosts[hosts[0]]].Place
+		}
+		c.warnAt(place, r.before+theHosts(hosts)+r.after, r.hint)
+	}
 }
 
 // baseRole is the standard role that opens nothing and is not expected to.
@@ -151,6 +167,44 @@ func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
 			}
 		}
 	}
+}
+
+// lintPartly warns about a role or group of which some hosts lack a family that others
+// have, and the host with the rule as well: a rule over it is not about them. It is
+// told once, however many rules refer to it.
+func (c *compiler) lintPartly(rules []Rule, h inventory.Host) {
+	own := families(h)
+	for _, r := range rules {
+		v4, v6 := r.families()
+		for _, ref := range slices.Concat(r.From, r.To) {
+			for _, f := range own {
+				over := f == "IPv4" && v4 || f == "IPv6" && v6
+				if !over || !ref.speaks(f) || !c.first("partly\x00"+f+ref.String()) {
+					continue
+				}
+				if names := c.without(ref, f); len(names) > 0 {
+					c.warnAt(r.Place, fmt.Sprintf("%s has no %s address of %s, which the rule leaves out over %s", ref, f, theHosts(names), f),
+						fmt.Sprintf("add the %s addresses of the hosts meant, or write family if the rule is about the other alone", f))
+				}
+			}
+		}
+	}
+}
+
+// without are the hosts that a reference stands for and that have no address of a
+// family there.
+func (c *compiler) without(ref Peer, family string) []string {
+	var names []string
+	for _, i := range c.standsFor(ref.Kind, ref.Name) {
+		h := c.fleet.Hosts[i]
+		if ref.Net != "" {
+			h.Addresses = slices.DeleteFunc(slices.Clone(h.Addresses), func(n inventory.Net) bool { return n.Name != ref.Net })
+		}
+		if !slices.Contains(families(h), family) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // heirs are, by role, the hosts that have all its rules without naming it, because

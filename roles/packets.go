@@ -29,6 +29,11 @@ func (t Traffic) Keys(v6 bool) space.Keys {
 	return space.Of(list...)
 }
 
+// packets are what a rule matches, a box for each family.
+func (r Rule) packets() space.Region {
+	return packets(r.Traffic, r.From, r.To, r.InIfaces, r.OutIfaces, r.Family)
+}
+
 // packets are what an entry of nat matches on a host with these addresses, a box
 // for each family.
 func (n NAT) packets(own []netip.Addr) space.Region {

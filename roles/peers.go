@@ -164,6 +164,19 @@ func (c *compiler) groupPeer(ref inventory.At[string], name string, allowEmpty b
 	return c.members(ref, p, hosts, named)
 }
 
+// standsFor are the hosts behind a reference, indexes into those of the fleet.
+func (c *compiler) standsFor(kind PeerKind, name string) []int {
+	switch kind {
+	case HostPeer:
+		return []int{c.hosts[name]}
+	case RolePeer:
+		return c.byRole[name]
+	case GroupPeer:
+		return c.fleet.Group(name)
+	}
+	return nil
+}
+
 // members fills a peer with the addresses of hosts, of one net if the reference
 // names one. Every host must have some: one that is missing would be refused
 // where the file says it is admitted.
