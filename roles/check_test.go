@@ -99,6 +99,14 @@ addresses = ["10.20.2.21"]
 	}
 }
 
+// Who asks about a role without hosts has no line to write allow_empty beside.
+func TestNamesOfNobody(t *testing.T) {
+	_, err := NamesOf(load(t, prelude+"[hosts.a]\n")).Ends("role:db")
+	if want := `no host has role "db"; give it to a host`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // A rule of which one peer cannot be resolved is left out, not narrowed to the
 // others.
 func TestCompileLeavesOutWhatItCannotResolve(t *testing.T) {

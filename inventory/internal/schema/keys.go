@@ -106,7 +106,7 @@ var tables = [...]Table{
 		{Name: "masquerade", Type: Bool, Doc: "connections leave with the address of the interface they leave by"},
 		{Name: "snat", Type: String, Doc: "connections leave with this address"},
 		{Name: "dnat", Type: Bool, Doc: "connections go to to_addr instead; where forwarding is restricted, that is allowed too"},
-		{Name: "redirect", Type: Integer, Min: 1, Max: 65535, Doc: "connections go to this port of the host itself; an allow in in lets them in"},
+		{Name: "redirect", Type: Integer, Min: 1, Max: 65535, Doc: "connections go to this port of the host itself, if an allow lets them in"},
 		{Name: "to_addr", Type: String, Doc: `where dnat sends connections: an address, or with another port 10.0.0.5:8080 or [2001:db8::5]:8080`},
 		{Name: "from", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "whose connections"},
 		{Name: "to", Type: Strings, Default: `"any", for dnat the host's own addresses`, NotEmpty: true, Doc: "connections to whom"},
