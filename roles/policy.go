@@ -203,6 +203,18 @@ func (p Policy) VerdictOf(d Direction, r Rule) inventory.Verdict {
 	return p.Refusal(d)
 }
 
+// LeftIn is the one family in which what a rule refers to has left it, "" for a rule
+// of both and for one that says its family.
+func (r Rule) LeftIn() string {
+	switch v4, v6 := r.families(); {
+	case r.Family != inventory.BothFamilies || v4 == v6:
+		return ""
+	case v4:
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
 // families reports for which families a rule matches anything.
 func (r Rule) families() (v4, v6 bool) {
 	from4, from6 := reach(r.From)
