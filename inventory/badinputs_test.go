@@ -222,8 +222,8 @@ func TestP1ManyBadInputs(t *testing.T) {
 			`9:12 invalid user name "-l"; letters, digits, _ . @ and -, not - or . first`,
 		}},
 		{33, base + "[hosts.web1]\nssh = { address = \"10.0.0.1\" }\n[hosts.web2]\nssh = { address = \"10.0.0.1\", port = 2222 }\n[hosts.web3]\naddresses = [\"10.0.0.1\"]\n[hosts.web4]\nssh.address = \"WEB5\"\n[hosts.web5]\n", []string{
-			`8:8 web1 and web3 are the same address, 10.0.0.1 port 22 (line 5, 8)`,
-			`12:8 web4 and web5 are the same address, web5 port 22 (line 11, 12)`,
+			`8:8 web1 and web3 are the same address, 10.0.0.1 port 22 (line 5, 8); write an ssh.address of its own for each`,
+			`12:8 web4 and web5 are the same address, web5 port 22 (line 11, 12); write an ssh.address of its own for each`,
 		}},
 		{33, base + "[hosts.web1]\naddresses = { wan = [\"2001:db8::1\"], lan = \"10.0.0.1\" }\n[hosts.web2]\naddresses = [\"2001:DB8:0::1\", \"10.0.0.1\", \"10.0.0.1\"]\n", []string{
 			`7:14 web1 and web2 are the same address, 2001:db8::1 (line 5, 7); an address that several hosts may have stands in shared of each`,

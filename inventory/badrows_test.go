@@ -162,7 +162,7 @@ func TestBadInputs(t *testing.T) {
 		{`32 bastion -oProxyCommand`, top("[hosts.a]\nssh.jump = \"-oProxyCommand\""),
 			`5:12 hosts.a.ssh.jump: invalid jump host "-oProxyCommand"; an address does not begin with -`},
 		{`33 same address dialled`, top("[hosts.web1]\nssh.address = \"10.0.0.1\"\n[hosts.web2]\nssh.address = \"10.0.0.1\""),
-			`7:1 hosts.web2.ssh: web1 and web2 are the same address, 10.0.0.1 port 22 (line 5, 7)`},
+			`7:1 hosts.web2.ssh: web1 and web2 are the same address, 10.0.0.1 port 22 (line 5, 7); write an ssh.address of its own for each`},
 		{`33 same address listed`, top("[hosts.web1]\naddresses = \"10.0.0.1\"\n[hosts.web2]\naddresses = \"10.0.0.1\""),
 			`7:13 hosts.web2.addresses: web1 and web2 are the same address, 10.0.0.1 (line 5, 7); an address that several hosts may have stands in shared of each`},
 		{`34 window "1s"`, top("[rollout]\nwindow = \"1s\""),

@@ -202,7 +202,7 @@ func (d *decoder) distinctHosts(hosts []Host) {
 		if !taken {
 			endpoints[key] = owner{h.Name, h.SSH.Place, false}
 		} else if !told[first.host+" "+h.SSH.Address] {
-			d.fail(d.span(h.SSH.Place), sameAddress(first.host, h.Name, fmt.Sprintf("%s port %d", h.SSH.Address, h.SSH.Port), first.place, h.SSH.Place), "")
+			d.fail(d.span(h.SSH.Place), sameAddress(first.host, h.Name, fmt.Sprintf("%s port %d", h.SSH.Address, h.SSH.Port), first.place, h.SSH.Place), "write an ssh.address of its own for each")
 		}
 	}
 }

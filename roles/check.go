@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles/internal/services"
@@ -78,7 +77,7 @@ func (c *compiler) distinct(kind string, names []inventory.At[string]) {
 	slices.SortFunc(names, func(a, b inventory.At[string]) int { return comparePlaces(a.Place, b.Place) })
 	first := map[string]inventory.At[string]{}
 	for _, n := range names {
-		key := strings.ReplaceAll(n.V, "-", "_")
+		key := inRuleset(n.V)
 		o, taken := first[key]
 		if !taken {
 			first[key] = n
@@ -98,7 +97,7 @@ func (c *compiler) checkNames(policies []Policy) {
 				if !r.Counted {
 					continue
 				}
-				key := strings.ReplaceAll(r.Name, "-", "_")
+				key := inRuleset(r.Name)
 				o, taken := first[key]
 				if taken && o.Place != r.Place {
 					c.errorAt(r.Place, fmt.Sprintf("rule name %q is taken on %s (%s)", r.Name, p.Host, o.Place), "rename one of the two")

@@ -99,6 +99,14 @@ addresses = ["10.20.2.21"]
 	}
 }
 
+// Who asks about a role without hosts has no line to write allow_empty beside.
+func TestNamesOfNobody(t *testing.T) {
+	_, err := NamesOf(load(t, prelude+"[hosts.a]\n")).Ends("role:db")
+	if want := `no host has role "db"; give it to a host`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // A rule of which one peer cannot be resolved is left out, not narrowed to the
 // others.
 func TestCompileLeavesOutWhatItCannotResolve(t *testing.T) {
@@ -152,7 +160,20 @@ func TestLints(t *testing.T) {
 
 		{"shadowed, two roles", two2(`{ allow = "http" }`, `{ deny = "http" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
 		{"shadowed on two hosts, told once", two2(`{ allow = "http" }`, `{ deny = "http" }`) + "\n[hosts.b]\nroles = [\"a\", \"b\"]", `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
-		{"one of two services shadowed", two2(`{ allow = ["http", "https"] }`, `{ deny = "tcp/1-100" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
+		{"one of two services left", two2(`{ allow = ["http", "https"] }`, `{ deny = "tcp/1-100" }`), ""},
+		{"ports of a range left", two2(`{ allow = "tcp/1000-2000" }`, `{ deny = "tcp/1500" }`), ""},
+		{"shadowed by two of two services", two2(`{ allow = ["http", "https"], from = "10.0.0.1" }`, `{ deny = "http" }, { deny = "tcp/400-500", from = "10.0.0.0/24" }`), `8: the allow is shadowed, the denies at fleet.toml:10:8, fleet.toml:10:27 win`},
+		{"shadowed by two of two families", two2(`{ allow = "http" }`, `{ deny = "http", family = "ipv4" }, { deny = "http", from = "::/0" }`), `8: the allow is shadowed, the denies at fleet.toml:10:8, fleet.toml:10:44 win`},
+		{"a deny of one interface is meant", two2(`{ allow = "http" }`, `{ deny = "http", iface = "eth1" }`), ""},
+		{"shadowed on one interface", two2(`{ allow = "http", iface = "eth1" }`, `{ deny = "http", iface = ["eth0", "eth1"] }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
+		{"a deny of one family by name is meant", two2(`{ allow = "http" }`, `{ deny = "http", family = "ipv4" }`), ""},
+		{"shadowed in its family", two2(`{ allow = "http", family = "ipv4" }`, `{ deny = "http", from = "0.0.0.0/0" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
+		{"a deny that ends is meant", two2(`{ allow = "http" }`, `{ deny = "http", expires = 2027-01-31 }`), ""},
+		{"a deny that ends before", two2(`{ allow = "http", expires = 2027-02-01 }`, `{ deny = "http", expires = 2027-01-31 }`), ""},
+		{"shadowed until both end", two2(`{ allow = "http", expires = 2027-01-31 }`, `{ deny = "http", expires = 2027-01-31 }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
+		{"ssh shadowed opens nothing", two2(`{ allow = "ssh" }`, `{ deny = "ssh" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
+		{"all but ssh", two2(`{ allow = "all" }`, `{ deny = "ssh" }`), ""},
+		{"ssh for a while", two2(`{ allow = "ssh" }`, `{ deny = "ssh", expires = 2027-01-31 }`), `8: the rule opens SSH (port 22) to every address`},
 		{"shadowed by all", two2(`{ allow = "http", from = "10.0.0.1" }`, `{ deny = "all", from = "10.0.0.0/24" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
 		{"ping shadowed", two2(`{ allow = "ping" }`, `{ deny = "ping" }`), `8: the allow is shadowed, the deny at fleet.toml:10:8 wins`},
 		{"a deny of some sources is meant", two2(`{ allow = "http" }`, `{ deny = "all", from = "10.0.0.0/24" }`), ""},
@@ -163,7 +184,7 @@ func TestLints(t *testing.T) {
 		{"ssh from any", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"http\", \"ssh\"] } ]", `10: the rule opens SSH (port 22) to every address`},
 		{"ssh from all of IPv4", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"ssh\", from = \"0.0.0.0/0\" } ]", `8: the rule opens SSH (port 22) to every address`},
 		{"all from any", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"all\" } ]", `8: the rule opens SSH (port 22) to every address`},
-		{"the port sshd really has", "[hosts.a]\nssh = { port = 2222 }\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"ssh\", \"tcp/2000-3000\"] } ]", `9: the rule opens SSH (port 2222) to every address`},
+		{"the port sshd really has", "[hosts.a]\nssh = { port = 2222 }\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = [\"ssh\", \"tcp/2000-3000\"] } ]", lines(`9: the rule opens SSH (port 2222) to every address`, `9: the rule opens port 22, but sshd listens on 2222 on host a`)},
 		{"ssh from somewhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nin = [ { allow = \"ssh\", from = \"192.0.2.0/24\" } ]", ""},
 
 		{"outbound closed", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"drop\"", ""},

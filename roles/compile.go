@@ -36,16 +36,15 @@ type compiler struct {
 	hosts      map[string]int   // by name, index into fleet.Hosts
 	byRole     map[string][]int // hosts that name the role themselves
 	lineages   map[string]*lineage
-	path       []string                    // roles being resolved, for cycles
-	setPath    []string                    // sets being resolved, for cycles
-	sets       map[string]Peer             // resolved sets
-	services   map[string]service          // resolved services of the file
-	resolved   map[string]Peer             // resolved host:, role: and group: references
-	aliases    map[string]bool             // words that any host has an interface for
-	compared   map[[2]inventory.Place]bool // allows and denies that lint has compared
-	inherited  map[inheritance]any         // what roles say about settings, a vote or nil
-	management *Management                 // of every host, without ports; nil until resolved
-	broken     bool                        // management.from has errors of its own
+	path       []string            // roles being resolved, for cycles
+	setPath    []string            // sets being resolved, for cycles
+	sets       map[string]Peer     // resolved sets
+	services   map[string]service  // resolved services of the file
+	resolved   map[string]Peer     // resolved host:, role: and group: references
+	aliases    map[string]bool     // words that any host has an interface for
+	inherited  map[inheritance]any // what roles say about settings, a vote or nil
+	management *Management         // of every host, without ports; nil until resolved
+	broken     bool                // management.from has errors of its own
 }
 
 func newCompiler(fleet *inventory.Fleet) *compiler {
@@ -58,7 +57,6 @@ func newCompiler(fleet *inventory.Fleet) *compiler {
 		services:  map[string]service{},
 		resolved:  map[string]Peer{},
 		aliases:   map[string]bool{},
-		compared:  map[[2]inventory.Place]bool{},
 		inherited: map[inheritance]any{},
 	}
 	standard, problems := standardRoles()
@@ -114,7 +112,7 @@ func (c *compiler) policy(h inventory.Host) Policy {
 	p.In, p.Out, p.Forward = c.onHost(h, own.in), c.onHost(h, own.out), c.onHost(h, own.forward)
 	nameRules(&p)
 	p.NAT = c.natOnHost(h, own.nat)
-	p.Raw = c.raw(h)
+	p.Raw = c.raw(h, roles, p.Forwards)
 	slices.SortStableFunc(p.Probes, func(a, b inventory.Probe) int { return comparePlaces(a.Place, b.Place) })
 	return p
 }

@@ -65,6 +65,18 @@ var notService = map[string]string{
 	"sctp": `write the port too, as in "sctp/5005", or "sctp/1-65535" for all`,
 }
 
+// remarks are warnings and the hosts they are about: what one line of the file does to
+// many hosts is told once.
+type remarks map[remark][]string
+
+// remark is a warning with the hosts left out between before and after.
+type remark struct {
+	place               inventory.Place
+	before, after, hint string
+}
+
+func (told remarks) add(host string, r remark) { told[r] = append(told[r], host) }
+
 // unknown reports a name that nothing in the file defines.
 func (f *findings) unknown(place inventory.Place, kind, name string, known []string) {
 	msg := fmt.Sprintf("%s %q not defined", kind, name)

@@ -38,13 +38,13 @@ func (p Policy) LifelineNames() []string {
 }
 
 // named are the ports that allows name one by one, as they are written: also one
-// that is left out because it stands for nobody, and one that names all beside
-// them. A range that happens to hold the port of a lifeline is about something
+// that is left out because it stands for nobody or has expired, and one that names
+// all beside them: the end of a rule must not open what it never did. A range that happens to hold the port of a lifeline is about something
 // else. Services that do not exist are reported where the rules are compiled.
 func (c *compiler) named(written []inventory.Rule) []inventory.PortRange {
 	var ports []inventory.PortRange
 	for _, w := range written {
-		if w.Verb != inventory.AllowVerb || expiredAt(w.Expires.V, c.fleet.ReadAt) {
+		if w.Verb != inventory.AllowVerb {
 			continue
 		}
 		for _, s := range w.Services {

@@ -1,7 +1,9 @@
 package roles
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"fwpush/inventory"
 )
@@ -70,5 +72,19 @@ allow_empty = true
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// The end of a rule opens nothing, and check tells what the host lost with it.
+func TestExpiredAllowKeepsLifelinesClosed(t *testing.T) {
+	fleet := load(t, prelude+"[hosts.h]\nroles = [\"web\"]\noutbound = \"drop\"\nout = [ { allow = \"dns\", to = \"10.0.0.53\", expires = 2020-01-01 } ]\n")
+	fleet.ReadAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p, _ := Compile(fleet, fleet.Hosts[0])
+	if got := p.LifelineNames(); !slices.Equal(got, []string{"ntp"}) {
+		t.Errorf("let out to everywhere: %v", got)
+	}
+	want := lines("7: outbound is drop and no rule allows dns out on host h", "8: the rule expired on 2020-01-01 and is left out")
+	if got := found(Check(fleet), inventory.Warning); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

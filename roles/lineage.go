@@ -109,3 +109,8 @@ func (l *lineage) appendTo(list []*lineage) []*lineage {
 	}
 	return list
 }
+
+// has reports whether a role is this one or one that it extends.
+func (l *lineage) has(name string) bool {
+	return slices.ContainsFunc(l.all(), func(l *lineage) bool { return l.role.Name == name })
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"fwpush/inventory"
-	"fwpush/roles/internal/addrs"
 	"fwpush/roles/internal/services"
 )
 
@@ -19,9 +18,9 @@ func (c *compiler) lint(policies []Policy) {
 	c.lintManagement(policies)
 	c.lintSets()
 	c.lintNAT(policies)
+	c.lintRaw(policies)
 	idle := map[inventory.Place]bool{} // allow rules of out, and whether no host needs them
-	silent := map[silence][]string{}
-	quiet := map[inventory.Place][]string{}
+	told := remarks{}
 	heirs := c.heirs()
 	var roleless []inventory.Host
 	for i, p := range policies {
@@ -38,9 +37,13 @@ func (c *compiler) lint(policies []Policy) {
 		for _, rules := range [][]Rule{p.In, p.Out, p.Forward} {
 			c.lintShadowed(rules)
 			c.lintFamilies(rules, h)
+			c.lintPartly(rules, h)
 			c.lintHeirs(rules, heirs)
+			told.lintIfaces(rules, h)
 		}
 		c.lintSSH(p)
+		told.lintPort22(p, h)
+		told.lintEntries(p, h)
 		c.lintRules(p, h)
 		for _, r := range p.Out {
 			if r.Allows() {
@@ -48,12 +51,9 @@ func (c *compiler) lint(policies []Policy) {
 				idle[r.Place] = p.Outbound == inventory.Accept && (useless || !known)
 			}
 		}
-		if s := silenceOf(p); s.missing != "" {
-			silent[s] = append(silent[s], h.Name)
-		}
+		told.lintSilence(p)
 		if !p.Ping.On {
-			place := p.Decided["ping"].Place
-			quiet[place] = append(quiet[place], h.Name)
+			told.add(p.Host, remark{p.Decided["ping"].Place, "", " will not answer ping", "path and host failures look the same from outside then"})
 		}
 	}
 	if len(roleless) > 0 {
@@ -65,18 +65,25 @@ func (c *compiler) lint(policies []Policy) {
 		if len(names) > 1 {
 			has = "have"
 		}
-		c.warnAt(roleless[0].Place, fmt.Sprintf("%s %s no role", theHosts(names), has), "only management and what [defaults] says applies there")
+		c.warnAt(roleless[0].Place, fmt.Sprintf("%s %s no role", theHosts(names), has), "beside management only what the host itself and [defaults] say applies there")
 	}
 	for place, useless := range idle {
 		if useless {
 			c.warnAt(place, "this allow does nothing, outbound accepts everything", `set outbound = "reject" or take the rule out`)
 		}
 	}
-	for s, names := range silent {
-		c.warnAt(s.place, fmt.Sprintf("outbound is %s and no rule allows %s out on %s", s.outbound, s.missing, theHosts(names)), "an allow of out that names a service says alone where it goes: fill what it refers to, or take it out to let the service out to everywhere")
-	}
-	for place, names := range quiet {
-		c.warnAt(place, fmt.Sprintf("%s will not answer ping", theHosts(names)), "path and host failures look the same from outside then")
+	c.warnHosts(told)
+}
+
+// warnHosts tells remarks. One about a line of a standard role stands at the first of
+// its hosts: that is what the file has of it.
+func (c *compiler) warnHosts(told remarks) {
+	for r, hosts := range told {
+		place := r.place
+		if isStandard(place) {
+			place = c.fleet.Hosts[c.hosts[hosts[0]]].Place
+		}
+		c.warnAt(place, r.before+theHosts(hosts)+r.after, r.hint)
 	}
 }
 
@@ -139,41 +146,6 @@ func (c *compiler) opensElsewhere(h inventory.Host, name string, isAllow func(in
 	})
 }
 
-// lintShadowed warns about an allow of which a deny takes a service whole.
-func (c *compiler) lintShadowed(rules []Rule) {
-	denies, _ := slices.BinarySearchFunc(rules, false, func(r Rule, _ bool) int { return rank(r.Allows())*2 - 1 }) // they come first
-	for _, allow := range rules[denies:] {
-		for _, deny := range rules[:denies] {
-			pair := [2]inventory.Place{allow.Place, deny.Place}
-			if !deny.takes(allow) || c.compared[pair] {
-				continue
-			}
-			c.compared[pair] = true
-			if deny.spans(allow) {
-				c.warnAt(allow.Place, fmt.Sprintf("the allow is shadowed, the deny at %s wins", deny.Place), "narrow one of the two")
-			}
-		}
-	}
-}
-
-// takes reports whether the rule has a service in common with another.
-func (r Rule) takes(o Rule) bool {
-	if r.All || o.All {
-		return r.All
-	}
-	return r.Traffic.meets(o.Traffic)
-}
-
-// spans reports whether every pair of addresses that o matches is one of r's.
-func (r Rule) spans(o Rule) bool {
-	from4, from6 := reach(r.From)
-	to4, to6 := reach(r.To)
-	oFrom4, oFrom6 := reach(o.From)
-	oTo4, oTo6 := reach(o.To)
-	v4, v6 := o.families()
-	return (!v4 || addrs.Covers(from4, oFrom4) && addrs.Covers(to4, oTo4)) && (!v6 || addrs.Covers(from6, oFrom6) && addrs.Covers(to6, oTo6))
-}
-
 // lintFamilies warns about a rule that leaves out a family the host has because
 // the hosts it refers to lack it.
 func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
@@ -195,6 +167,44 @@ func (c *compiler) lintFamilies(rules []Rule, h inventory.Host) {
 			}
 		}
 	}
+}
+
+// lintPartly warns about a role or group of which some hosts lack a family that others
+// have, and the host with the rule as well: a rule over it is not about them. It is
+// told once, however many rules refer to it.
+func (c *compiler) lintPartly(rules []Rule, h inventory.Host) {
+	own := families(h)
+	for _, r := range rules {
+		v4, v6 := r.families()
+		for _, ref := range slices.Concat(r.From, r.To) {
+			for _, f := range own {
+				over := f == "IPv4" && v4 || f == "IPv6" && v6
+				if !over || !ref.speaks(f) || !c.first("partly\x00"+f+ref.String()) {
+					continue
+				}
+				if names := c.without(ref, f); len(names) > 0 {
+					c.warnAt(r.Place, fmt.Sprintf("%s has no %s address of %s, which the rule leaves out over %s", ref, f, theHosts(names), f),
+						fmt.Sprintf("add the %s addresses of the hosts meant, or write family if the rule is about the other alone", f))
+				}
+			}
+		}
+	}
+}
+
+// without are the hosts that a reference stands for and that have no address of a
+// family there.
+func (c *compiler) without(ref Peer, family string) []string {
+	var names []string
+	for _, i := range c.standsFor(ref.Kind, ref.Name) {
+		h := c.fleet.Hosts[i]
+		if ref.Net != "" {
+			h.Addresses = slices.DeleteFunc(slices.Clone(h.Addresses), func(n inventory.Net) bool { return n.Name != ref.Net })
+		}
+		if !slices.Contains(families(h), family) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // heirs are, by role, the hosts that have all its rules without naming it, because
@@ -243,18 +253,21 @@ func (p Peer) String() string {
 	return s
 }
 
-// lintSSH warns about rules of the file that open sshd's port to everybody. The
-// standard roles are not asked: that is what bastion is for.
+// lintSSH warns about rules of the file that open sshd's port to everybody, unless a
+// deny closes it. The standard roles are not asked: that is what bastion is for.
 func (c *compiler) lintSSH(p Policy) {
-	for _, r := range p.In {
-		if !r.Allows() || isStandard(r.Place) {
+	denies, allows := byVerb(p.In)
+	for _, r := range allows {
+		if isStandard(r.Place) {
 			continue
 		}
 		for _, port := range p.Management.Ports {
 			if !r.takes(onePort("tcp", port)) {
 				continue
 			}
-			if whom := crowd(r.From); whom != "" {
+			ssh := r
+			ssh.Traffic = onePort("tcp", port).Traffic
+			if whom := crowd(r.From); whom != "" && shadow(ssh, denies) == nil {
 				c.warnAt(r.Place, fmt.Sprintf("the rule opens SSH (port %d) to %s", port, whom), "name who may reach it with from; management has its own way in")
 				break
 			}
@@ -262,15 +275,17 @@ func (c *compiler) lintSSH(p Policy) {
 	}
 }
 
-// silence is what one line of the file does to hosts that it closes outbound
-// for: an allow has taken over dns or ntp and lets it out to nobody.
-type silence struct {
-	place    inventory.Place
-	outbound inventory.Verdict
-	missing  string
+// takes reports whether the rule has a service in common with another.
+func (r Rule) takes(o Rule) bool {
+	if r.All || o.All {
+		return r.All
+	}
+	return r.Traffic.meets(o.Traffic)
 }
 
-func silenceOf(p Policy) silence {
+// lintSilence warns about hosts that are closed outbound and on which an allow has
+// taken over dns or ntp and lets it out to nobody.
+func (told remarks) lintSilence(p Policy) {
 	var missing []string
 	for _, service := range lifelines {
 		ports, _ := services.Ports(service)
@@ -282,9 +297,10 @@ func silenceOf(p Policy) silence {
 		}
 	}
 	if p.Outbound == inventory.Accept || len(missing) == 0 {
-		return silence{}
+		return
 	}
-	return silence{p.Decided["outbound"].Place, p.Outbound, strings.Join(missing, " and ")}
+	told.add(p.Host, remark{p.Decided["outbound"].Place, fmt.Sprintf("outbound is %s and no rule allows %s out on ", p.Outbound, strings.Join(missing, " and ")), "",
+		"an allow of out that names a service says alone where it goes: fill what it refers to or give it a later date, or take it out to let the service out to everywhere"})
 }
 
 func onePort(proto string, port uint16) Rule {

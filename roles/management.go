@@ -41,7 +41,7 @@ func (c *compiler) fleetManagement() Management {
 	c.broken = !ok || len(written.From) == 0
 	m.Peers = peers
 	if everybody && !c.broken {
-		m.Peers = []Peer{{Kind: Any, V4: addrs.All4(), V6: addrs.All6()}}
+		m.Peers = []Peer{anybody()}
 	}
 	if !written.AllowAny {
 		c.refuseAny(m)

@@ -21,9 +21,9 @@ func nameRules(p *Policy) {
 	for i, list := range lists {
 		for _, r := range list {
 			if !r.Counted {
-				taken[derived(i, r)]++
+				taken[inRuleset(derived(i, r))]++
 			} else {
-				taken[r.Name]++
+				taken[inRuleset(r.Name)]++
 			}
 		}
 	}
@@ -31,7 +31,7 @@ func nameRules(p *Policy) {
 		for j := range list {
 			if r := &list[j]; !r.Counted {
 				name := derived(i, *r)
-				if taken[name] > 1 {
+				if taken[inRuleset(name)] > 1 {
 					name += "-" + digestOf(i, *r)
 				}
 				r.Name = name
@@ -39,6 +39,9 @@ func nameRules(p *Policy) {
 		}
 	}
 }
+
+// inRuleset is a name as rulesets write it: names that are one there are one.
+func inRuleset(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 func derived(list int, r Rule) string {
 	words := []string{}

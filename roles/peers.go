@@ -136,11 +136,7 @@ func (c *compiler) rolePeer(ref inventory.At[string], name string, allowEmpty bo
 	p := Peer{Kind: RolePeer, Name: name, Net: net}
 	if len(c.byRole[name]) == 0 {
 		if !allowEmpty {
-			hint := "give it to a host, or write allow_empty = true beside it to leave it out until one has it"
-			if slices.Contains(c.fleet.Management.From, ref) {
-				hint = "give it to a host, or take it out of management.from until one has it"
-			}
-			c.errorAt(ref.Place, fmt.Sprintf("no host has role %q", name), hint)
+			c.errorAt(ref.Place, fmt.Sprintf("no host has role %q", name), "give it to a host"+c.orElse(ref))
 		}
 		return p, allowEmpty
 	}
@@ -157,11 +153,38 @@ func (c *compiler) groupPeer(ref inventory.At[string], name string, allowEmpty b
 	hosts := c.fleet.Group(name)
 	if len(hosts) == 0 {
 		if !allowEmpty {
-			c.errorAt(ref.Place, fmt.Sprintf("no host is in group %q", name), "add one, or write allow_empty = true beside it to leave it out until then")
+			c.errorAt(ref.Place, fmt.Sprintf("no host is in group %q", name), "add one"+c.orElse(ref))
 		}
 		return p, allowEmpty
 	}
 	return c.members(ref, p, hosts, named)
+}
+
+// orElse is what can be done about a reference to nobody beside giving it a host.
+func (c *compiler) orElse(ref inventory.At[string]) string {
+	inTest := func(t inventory.Test) bool { return slices.Contains(t.From, ref) || slices.Contains(t.To, ref) }
+	switch {
+	case ref.Place.Line == 0: // a question, which no file asks
+		return ""
+	case slices.Contains(c.fleet.Management.From, ref):
+		return ", or take it out of management.from until then"
+	case slices.ContainsFunc(c.fleet.Tests, inTest):
+		return ", or take the test out until then"
+	}
+	return ", or write allow_empty = true beside it to leave it out until then"
+}
+
+// standsFor are the hosts behind a reference, indexes into those of the fleet.
+func (c *compiler) standsFor(kind PeerKind, name string) []int {
+	switch kind {
+	case HostPeer:
+		return []int{c.hosts[name]}
+	case RolePeer:
+		return c.byRole[name]
+	case GroupPeer:
+		return c.fleet.Group(name)
+	}
+	return nil
 }
 
 // members fills a peer with the addresses of hosts, of one net if the reference

@@ -36,7 +36,7 @@ type Policy struct {
 	// Lifelines are what a closed outbound lets out to everywhere all the same:
 	// dns and ntp, each unless an allow in `out` of the host or its roles names
 	// a port of it. Such an allow takes the service over, even one that stands
-	// for nobody: it is the one kind of allow that can close something. `all`
+	// for nobody or has expired: it is the one kind of allow that can close something. `all`
 	// names nothing. Empty where outbound accepts.
 	Lifelines []inventory.PortRange
 	Decided   map[string]Decision // by key ("inbound", "ping", ...): who decided it
@@ -105,7 +105,8 @@ type Helper struct {
 // NAT is one compiled entry of nat.
 type NAT struct {
 	Kind      inventory.NATKind
-	From, To  []Peer
+	From      []Peer // empty means any
+	To        []Peer // empty means any, of dnat the host's own addresses
 	InIfaces  []string
 	OutIfaces []string
 	Ports     []inventory.PortRange // empty for all traffic
@@ -126,8 +127,8 @@ type Raw struct {
 }
 
 // Peer is a group of addresses under a stable name. A peer of kind Any holds
-// the whole of both families; it stands in Management only, a rule says any
-// with an empty list.
+// the whole of both families; it stands in Management, and in To of a dnat that
+// says any. Elsewhere any is an empty list.
 type Peer struct {
 	Kind   PeerKind
 	Name   string                // set, host, role or group name; "" for literals and any
@@ -200,6 +201,18 @@ func (p Policy) VerdictOf(d Direction, r Rule) inventory.Verdict {
 		return inventory.Reject
 	}
 	return p.Refusal(d)
+}
+
+// LeftIn is the one family in which what a rule refers to has left it, "" for a rule
+// of both and for one that says its family.
+func (r Rule) LeftIn() string {
+	switch v4, v6 := r.families(); {
+	case r.Family != inventory.BothFamilies || v4 == v6:
+		return ""
+	case v4:
+		return "IPv4"
+	}
+	return "IPv6"
 }
 
 // families reports for which families a rule matches anything.

@@ -16,6 +16,9 @@ func (p Peer) has(a netip.Addr) bool {
 	return addrs.Contains(p.V6, a)
 }
 
+// anybody is the peer of kind Any.
+func anybody() Peer { return Peer{Kind: Any, V4: addrs.All4(), V6: addrs.All6()} }
+
 // reach is every address a rule's peer list matches; an empty list matches all.
 func reach(peers []Peer) (v4, v6 []inventory.AddrRange) {
 	switch len(peers) {

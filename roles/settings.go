@@ -15,29 +15,29 @@ import (
 // needs and outrank their absence.
 func (c *compiler) settle(p *Policy, h inventory.Host, roles []*lineage) {
 	p.Decided = map[string]Decision{}
-	p.Inbound = decide(c, p, h, roles, setting[inventory.Verdict]{"inbound", inventory.Drop, strictest,
+	p.Inbound = decide(c, p, h, roles, setting[inventory.Verdict]{"inbound", inventory.Drop, by(strictest),
 		func(s inventory.Settings) *inventory.At[inventory.Verdict] { return s.Inbound }})
-	p.Outbound = decide(c, p, h, roles, setting[inventory.Verdict]{"outbound", inventory.Accept, strictest,
+	p.Outbound = decide(c, p, h, roles, setting[inventory.Verdict]{"outbound", inventory.Accept, by(strictest),
 		func(s inventory.Settings) *inventory.At[inventory.Verdict] { return s.Outbound }})
-	p.Log = decide(c, p, h, roles, setting[inventory.Log]{"log", inventory.Log{On: true}, mostLogged,
+	p.Log = decide(c, p, h, roles, setting[inventory.Log]{"log", inventory.Log{On: true}, by(mostLogged),
 		func(s inventory.Settings) *inventory.At[inventory.Log] { return s.Log }})
-	p.Ping = decide(c, p, h, roles, setting[inventory.Ping]{"ping", inventory.Ping{On: true}, leastPing,
+	p.Ping = decide(c, p, h, roles, setting[inventory.Ping]{"ping", inventory.Ping{On: true}, comparePings,
 		func(s inventory.Settings) *inventory.At[inventory.Ping] { return s.Ping }})
-	flag := func(key string, standing bool, rank func(bool) int, get func(inventory.Settings) *inventory.At[bool]) bool {
-		return decide(c, p, h, roles, setting[bool]{key, standing, rank, get})
+	flag := func(key string, standing bool, get func(inventory.Settings) *inventory.At[bool]) bool {
+		return decide(c, p, h, roles, setting[bool]{key, standing, by(rank), get})
 	}
-	p.DHCPClient = flag("dhcp_client", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.DHCPClient })
-	p.Antispoof = flag("antispoof", true, rank, func(s inventory.Settings) *inventory.At[bool] { return s.Antispoof })
-	p.IGMP = flag("igmp", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.IGMP })
-	p.AcceptRA = flag("accept_ra", true, rank, func(s inventory.Settings) *inventory.At[bool] { return s.AcceptRA })
-	p.SendsRA = flag("sends_ra", false, rank, func(s inventory.Settings) *inventory.At[bool] { return s.SendsRA })
+	p.DHCPClient = flag("dhcp_client", false, func(s inventory.Settings) *inventory.At[bool] { return s.DHCPClient })
+	p.Antispoof = flag("antispoof", true, func(s inventory.Settings) *inventory.At[bool] { return s.Antispoof })
+	p.IGMP = flag("igmp", false, func(s inventory.Settings) *inventory.At[bool] { return s.IGMP })
+	p.AcceptRA = flag("accept_ra", true, func(s inventory.Settings) *inventory.At[bool] { return s.AcceptRA })
+	p.SendsRA = flag("sends_ra", false, func(s inventory.Settings) *inventory.At[bool] { return s.SendsRA })
 }
 
 // setting is one scalar that defaults, roles and hosts share.
 type setting[T comparable] struct {
 	key      string
-	standing T           // what holds where nobody says anything
-	rank     func(T) int // of what several roles ask for the highest wins
+	standing T                // what holds where nobody says anything
+	compare  func(a, b T) int // of what several roles ask for the highest wins
 	get      func(inventory.Settings) *inventory.At[T]
 }
 
@@ -48,17 +48,29 @@ func strictest(v inventory.Verdict) int {
 // mostLogged prefers logging under a name that somebody looks for.
 func mostLogged(l inventory.Log) int { return rank(l.On) + rank(l.On && l.Prefix != "") }
 
-// leastPing prefers none to a limit, and a tighter limit to a wider one: the lower
-// the more is let through in a day.
-func leastPing(p inventory.Ping) int {
-	const most = 10_000 * 24 * 3600 // a day, at the highest rate there is
-	switch {
-	case !p.On:
-		return most + 1
-	case p.Rate.N == 0:
-		return -1
+// comparePings puts none above a limit and a limit above all: of two limits the one
+// that lets less through in a day, else the one that counts more senders together,
+// else the one with the smaller burst.
+func comparePings(a, b inventory.Ping) int {
+	const day = 24 * time.Hour
+	limited := func(p inventory.Ping) bool { return p.On && p.Rate.N > 0 }
+	if !limited(a) || !limited(b) {
+		return cmp.Or(cmp.Compare(rank(!a.On), rank(!b.On)), cmp.Compare(rank(limited(a)), rank(limited(b))))
 	}
-	return most - p.Rate.N*int(24*time.Hour/p.Rate.Per)
+	return cmp.Or(
+		cmp.Compare(b.Rate.N*int(day/b.Rate.Per), a.Rate.N*int(day/a.Rate.Per)),
+		cmp.Compare(together(a.Rate.Scope), together(b.Rate.Scope)),
+		cmp.Compare(b.Rate.Burst, a.Rate.Burst))
+}
+
+// together says how much a scope counts as one.
+func together(s inventory.Scope) int {
+	return slices.Index([]inventory.Scope{inventory.PerSource, inventory.PerNet, inventory.Global}, s)
+}
+
+// by compares values by a number of each.
+func by[T any](rank func(T) int) func(a, b T) int {
+	return func(a, b T) int { return cmp.Compare(rank(a), rank(b)) }
 }
 
 func rank(b bool) int {
@@ -91,7 +103,7 @@ func decide[T comparable](c *compiler, p *Policy, h inventory.Host, roles []*lin
 		// Equal votes are told apart by name, so that the order in the file
 		// does not show.
 		v = slices.MinFunc(votes, func(a, b vote[T]) int {
-			return cmp.Or(cmp.Compare(s.rank(b.value), s.rank(a.value)), cmp.Compare(a.by, b.by))
+			return cmp.Or(s.compare(b.value, a.value), cmp.Compare(a.by, b.by))
 		})
 	}
 	if own := s.get(h.Settings); own != nil {

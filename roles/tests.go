@@ -171,17 +171,8 @@ func (c *compiler) controllerEnd(ref inventory.At[string], whole func(v4, v6 []i
 
 func (c *compiler) hostEnds(ref inventory.At[string], kind, name string) []End {
 	name, net, _ := strings.Cut(name, "@")
-	var members []int
-	switch kind {
-	case "host":
-		members = []int{c.hosts[name]}
-	case "role":
-		members = c.byRole[name]
-	case "group":
-		members = c.fleet.Group(name)
-	}
 	var list []End
-	for _, i := range members {
+	for _, i := range c.standsFor(PeerKind(kind), name) {
 		h := c.fleet.Hosts[i]
 		e := End{Word: ref.V, Host: h.Name}
 		if h.Unmanaged {

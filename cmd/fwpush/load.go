@@ -136,7 +136,7 @@ func lockedOut(proofs []plan.Proof) error {
 }
 
 // decisions tells with -v which line of the file decided each setting, hosts
-// with the same answers together.
+// with the same answers together, and which rules are of one family.
 func (c *console) decisions(members []plan.Member) {
 	if !c.verbose {
 		return
@@ -169,6 +169,30 @@ func (c *console) decisions(members []plan.Member) {
 		for line := range strings.SplitSeq(text, "\n") {
 			c.Tell("%s", line)
 		}
+	}
+	c.oneFamily(members)
+}
+
+// oneFamily tells of rules that are about one address family because what they refer
+// to is, hosts with the same rule together.
+func (c *console) oneFamily(members []plan.Member) {
+	type half struct{ place, name, family string }
+	var order []half
+	hosts := map[half][]string{}
+	for _, m := range members {
+		for _, r := range slices.Concat(m.Policy.In, m.Policy.Out, m.Policy.Forward) {
+			h := half{r.Place.String(), r.Name, r.LeftIn()}
+			if h.family == "" {
+				continue
+			}
+			if hosts[h] == nil {
+				order = append(order, h)
+			}
+			hosts[h] = append(hosts[h], m.Host.Name)
+		}
+	}
+	for _, h := range order {
+		c.Tell("%s (%d): rule %s is left in %s alone, %s", inventory.Fold(hosts[h]), len(hosts[h]), h.name, h.family, h.place)
 	}
 }
 

@@ -82,7 +82,7 @@ func (f *Fleet) test(t roles.Test) Result {
 				}
 				for _, from := range sides(t.From, v6) {
 					for _, to := range sides(t.To, v6) {
-						q := question{f, &r, ask, asks.allowed, from, to, verdict.Keys(ask.Traffic, v6)}
+						q := question{f, &r, ask, asks.allowed, from, to, ask.Traffic.Keys(v6)}
 						q.run()
 					}
 				}

@@ -7,7 +7,6 @@ import (
 	"fwpush/roles"
 	"fwpush/roles/expect"
 	"fwpush/roles/space"
-	"fwpush/roles/verdict"
 )
 
 // Service is what some packets are about.
@@ -39,8 +38,8 @@ func calledIn(names roles.Names) called {
 		if s.Traffic.All {
 			continue // that is everything, which has its own word
 		}
-		c.v4 = append(c.v4, service{s.Name, verdict.Keys(s.Traffic, false)})
-		c.v6 = append(c.v6, service{s.Name, verdict.Keys(s.Traffic, true)})
+		c.v4 = append(c.v4, service{s.Name, s.Traffic.Keys(false)})
+		c.v6 = append(c.v6, service{s.Name, s.Traffic.Keys(true)})
 	}
 	for _, list := range [...][]service{c.v4, c.v6} {
 		slices.SortStableFunc(list, func(a, b service) int { return len(b.keys) - len(a.keys) })

@@ -1,5 +1,7 @@
 package space
 
+import "slices"
+
 // Box is a product: packets whose every part is in the set for it.
 type Box struct {
 	Src, Dst Addrs
@@ -106,6 +108,11 @@ func (r Region) Without(o Region) Region {
 		r = r.Minus(b)
 	}
 	return r
+}
+
+// Meets tells whether a packet is in both.
+func (r Region) Meets(o Region) bool {
+	return slices.ContainsFunc(r, func(b Box) bool { return slices.ContainsFunc(o, b.Meets) })
 }
 
 // And is what is in r and in the box.

@@ -203,7 +203,7 @@ func (e *Engine) judged(d roles.Direction) []step {
 	if d == roles.Output && p.Outbound != inventory.Accept && len(p.Lifelines) > 0 {
 		s := accepts(Lifeline, "dns and ntp, which a closed outbound keeps", nil)
 		for _, v6 := range families {
-			s.match = append(s.match, about(v6, Keys(roles.Traffic{Ports: p.Lifelines}, v6)))
+			s.match = append(s.match, about(v6, roles.Traffic{Ports: p.Lifelines}.Keys(v6)))
 		}
 		chain = append(chain, s)
 	}

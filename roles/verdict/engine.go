@@ -184,28 +184,6 @@ func (e *Engine) peer(p roles.Peer, v6 bool) space.Addrs {
 	return known
 }
 
-// Keys are what traffic is about in one family.
-func Keys(t roles.Traffic, v6 bool) space.Keys {
-	if t.All {
-		return space.AllKeys()
-	}
-	var list []space.Range[space.Key]
-	for _, p := range t.Ports {
-		list = append(list, space.PortKeys(space.ProtoNumber(p.Proto), p.From, p.To)...)
-	}
-	types, proto := t.ICMP, uint8(space.ICMP)
-	if v6 {
-		types, proto = t.ICMPv6, space.ICMPv6
-	}
-	for _, n := range types {
-		list = append(list, space.TypeKeys(proto, n)...)
-	}
-	for _, n := range t.Protos {
-		list = append(list, space.ProtoKeys(n)...)
-	}
-	return space.Of(list...)
-}
-
 // families are the two, IPv4 first.
 var families = [...]bool{false, true}
 
@@ -229,7 +207,7 @@ func (e *Engine) Packets(r roles.Rule) space.Region {
 			continue
 		}
 		b := space.Box{
-			Src: e.addrs(r.From, v6), Dst: e.addrs(r.To, v6), Key: Keys(r.Traffic, v6), SrcPort: space.AllPorts(),
+			Src: e.addrs(r.From, v6), Dst: e.addrs(r.To, v6), Key: r.Traffic.Keys(v6), SrcPort: space.AllPorts(),
 			In: ifaces(r.InIfaces), Out: ifaces(r.OutIfaces),
 		}
 		if !b.Empty() {

@@ -25,7 +25,7 @@ func (e *Engine) translations() []step {
 			if len(n.To) == 0 && n.Kind == inventory.DNAT {
 				b.Dst = e.own.And(b.Dst) // what goes to another machine goes there
 			}
-			b.Key = Keys(roles.Traffic{All: len(n.Ports) == 0, Ports: n.Ports}, v6)
+			b.Key = roles.Traffic{All: len(n.Ports) == 0, Ports: n.Ports}.Keys(v6)
 			b.In = ifaces(n.InIfaces).Minus(space.NamesOf("lo"))
 			if !b.Empty() {
 				s.match = append(s.match, b)

@@ -64,7 +64,7 @@ func (e *Engine) missed(r roles.Rule, b space.Box) []Part {
 		}
 	}
 	miss(FamilyPart, !speaks(r.Family, v6))
-	miss(ServicePart, !Keys(r.Traffic, v6).Meets(b.Key))
+	miss(ServicePart, !r.Traffic.Keys(v6).Meets(b.Key))
 	miss(FromPart, !e.addrs(r.From, v6).Meets(b.Src))
 	miss(ToPart, !e.addrs(r.To, v6).Meets(b.Dst))
 	miss(InPart, ifaces(r.InIfaces).And(b.In).Empty())

@@ -143,6 +143,7 @@ in = [ { allow = "tcp/3128", name = "proxy" } ]
 nat = [
   { dnat = true, to_addr = "10.20.0.7:8443", dport = "https", iface = "wan" },
   { dnat = true, to_addr = "10.20.0.7", dport = "tcp/22" },
+  { dnat = true, to_addr = "10.20.0.7", dport = "tcp/8080", to = "any" },
   { redirect = 3128, dport = "http", iface = "lan", family = "ipv4" },
 ]
 `
@@ -237,6 +238,7 @@ nat = [
 		{"dnat denied", "gw", "in tcp 198.51.100.7 192.0.2.9 443 wan", inventory.Drop, "bad"},
 		{"dnat is of one family", "gw", "in tcp 2001:db8:9::9 2001:db8:1::9 443 wan", inventory.Drop, "[default]"},
 		{"dnat takes what goes to the host", "gw", "fwd tcp 203.0.113.9 203.0.113.8 443 wan", inventory.Drop, "[default]"},
+		{"dnat of any takes what goes elsewhere", "gw", "fwd tcp 203.0.113.9 203.0.113.8 8080", inventory.Accept, "[dnat]"},
 		{"management comes before dnat", "gw", "in tcp 10.0.0.7 192.0.2.9 22", inventory.Accept, "[management]"},
 		{"others are sent on", "gw", "in tcp 203.0.113.9 192.0.2.9 22", inventory.Accept, "[dnat]"},
 	} {

@@ -10,7 +10,6 @@ import (
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/space"
-	"fwpush/roles/verdict"
 )
 
 // Packet is a question as it is asked: "tcp 198.51.100.7 > :443".
@@ -130,4 +129,4 @@ func whatOf(names roles.Names, what, port string) (roles.Traffic, error) {
 }
 
 // keys are what a packet is about in one family.
-func (k Packet) keys(v6 bool) space.Keys { return verdict.Keys(k.Traffic, v6) }
+func (k Packet) keys(v6 bool) space.Keys { return k.Traffic.Keys(v6) }
