@@ -62,6 +62,8 @@ func TestBadSetsAndServices(t *testing.T) {
 			`5:10 services.x.proto[0]: proto is for protocols without ports and types, not icmp; write icmp = [types]`},
 		{`proto 6`, top("[services.x]\nproto = 6"),
 			`5:9 services.x.proto: proto is for protocols without ports and types, not 6 (tcp); write tcp = [ports]`},
+		{`proto 60`, top("[services.x]\nproto = [47, 60]"),
+			`5:14 services.x.proto[1]: 60 is an extension header of IPv6, and no protocol; the kernel looks behind it: name what comes there`},
 		{`proto 58`, top("[services.x]\nproto = 58"),
 			`5:9 services.x.proto: proto is for protocols without ports and types, not 58 (icmpv6); write icmpv6 = [types]`},
 		{`proto 0`, top("[services.x]\nproto = 0"),

@@ -16,15 +16,14 @@ type family struct {
 	proto   string // of meta nfproto: "ipv4"
 	setType string // "ipv4_addr"
 	digit   string // ends the name of a set: "4"
-	icmp    uint8  // number of its ICMP
 	echo    uint8  // the type of an echo request
 	source  int    // bits of an address that tell sources apart: IPv6 gives each a /64
 }
 
 // The zero family is "both": a match that does not look at addresses.
 var (
-	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", 1, 8, 32}
-	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", 58, 128, 64}
+	ip4      = family{"ip", "ipv4", "ipv4_addr", "4", 8, 32}
+	ip6      = family{"ip6", "ipv6", "ipv6_addr", "6", 128, 64}
 	families = [...]family{ip4, ip6}
 )
 

@@ -166,7 +166,7 @@ var concepts = map[string]roles.Policy{
 	"limits-overlap": base(func(p *roles.Policy) {
 		near := peers(ops, peer(roles.HostPeer, "admin", "198.51.100.20"), peer(roles.Literal, "", "203.0.113.1-203.0.113.9"))
 		p.In = []roles.Rule{
-			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(80), portRange("tcp", 7000, 7019)...), Protos: []uint8{17}}, From: near, Name: "app", Log: inventory.Log{On: true}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(80), portRange("tcp", 7000, 7019)...), Protos: []uint8{47}}, From: near, Name: "app", Log: inventory.Log{On: true}},
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(80), portRange("tcp", 8000, 8019)...)}, From: peers(peer(roles.Literal, "", "203.0.113.1-203.0.113.9")), Name: "conns", MaxConns: 3},
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(22)}, From: peers(peer(roles.Literal, "", "0.0.0.0/0")), Name: "rare", Rate: inventory.Rate{N: 1, Per: time.Hour, Scope: inventory.PerSource, Burst: 24}},
 		}

@@ -9,7 +9,6 @@ import (
 
 	"fwpush/inventory"
 	"fwpush/roles"
-	"fwpush/roles/space"
 )
 
 // protocols are those with ports, in the order in which they are written.
@@ -189,18 +188,14 @@ func cross(from, to []match) []match {
 // services are the ways to match what a rule is about: one for the single ports of
 // a protocol, one for each range (a set of ranges that is new loses packets while it
 // is loaded), one for the types of each family's ICMP that the statement may be
-// about, one for other protocols. No packet is in two of them.
+// about, one for other protocols.
 func services(t roles.Traffic, f family) []cond {
 	if t.All {
 		return []cond{{family: f}}
 	}
 	var out []cond
-	whole := func(proto uint8) bool { return slices.Contains(t.Protos, proto) }
 	ports := mergePorts(t.Ports)
 	for _, proto := range protocols {
-		if whole(space.ProtoNumber(proto)) {
-			continue
-		}
 		var singles, ranges []inventory.PortRange
 		for _, p := range ports {
 			switch {
@@ -223,7 +218,7 @@ func services(t roles.Traffic, f family) []cond {
 		if g == ip6 {
 			types = t.ICMPv6
 		}
-		if len(types) > 0 && (f == g || f == (family{})) && !whole(g.icmp) {
+		if len(types) > 0 && (f == g || f == (family{})) {
 			out = append(out, icmpTypes(g, types...))
 		}
 	}

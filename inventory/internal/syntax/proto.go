@@ -96,6 +96,11 @@ var elsewhere = map[string]string{
 
 var elsewhereNumber = map[int64]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 
+// extensions are the extension headers of IPv6 that the kernel passes over when it
+// asks for the protocol of a packet (ipv6_find_hdr): a rule about one matches what
+// it likes, or nothing.
+var extensions = []int64{43, 44, 59, 60}
+
 // Proto reads the name of a protocol without ports.
 func Proto(s string) (uint8, *Error) {
 	if hint := elsewhere[s]; hint != "" {
@@ -117,6 +122,9 @@ func Proto(s string) (uint8, *Error) {
 func ProtoNumber(n int64) (uint8, *Error) {
 	if name := elsewhereNumber[n]; name != "" {
 		return 0, wrong(fmt.Sprintf("proto is for protocols without ports and types, not %d (%s)", n, name), elsewhere[name])
+	}
+	if slices.Contains(extensions, n) {
+		return 0, wrong(fmt.Sprintf("%d is an extension header of IPv6, and no protocol", n), "the kernel looks behind it: name what comes there")
 	}
 	return uint8(n), nil
 }
