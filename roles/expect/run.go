@@ -38,12 +38,13 @@ type Failure struct {
 type Fleet struct {
 	hosts   map[string]inventory.Host
 	engines map[string]*verdict.Engine
+	lists   verdict.Lists
 	of      map[string]roles.Policy
 }
 
 // NewFleet takes the policies of the hosts that get rules.
 func NewFleet(fleet *inventory.Fleet, policies map[string]roles.Policy) *Fleet {
-	f := &Fleet{hosts: map[string]inventory.Host{}, engines: map[string]*verdict.Engine{}, of: policies}
+	f := &Fleet{hosts: map[string]inventory.Host{}, engines: map[string]*verdict.Engine{}, lists: verdict.Lists{}, of: policies}
 	for _, h := range fleet.Hosts {
 		f.hosts[h.Name] = h
 	}
@@ -54,7 +55,7 @@ func NewFleet(fleet *inventory.Fleet, policies map[string]roles.Policy) *Fleet {
 func (f *Fleet) Engine(host string) *verdict.Engine {
 	e := f.engines[host]
 	if p, ok := f.of[host]; e == nil && ok {
-		e = verdict.New(p)
+		e = f.lists.Engine(p)
 		f.engines[host] = e
 	}
 	return e

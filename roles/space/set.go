@@ -25,7 +25,7 @@ type Set[T Point[T]] []Range[T]
 func Of[T Point[T]](ranges ...Range[T]) Set[T] {
 	list := slices.Clone(ranges)
 	slices.SortFunc(list, func(a, b Range[T]) int { return a.From.Compare(b.From) })
-	var out Set[T]
+	out := list[:0] // never ahead of what is read
 	for _, r := range list {
 		n := len(out)
 		// A range that starts where the last one ends, or right behind.
@@ -50,6 +50,14 @@ func (s Set[T]) Empty() bool { return len(s) == 0 }
 // answer is then known without a look at their ranges.
 func (s Set[T]) is(o Set[T]) bool {
 	return len(s) == len(o) && (len(s) == 0 || &s[0] == &o[0])
+}
+
+// work is how many ranges have to be looked at to hold two sets against each other.
+func (s Set[T]) work(o Set[T]) int {
+	if s.is(o) || len(s) == 1 || len(o) == 1 {
+		return 1
+	}
+	return len(s) + len(o)
 }
 
 // Equal tells whether two sets hold the same.
@@ -126,8 +134,11 @@ func (s Set[T]) Meets(o Set[T]) bool {
 
 // Covers tells whether all of o is in s.
 func (s Set[T]) Covers(o Set[T]) bool {
-	if s.is(o) {
+	switch {
+	case len(o) == 0 || s.is(o):
 		return true
+	case len(s) == 1: // of a prefix or of all it takes no look at each range
+		return s[0].From.Compare(o[0].From) <= 0 && o[len(o)-1].To.Compare(s[0].To) <= 0
 	}
 	return !slices.ContainsFunc(o, func(r Range[T]) bool {
 		i := s.reaching(r.To)
