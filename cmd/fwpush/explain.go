@@ -175,7 +175,7 @@ func answersJSON(q query.Question, answers []query.Answer, near bool) answerJSON
 			s.Rule = a.Rule.Name
 		}
 		if near {
-			for _, m := range a.Nearest {
+			for _, m := range a.Nearest() {
 				s.Nearest = append(s.Nearest, nearJSON{m.Rule.Name, fmt.Sprint(m.Rule.Place), append([]verdict.Part{}, m.Parts...)})
 			}
 		}

@@ -1,5 +1,10 @@
 package space
 
+import (
+	"hash/maphash"
+	"slices"
+)
+
 // Box is a product: packets whose every part is in the set for it.
 type Box struct {
 	Src, Dst Addrs
@@ -156,13 +161,21 @@ func (r Region) And(o Box) Region {
 // in one part only become one.
 func (r Region) Simple() Region {
 	out := append(Region(nil), r...)
+	seed := maphash.MakeSeed()
+	marks := make([]mark, len(out))
+	for i, b := range out {
+		marks[i] = markOf(seed, b)
+	}
 	for again := true; again; {
 		again = false
 		for i := 0; i < len(out); i++ {
 			for j := i + 1; j < len(out); j++ {
+				if !marks[i].near(marks[j]) {
+					continue
+				}
 				if both, ok := out[i].join(out[j]); ok && out[i].V6() == out[j].V6() {
-					out[i] = both
-					out = append(out[:j], out[j+1:]...)
+					out[i], marks[i] = both, markOf(seed, both)
+					out, marks = slices.Delete(out, j, j+1), slices.Delete(marks, j, j+1)
 					again = true
 					j--
 				}
@@ -170,4 +183,32 @@ func (r Region) Simple() Region {
 		}
 	}
 	return out
+}
+
+// mark is a digest of each part of a box that may be long: of thousands of boxes with
+// thousands of addresses most pairs differ, and far behind the first address.
+type mark [3]uint64
+
+func markOf(seed maphash.Seed, b Box) mark {
+	return mark{digest(seed, b.Key), digest(seed, b.Src), digest(seed, b.Dst)}
+}
+
+func digest[T Point[T]](seed maphash.Seed, s Set[T]) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, r := range s {
+		maphash.WriteComparable(&h, r)
+	}
+	return h.Sum64()
+}
+
+// near tells whether boxes may differ in one part at most.
+func (m mark) near(o mark) bool {
+	differ := 0
+	for i := range m {
+		if m[i] != o[i] {
+			differ++
+		}
+	}
+	return differ <= 1
 }

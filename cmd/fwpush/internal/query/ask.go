@@ -27,11 +27,17 @@ type Answer struct {
 	Host      string
 	Direction roles.Direction
 	verdict.Outcome
-	Nearest []verdict.Miss
+	engine *verdict.Engine
 }
 
-// nearest is how many rules that came near are told.
-const nearest = 5
+// mostNear is how many rules that came near are told.
+const mostNear = 5
+
+// Nearest are the rules that came nearest to deciding otherwise. An answer in
+// thousands of parts does not work them out for each.
+func (a Answer) Nearest() []verdict.Miss {
+	return a.engine.Nearest(a.Direction, a.Packets, a.Verdict == inventory.Accept, mostNear)
+}
 
 // Ask puts a question to a fleet. Answers are in the order in which packets pass;
 // what a host refuses is not asked about further on.
@@ -46,9 +52,7 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 		for _, hop := range f.hops {
 			var passed space.Region
 			for _, o := range hop.Decide(left) {
-				a := Answer{Host: hop.Host, Direction: hop.Direction, Outcome: o}
-				a.Nearest = hop.Engine.Nearest(hop.Direction, o.Packets, o.Verdict == inventory.Accept, nearest)
-				list = append(list, a)
+				list = append(list, Answer{hop.Host, hop.Direction, o, hop.Engine})
 				if o.Verdict == inventory.Accept || o.Verdict == verdict.Undecided {
 					passed = append(passed, o.Packets)
 				}

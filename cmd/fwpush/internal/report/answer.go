@@ -41,7 +41,7 @@ func WriteAnswers(w io.Writer, colour ui.Colour, answers []query.Answer, near bo
 			b.WriteString(note(a.Rule))
 		}
 		if near {
-			for _, m := range a.Nearest {
+			for _, m := range a.Nearest() {
 				fmt.Fprintf(&b, "  near: %s\n", missText(m))
 			}
 		}
