@@ -39,6 +39,7 @@ type Fleet struct {
 	hosts   map[string]inventory.Host
 	engines map[string]*verdict.Engine
 	lists   verdict.Lists
+	budget  *int
 	of      map[string]roles.Policy
 }
 
@@ -51,11 +52,15 @@ func NewFleet(fleet *inventory.Fleet, policies map[string]roles.Policy) *Fleet {
 	return f
 }
 
+// Bound gives the engines that are made from now on a budget together, see
+// verdict.Bounded.
+func (f *Fleet) Bound(budget int) { f.budget = &budget }
+
 // Engine answers for a host; nil for one without rules.
 func (f *Fleet) Engine(host string) *verdict.Engine {
 	e := f.engines[host]
 	if p, ok := f.of[host]; e == nil && ok {
-		e = f.lists.Engine(p)
+		e = f.lists.Engine(p, f.budget)
 		f.engines[host] = e
 	}
 	return e

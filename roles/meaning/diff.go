@@ -33,7 +33,7 @@ var ErrTooMuch = errors.New("more differs than can be worked out")
 
 // effort bounds the work on one change: about a second, and a quarter of a gigabyte. The
 // policy of before comes from a host, which may have made one that takes forever.
-const effort = 64_000_000
+const effort = 20_000_000
 
 // mostBoxes bounds the parts of a change that are told.
 const mostBoxes = 5_000

@@ -52,7 +52,8 @@ func (b Box) Minus(o Box) Region {
 	return rest
 }
 
-// Cut is And, Minus, and how many ranges and names had to be written down for them.
+// Cut is And, Minus, and how many boxes, ranges and names had to be written down for
+// them.
 func (b Box) Cut(o Box) (both Box, rest Region, made int) {
 	if !b.Meets(o) {
 		return Box{}, Region{b}, 0
@@ -85,7 +86,7 @@ func (b Box) Cut(o Box) (both Box, rest Region, made int) {
 	r = b
 	r.SrcPort = split(&b.SrcPort, o.SrcPort, &made)
 	keep(r)
-	return b, rest, made
+	return b, rest, made + 1 + len(rest)
 }
 
 // split leaves in s what is in o too, and returns the rest. It adds the ranges it had

@@ -11,11 +11,11 @@ import (
 // another: for a policy that somebody else has made, who may have made one that takes
 // forever. The unit is one range compared with others. What the engine has not come to
 // by then is Undecided.
-func Bounded(p roles.Policy, budget *int) *Engine { return build(p, Lists{}, budget) }
+func Bounded(p roles.Policy, budget *int) *Engine { return Lists{}.Engine(p, budget) }
 
 // making is what it costs to write a range down: it is there until the end, and memory
 // is scarcer than time.
-const making = 16
+const making = 4
 
 // spend takes work off the budget, and tells whether anything is left of it.
 func (e *Engine) spend(work int) bool {

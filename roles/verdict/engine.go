@@ -32,24 +32,7 @@ type step struct {
 }
 
 // New makes the engine of a policy.
-func New(p roles.Policy) *Engine { return build(p, Lists{}, nil) }
-
-func build(p roles.Policy, l Lists, budget *int) *Engine {
-	e := &Engine{policy: p, lists: l, budget: budget}
-	var own []space.Range[netip.Addr]
-	for _, a := range p.Addresses {
-		own = append(own, space.One(a)...)
-	}
-	e.own = space.Of(own...)
-	e.nat = e.translations()
-	e.chains = map[roles.Direction][]step{
-		roles.Input:   e.input(),
-		roles.Output:  e.output(),
-		roles.Forward: e.forward(),
-	}
-	e.sent = e.forwarded()
-	return e
-}
+func New(p roles.Policy) *Engine { return Lists{}.Engine(p, nil) }
 
 // Own are the addresses of the host that its file names.
 func (e *Engine) Own() space.Addrs { return e.own }

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"net/netip"
 	"strings"
 
 	"fwpush/inventory"
@@ -14,7 +15,23 @@ import (
 type Lists map[string]space.Addrs
 
 // Engine is the engine of a policy, which must be of the fleet that the others are of.
-func (l Lists) Engine(p roles.Policy) *Engine { return build(p, l, nil) }
+// The budget may be nil, see Bounded.
+func (l Lists) Engine(p roles.Policy, budget *int) *Engine {
+	e := &Engine{policy: p, lists: l, budget: budget}
+	var own []space.Range[netip.Addr]
+	for _, a := range p.Addresses {
+		own = append(own, space.One(a)...)
+	}
+	e.own = space.Of(own...)
+	e.nat = e.translations()
+	e.chains = map[roles.Direction][]step{
+		roles.Input:   e.input(),
+		roles.Output:  e.output(),
+		roles.Forward: e.forward(),
+	}
+	e.sent = e.forwarded()
+	return e
+}
 
 // family are the addresses of a peer in one family.
 func family(p roles.Peer, v6 bool) []inventory.AddrRange {

@@ -40,7 +40,7 @@ func (a Answer) Nearest() []verdict.Miss {
 }
 
 // Ask puts a question to a fleet. Answers are in the order in which packets pass;
-// what a host refuses is not asked about further on.
+// what a host refuses is not asked about further on. A fleet with a budget may have none.
 func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 	flows, err := q.flows(fleet, names)
 	if err != nil {
@@ -51,7 +51,11 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 		left := space.Region{f.box}
 		for _, hop := range f.hops {
 			var passed space.Region
-			for _, o := range hop.Decide(left) {
+			outcomes := hop.Decide(left)
+			if hop.Engine.Exhausted() {
+				return nil, fmt.Errorf("the rules of %s cut the packet to more pieces than can be worked out: ask about one service, or about fewer addresses", hop.Host)
+			}
+			for _, o := range outcomes {
 				list = append(list, Answer{hop.Host, hop.Direction, o, hop.Engine})
 				if o.Verdict == inventory.Accept || o.Verdict == verdict.Undecided {
 					passed = append(passed, o.Packets)
