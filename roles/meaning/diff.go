@@ -27,9 +27,9 @@ type Change struct {
 	Packets   space.Box
 }
 
-// ErrTooMuch is a change of which more would have to be compared than is worth
+// errTooMuch is a change of which more would have to be compared than is worth
 // waiting for. Nothing is known of what it opens and closes.
-var ErrTooMuch = errors.New("more differs than can be worked out")
+var errTooMuch = errors.New("more differs than can be worked out")
 
 // effort bounds the work on one change: about a second, and a quarter of a gigabyte. The
 // policy of before comes from a host, which may have made one that takes forever.
@@ -39,8 +39,8 @@ const effort = 20_000_000
 const mostBoxes = 5_000
 
 // Diff is what differs between what two policies of a host do, opened first. How a
-// refusal is told (a drop or a reject) and limits are no difference. The error is
-// ErrTooMuch.
+// refusal is told (a drop or a reject) and limits are no difference. The error is that
+// more differs than can be worked out.
 func Diff(before, after roles.Policy) ([]Change, error) {
 	if before.Antispoof == after.Antispoof {
 		// What comes in with a forged address of the host is dropped before all this
@@ -74,7 +74,7 @@ func Diff(before, after roles.Policy) ([]Change, error) {
 func differ(d roles.Direction, old, now *verdict.Engine) (map[Kind]space.Region, error) {
 	touched, ok := verdict.Differing(d, old, now, mostBoxes)
 	if !ok {
-		return nil, ErrTooMuch
+		return nil, errTooMuch
 	}
 	if d == roles.Output {
 		touched = touched.Without(slices.Concat(answers(old), answers(now)))
@@ -94,13 +94,13 @@ func differ(d roles.Direction, old, now *verdict.Engine) (map[Kind]space.Region,
 			}
 			if k != "" {
 				if found[k] = append(found[k], is.Packets); len(found[k]) > mostBoxes {
-					return nil, ErrTooMuch
+					return nil, errTooMuch
 				}
 			}
 		}
 	}
 	if old.Exhausted() || now.Exhausted() {
-		return nil, ErrTooMuch
+		return nil, errTooMuch
 	}
 	return found, nil
 }

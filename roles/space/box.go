@@ -1,9 +1,6 @@
 package space
 
-import (
-	"hash/maphash"
-	"slices"
-)
+import "hash/maphash"
 
 // Box is a product: packets whose every part is in the set for it.
 type Box struct {
@@ -170,17 +167,21 @@ func (r Region) Simple() Region {
 	for again := true; again; {
 		again = false
 		for i := 0; i < len(out); i++ {
+			left := i + 1
 			for j := i + 1; j < len(out); j++ {
-				if !marks[i].near(marks[j]) {
-					continue
+				if marks[i].near(marks[j]) && out[i].V6() == out[j].V6() {
+					if both, ok := out[i].join(out[j]); ok {
+						out[i], marks[i] = both, markOf(seed, both)
+						again = true
+						continue
+					}
 				}
-				if both, ok := out[i].join(out[j]); ok && out[i].V6() == out[j].V6() {
-					out[i], marks[i] = both, markOf(seed, both)
-					out, marks = slices.Delete(out, j, j+1), slices.Delete(marks, j, j+1)
-					again = true
-					j--
+				if left < j {
+					out[left], marks[left] = out[j], marks[j]
 				}
+				left++
 			}
+			out, marks = out[:left], marks[:left]
 		}
 	}
 	return out
