@@ -10,19 +10,19 @@ import (
 
 	"fwpush/cmd/fwpush/internal/graph"
 	"fwpush/inventory"
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 // hostile is a graph with names as no fleet file has them.
-var hostile = meaning.Graph{
-	Nodes: []meaning.Node{{Name: "role:web", Hosts: 3}, {Name: "role:db", Hosts: 1}, {Name: `set:"><script>alert(1)</script>` + "`#;"}, {Name: "internet"}},
-	Edges: []meaning.Edge{
-		{From: 3, To: 0, Flows: []meaning.Flow{
+var hostile = reach.Graph{
+	Nodes: []reach.Node{{Name: "role:web", Hosts: 3}, {Name: "role:db", Hosts: 1}, {Name: `set:"><script>alert(1)</script>` + "`#;"}, {Name: "internet"}},
+	Edges: []reach.Edge{
+		{From: 3, To: 0, Flows: []reach.Flow{
 			{Services: "tcp/80, tcp/443", Rule: "web", Place: inventory.Place{File: "fleet.toml", Line: 7, Col: 3}, ByRule: true, Limit: "6/min"},
 			{Services: "ping", Rule: "ping"}}},
-		{From: 0, To: 1, Flows: []meaning.Flow{{Services: "tcp/5432", Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}}}},
-		{From: 2, To: 1, Flows: []meaning.Flow{{Services: "tcp/22", Rule: `</script>"`, ByRule: true}}},
-		{From: 0, To: 3, Flows: []meaning.Flow{{Services: "everything", Rule: "outbound = accept"}}},
+		{From: 0, To: 1, Flows: []reach.Flow{{Services: "tcp/5432", Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}}}},
+		{From: 2, To: 1, Flows: []reach.Flow{{Services: "tcp/22", Rule: `</script>"`, ByRule: true}}},
+		{From: 0, To: 3, Flows: []reach.Flow{{Services: "everything", Rule: "outbound = accept"}}},
 	},
 }
 

@@ -5,7 +5,7 @@ import (
 	"html/template"
 	"io"
 
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 //go:embed page.html
@@ -16,23 +16,23 @@ var pageTemplate = template.Must(template.New("page").Parse(page))
 // matrix is the page's table: a row for each node, and a cell for each other.
 type matrix struct {
 	Fleet string
-	Nodes []meaning.Node
+	Nodes []reach.Node
 	Rows  []row
 }
 
 type row struct {
-	From  meaning.Node
+	From  reach.Node
 	Cells []cell
 }
 
 type cell struct {
-	To    meaning.Node
-	Flows []meaning.Flow
+	To    reach.Node
+	Flows []reach.Flow
 }
 
 // HTML writes a page that needs nothing beside itself: the matrix of who may say what
 // to whom, with the rule behind every cell, and a box to filter it.
-func HTML(w io.Writer, fleet string, g meaning.Graph) error {
+func HTML(w io.Writer, fleet string, g reach.Graph) error {
 	m := matrix{Fleet: fleet, Nodes: g.Nodes}
 	for _, n := range g.Nodes {
 		r := row{From: n}

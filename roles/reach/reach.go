@@ -1,4 +1,4 @@
-package meaning
+package reach
 
 import (
 	"maps"
@@ -8,6 +8,7 @@ import (
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/expect"
+	"fwpush/roles/meaning"
 	"fwpush/roles/space"
 	"fwpush/roles/verdict"
 )
@@ -40,9 +41,9 @@ type Flow struct {
 	ByRule   bool // a rule of the file lets them pass, and not what stands for all hosts
 }
 
-// Reach asks the rules of a whole fleet. A flow between two roles is one that the
+// Of asks the rules of a whole fleet. A flow between two roles is one that the
 // target's rules let in and the source's do not keep from leaving.
-func Reach(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, error) {
+func Of(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, error) {
 	r := reacher{fleet: expect.NewFleet(fleet, policies), names: roles.NamesOf(fleet), policies: policies}
 	if err := r.parties(fleet); err != nil {
 		return Graph{}, err
@@ -229,7 +230,7 @@ func distinct(hosts []string, policies map[string]roles.Policy) ([]string, error
 	for _, h := range hosts {
 		p := policies[h]
 		p.Host, p.Addresses = "", nil
-		key, err := Keep(p)
+		key, err := meaning.Keep(p)
 		if err != nil {
 			return nil, err
 		}
@@ -281,7 +282,7 @@ func (f *flows) add(o verdict.Outcome, keys space.Keys, part bool) {
 func (f *flows) sorted() []Flow {
 	var out []Flow
 	for i, flow := range f.list {
-		words := Services(f.keys[i], f.v6[i])
+		words := services(f.keys[i], f.v6[i])
 		j := slices.IndexFunc(out, func(o Flow) bool { return o.Rule == flow.Rule && o.Place == flow.Place })
 		if j < 0 {
 			flow.Services = strings.Join(words, ", ")
@@ -301,8 +302,8 @@ func (f *flows) sorted() []Flow {
 	return out
 }
 
-// Services are the words for what packets are about, "everything" for all of it.
-func Services(k space.Keys, v6 bool) []string {
+// services are the words for what packets are about, "everything" for all of it.
+func services(k space.Keys, v6 bool) []string {
 	if k.Equal(space.AllKeys()) {
 		return []string{"everything"}
 	}
