@@ -2,6 +2,7 @@ package roles
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,20 @@ func TestUnmanagedHosts(t *testing.T) {
 	text = strings.Replace(text, "[hosts.b]\n", "[hosts.b]\nin = [ { allow = \"http\" } ]\n", 1)
 	if got, want := found(Check(load(t, text)), inventory.Warning), `host "b" is unmanaged, its rules are never pushed`; !strings.Contains(fmt.Sprint(got), want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Which families a rule speaks of is asked of every rule of every host: its peers are
+// not put together for that.
+func TestFamiliesMakeNoUnion(t *testing.T) {
+	a, b := Peer{Kind: SetPeer, Name: "a"}, Peer{Kind: SetPeer, Name: "b"}
+	a.V4 = []inventory.AddrRange{{From: netip.MustParseAddr("10.0.0.1"), To: netip.MustParseAddr("10.0.0.1")}}
+	b.V4, b.V6 = a.V4, []inventory.AddrRange{{From: netip.MustParseAddr("2001:db8::"), To: netip.MustParseAddr("2001:db8::")}}
+	r := Rule{Traffic: Traffic{All: true}, From: []Peer{a, b}, To: []Peer{a, a}}
+	if v4, v6 := r.families(); !v4 || v6 {
+		t.Errorf("IPv4 %t, IPv6 %t", v4, v6)
+	}
+	if n := testing.AllocsPerRun(10, func() { r.families() }); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -55,9 +55,9 @@ func (c *compiler) nat(w inventory.NAT) (natDraft, bool) {
 
 // families reports for which families an entry translates anything.
 func (n NAT) families() (v4, v6 bool) {
-	from4, from6 := reach(n.From)
-	to4, to6 := reach(n.To)
-	return n.Family != inventory.IPv6 && len(from4) > 0 && len(to4) > 0, n.Family != inventory.IPv4 && len(from6) > 0 && len(to6) > 0
+	from4, from6 := familiesOf(n.From)
+	to4, to6 := familiesOf(n.To)
+	return n.Family != inventory.IPv6 && from4 && to4, n.Family != inventory.IPv4 && from6 && to6
 }
 
 func (c *compiler) natOnHost(h inventory.Host, list []natDraft) []NAT {

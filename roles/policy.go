@@ -217,11 +217,10 @@ func (r Rule) LeftIn() string {
 
 // families reports for which families a rule matches anything.
 func (r Rule) families() (v4, v6 bool) {
-	from4, from6 := reach(r.From)
-	to4, to6 := reach(r.To)
+	from4, from6 := familiesOf(r.From)
+	to4, to6 := familiesOf(r.To)
 	t4, t6 := r.Traffic.families()
-	return r.Family != inventory.IPv6 && t4 && len(from4) > 0 && len(to4) > 0,
-		r.Family != inventory.IPv4 && t6 && len(from6) > 0 && len(to6) > 0
+	return r.Family != inventory.IPv6 && t4 && from4 && to4, r.Family != inventory.IPv4 && t6 && from6 && to6
 }
 
 // families reports over which families the traffic can go.

@@ -33,3 +33,12 @@ func reach(peers []Peer) (v4, v6 []inventory.AddrRange) {
 	}
 	return addrs.Merge(both)
 }
+
+// familiesOf reports in which families reach has addresses. It is asked of every rule, and
+// has no need to put the addresses of all its peers together.
+func familiesOf(peers []Peer) (v4, v6 bool) {
+	for _, p := range peers {
+		v4, v6 = v4 || len(p.V4) > 0, v6 || len(p.V6) > 0
+	}
+	return v4 || len(peers) == 0, v6 || len(peers) == 0
+}

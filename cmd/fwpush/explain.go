@@ -18,6 +18,10 @@ import (
 )
 
 // asked are the flags of explain.
+// mostWork bounds an answer: some seconds, and a gigabyte or two. Rules that overlap may
+// cut all packets to more pieces than there is memory for.
+const mostWork = 125_000_000
+
 type asked struct {
 	packet, from, to, via string
 	in, out               string
@@ -83,6 +87,7 @@ func (c *console) explainPacket(ctx context.Context, g *globals, host string, a 
 		return err
 	}
 	fleet := expect.NewFleet(f.Fleet, f.Policies())
+	fleet.Bound(mostWork)
 	answers, err := query.Ask(fleet, roles.NamesOf(f.Fleet), q)
 	if err != nil {
 		return ended(exitConfig, "%v", err)
@@ -175,7 +180,7 @@ func answersJSON(q query.Question, answers []query.Answer, near bool) answerJSON
 			s.Rule = a.Rule.Name
 		}
 		if near {
-			for _, m := range a.Nearest {
+			for _, m := range a.Nearest() {
 				s.Nearest = append(s.Nearest, nearJSON{m.Rule.Name, fmt.Sprint(m.Rule.Place), append([]verdict.Part{}, m.Parts...)})
 			}
 		}

@@ -41,6 +41,7 @@ var house = []room{
 	{dir: "roles/verdict", rooms: []string{"inventory", "roles", "roles/space"}, tests: []string{cmp, rapid}},
 	{dir: "roles/expect", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}},
 	{dir: "roles/meaning", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect"}, tests: []string{cmp}},
+	{dir: "roles/reach", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning"}},
 	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto, xsys}, tests: []string{goleak}},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport"}},
@@ -53,7 +54,7 @@ var house = []room{
 	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
-	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "render", "transport", "internal/commit", "internal/rollout",
+	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "internal/commit", "internal/rollout",
 		"internal/ui", "internal/lab", "internal/sandbox"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},

@@ -38,23 +38,29 @@ type Failure struct {
 type Fleet struct {
 	hosts   map[string]inventory.Host
 	engines map[string]*verdict.Engine
+	lists   verdict.Lists
+	budget  *int
 	of      map[string]roles.Policy
 }
 
 // NewFleet takes the policies of the hosts that get rules.
 func NewFleet(fleet *inventory.Fleet, policies map[string]roles.Policy) *Fleet {
-	f := &Fleet{hosts: map[string]inventory.Host{}, engines: map[string]*verdict.Engine{}, of: policies}
+	f := &Fleet{hosts: map[string]inventory.Host{}, engines: map[string]*verdict.Engine{}, lists: verdict.Lists{}, of: policies}
 	for _, h := range fleet.Hosts {
 		f.hosts[h.Name] = h
 	}
 	return f
 }
 
+// Bound gives the engines that are made from now on a budget together, see
+// verdict.Bounded.
+func (f *Fleet) Bound(budget int) { f.budget = &budget }
+
 // Engine answers for a host; nil for one without rules.
 func (f *Fleet) Engine(host string) *verdict.Engine {
 	e := f.engines[host]
 	if p, ok := f.of[host]; e == nil && ok {
-		e = verdict.New(p)
+		e = f.lists.Engine(p, f.budget)
 		f.engines[host] = e
 	}
 	return e

@@ -17,6 +17,7 @@ const (
 	Opened  Kind = "opened"  // refused before, accepted now
 	Closed  Kind = "closed"  // accepted before, refused now
 	Unclear Kind = "unclear" // raw text decides, before or now
+	Rewrite Kind = "rewrite" // raw text decides, before and now, and it is another text
 )
 
 // Change is packets that are decided otherwise.
@@ -26,27 +27,28 @@ type Change struct {
 	Packets   space.Box
 }
 
-// ErrTooMuch is a change of which more would have to be compared than is worth
+// errTooMuch is a change of which more would have to be compared than is worth
 // waiting for. Nothing is known of what it opens and closes.
-var ErrTooMuch = errors.New("more differs than can be worked out")
+var errTooMuch = errors.New("more differs than can be worked out")
 
-// effort bounds the work on one change, in comparisons: some seconds. The policy of
-// before comes from a host, which may have made one that takes forever.
-const effort = 300_000_000
+// effort bounds the work on one change: about a second, and a quarter of a gigabyte. The
+// policy of before comes from a host, which may have made one that takes forever.
+const effort = 20_000_000
 
 // mostBoxes bounds the parts of a change that are told.
 const mostBoxes = 5_000
 
 // Diff is what differs between what two policies of a host do, opened first. How a
-// refusal is told (a drop or a reject) and limits are no difference. The error is
-// ErrTooMuch.
+// refusal is told (a drop or a reject) and limits are no difference. The error is that
+// more differs than can be worked out.
 func Diff(before, after roles.Policy) ([]Change, error) {
 	if before.Antispoof == after.Antispoof {
 		// What comes in with a forged address of the host is dropped before all this
 		// and after: to leave it out of every answer would say nothing.
 		before.Antispoof, after.Antispoof = false, false
 	}
-	old, now := verdict.Bounded(before, effort), verdict.Bounded(after, effort)
+	budget := effort
+	old, now := verdict.Bounded(before, &budget), verdict.Bounded(after, &budget)
 	directions := [...]roles.Direction{roles.Input, roles.Output, roles.Forward}
 	var found [len(directions)]map[Kind]space.Region
 	for i, d := range directions {
@@ -56,7 +58,7 @@ func Diff(before, after roles.Policy) ([]Change, error) {
 		}
 	}
 	var list []Change
-	for _, k := range [...]Kind{Opened, Closed, Unclear} {
+	for _, k := range [...]Kind{Opened, Closed, Unclear, Rewrite} {
 		for i, d := range directions {
 			for _, b := range found[i][k].Simple() {
 				list = append(list, Change{k, d, b})
@@ -70,13 +72,14 @@ func Diff(before, after roles.Policy) ([]Change, error) {
 // about that something speaks of that the two do not have in common: of thousands of
 // rules, those that a change has touched.
 func differ(d roles.Direction, old, now *verdict.Engine) (map[Kind]space.Region, error) {
-	touched, err := apart(verdict.Differing(d, old, now))
-	if err != nil {
-		return nil, err
+	touched, ok := verdict.Differing(d, old, now, mostBoxes)
+	if !ok {
+		return nil, errTooMuch
 	}
 	if d == roles.Output {
 		touched = touched.Without(slices.Concat(answers(old), answers(now)))
 	}
+	rewritten := verdict.Rewritten(d, old, now)
 	outcomes := old.Decide(d, touched)
 	found := map[Kind]space.Region{}
 	for _, was := range [...]inventory.Verdict{inventory.Accept, inventory.Drop, inventory.Reject, verdict.Undecided} {
@@ -85,40 +88,22 @@ func differ(d roles.Direction, old, now *verdict.Engine) (map[Kind]space.Region,
 			packets = append(packets, o.Packets)
 		}
 		for _, is := range now.Decide(d, packets) {
-			if k := kindOf(was, is.Verdict); k != "" {
+			k := kindOf(was, is.Verdict)
+			if rewritten && was == verdict.Undecided && is.Verdict == verdict.Undecided {
+				k = Rewrite
+			}
+			if k != "" {
 				if found[k] = append(found[k], is.Packets); len(found[k]) > mostBoxes {
-					return nil, ErrTooMuch
+					return nil, errTooMuch
 				}
 			}
 		}
 	}
 	if old.Exhausted() || now.Exhausted() {
-		return nil, ErrTooMuch
+		return nil, errTooMuch
 	}
 	return found, nil
 }
-
-// apart is a region without a packet twice.
-func apart(r space.Region) (space.Region, error) {
-	var out space.Region
-	work := 0
-	for _, b := range r {
-		fresh := space.Region{b}
-		for _, have := range out {
-			fresh = fresh.Minus(have)
-			if work += 1 + len(fresh); work > mostWork {
-				return nil, ErrTooMuch
-			}
-		}
-		if out = append(out, fresh...); len(out) > mostBoxes {
-			return nil, ErrTooMuch
-		}
-	}
-	return out, nil
-}
-
-// mostWork bounds how often the parts of a change are held against each other.
-const mostWork = 500_000
 
 func kindOf(was, is inventory.Verdict) Kind {
 	switch {
@@ -136,10 +121,14 @@ func kindOf(was, is inventory.Verdict) Kind {
 // worth a second word.
 func answers(e *verdict.Engine) space.Region {
 	var out space.Region
+	var ports []space.Range[space.Port]
 	for _, port := range e.Policy().Management.Ports {
-		for _, v6 := range [...]bool{false, true} {
-			b := space.All(v6)
-			b.Key, b.SrcPort = space.ProtoKeys(space.TCP), space.One(space.Port(port))
+		ports = append(ports, space.One(space.Port(port))...)
+	}
+	for _, v6 := range [...]bool{false, true} {
+		b := space.All(v6)
+		b.Key, b.SrcPort = space.ProtoKeys(space.TCP), space.Of(ports...)
+		if !b.Empty() {
 			out = append(out, b)
 		}
 	}

@@ -52,6 +52,10 @@ func say(c meaning.Change) string {
 	return fmt.Sprintf("%s %s %s %s>%s", c.Kind, c.Direction, strings.Join(keys, ","), ends(c.Packets.Src), ends(c.Packets.Dst))
 }
 
+func raw(at, nft string) string {
+	return fmt.Sprintf("\n[[raw]]\nhosts = \"h\"\nchain = \"input\"\nat = %q\nnft = %q", at, nft)
+}
+
 func TestDiff(t *testing.T) {
 	for _, tt := range []struct{ name, old, now, want string }{
 		{"nothing", `in = [ { allow = "http" } ]`, `in = [ { allow = "tcp/80" } ]`, ""},
@@ -67,6 +71,15 @@ func TestDiff(t *testing.T) {
 		{"a limit", `in = [ { allow = "http" } ]`, `in = [ { allow = "http", rate = "6/min" } ]`, ""},
 		{"out", `outbound = "drop"`, "outbound = \"drop\"\nout = [ { allow = \"https\", to = \"set:a\" } ]", "opened output tcp/443 any4>192.0.2.0/24"},
 		{"forward", `forward = []`, `forward = [ { allow = "http", in_iface = "eth1" } ]`, "opened forward tcp/80 any4>any4\nopened forward tcp/80 any6>any6"},
+		{"raw text behind the allows", `in = [ { allow = "http" } ]` + raw("before-allow", "udp dport 7 accept"), `in = [ { allow = "http" } ]` + raw("before-default", "udp dport 7 accept"),
+			"unclear input ping,tcp/80 any4>any4\nunclear input tcp/80,ping any6>any6"},
+		{"raw text for other", `in = [ { allow = "tcp/1-65535" } ]` + raw("before-default", "udp dport 7 accept"), `in = [ { allow = "tcp/1-65535" } ]` + raw("before-default", "udp dport 9 accept"),
+			strings.Join([]string{
+				"rewrite input 0,icmp/timestamp-request,icmp/info-request,icmp/address-mask-request,protocols 2 to 6,protocols 7 to 57,protocols 59 to 255 any4>any4",
+				"rewrite input 0,protocols 2 to 6,protocols 7 to 57,icmpv6/139,protocols 59 to 255 any6>any6",
+				"rewrite input icmpv6/130-132,icmpv6/nd-router-advert ::-fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff,fec0::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff>any6",
+				"rewrite input icmpv6/mld2-listener-report ::1-fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff,fec0::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff>any6"}, "\n")},
+		{"the same raw text", raw("before-allow", "udp dport 7 accept"), raw("before-allow", "# the same\nudp dport 7 accept"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string

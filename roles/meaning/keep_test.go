@@ -1,7 +1,7 @@
 package meaning_test
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,7 +12,6 @@ import (
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/meaning"
-	"fwpush/roles/verdict"
 )
 
 // What was kept decides every packet as the policy does that it was made of.
@@ -49,7 +48,7 @@ func TestRecallRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"nothing": "", "no JSON": "\x1b[2J", "another version": strings.Replace(good, `"Version":1`, `"Version":2`, 1), "cut": good[:len(good)/2],
+		"nothing": "", "no JSON": "\x1b[2J", "another version": strings.Replace(good, `"Version":2`, `"Version":3`, 1), "cut": good[:len(good)/2],
 		"a key of a later version": strings.Replace(good, `{"Version"`, `{"More":1,"Version"`, 1), "twice": good + good,
 		"a range that is none": strings.Replace(good, "10.0.0.1", "10.0.0.9-10.0.0.1", 1),
 	} {
@@ -59,11 +58,39 @@ func TestRecallRefuses(t *testing.T) {
 	}
 }
 
+// Of a policy that is too large for a host to keep it keeps which it was.
+func TestTooLargeToKeep(t *testing.T) {
+	large := policy(t, "")
+	var list []inventory.AddrRange
+	for i := range 60_000 {
+		a := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 8), byte(i), 15: 1})
+		list = append(list, inventory.AddrRange{From: a, To: a})
+	}
+	large.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, From: []roles.Peer{{Kind: roles.SetPeer, Name: "l", V6: list}}}}
+	text, err := meaning.Keep(large)
+	if _, refused := meaning.Recall(text); err != nil || len(text) > 200 || refused == nil || !strings.Contains(refused.Error(), "too large") {
+		t.Errorf("%d bytes, %v, %v", len(text), err, refused)
+	}
+	large.In[0].From[0].V6 = list[1:]
+	if other, _ := meaning.Keep(large); other == text {
+		t.Error("two policies are kept as the same")
+	}
+	large.In[0].From[0].V6 = list[:10_000]
+	if text, err := meaning.Keep(large); err != nil || len(text) < 10_000 {
+		t.Errorf("a moderate one is not kept: %d bytes, %v", len(text), err)
+	}
+}
+
 func FuzzRecall(f *testing.F) {
-	f.Add(`{"Version":1,"Policy":{"Management":{"Peers":[{"Kind":"literal","V4":["10.0.0.0/8","1.2.3.4-1.2.3.9"]}]}}}`)
+	f.Add(`{"Version":2,"Peers":[{"Kind":"literal","V4":["10.0.0.0/8","1.2.3.4-1.2.3.9"]}],"Policy":{"Management":[0],"Ports":[22],"In":[{"Verb":"drop","Ports":["tcp/1-9"],"From":[0,0]}]}}`)
+	f.Add(`{"Version":2,"TooLarge":"x"}`)
+	f.Add(unions(3, 4))
 	f.Fuzz(func(t *testing.T, text string) {
 		if p, err := meaning.Recall(text); err == nil {
-			verdict.New(p)
+			list, err := meaning.Diff(p, roles.Policy{})
+			if err != nil && len(list) > 0 {
+				t.Errorf("%d changes and %v", len(list), err)
+			}
 		}
 	})
 }
@@ -85,7 +112,79 @@ func TestHostilePolicyIsGivenUp(t *testing.T) {
 		hostile.In = append(hostile.In, r)
 	}
 	hostile.In = append(hostile.In, roles.Rule{Verb: inventory.AllowVerb, Name: "all", Traffic: roles.Traffic{All: true}})
-	if _, err := meaning.Diff(hostile, policy(t, "in = [ { allow = \"http\" } ]")); !errors.Is(err, meaning.ErrTooMuch) {
-		t.Errorf("got %v", err)
+	if _, err := meaning.Diff(hostile, policy(t, "in = [ { allow = \"http\" } ]")); err == nil {
+		t.Error("it is worked out")
+	}
+}
+
+// keptWith is what a host may keep, with lists of JSON in it.
+func keptWith(peers, in string) string {
+	list := func(s string) string { return "[" + strings.TrimSuffix(s, ",") + "]" }
+	return `{"Version":2,"Peers":` + list(peers) + `,"Policy":{"Inbound":"drop","Outbound":"accept","In":` + list(in) + `}}`
+}
+
+// blocks are peers with as many addresses each.
+func blocks(n, addresses int) string {
+	var text strings.Builder
+	for p := range n {
+		fmt.Fprintf(&text, `{"Kind":"set","Name":"s%d","V4":[`, p)
+		for i := range addresses {
+			fmt.Fprintf(&text, `"%d.%d.%d.%d",`, p+1, i>>15, i>>7&255, i<<1&255)
+		}
+		text.WriteString("]},")
+	}
+	return strings.ReplaceAll(text.String(), ",]", "]")
+}
+
+// unions are rules of which each names other peers with many addresses.
+func unions(rules, addresses int) string {
+	peers, in := blocks(2, addresses), ""
+	for i := range rules {
+		peers += fmt.Sprintf(`{"Kind":"set","Name":"o%d","V4":["9.0.%d.%d"]},`, i, i>>8, i&255)
+		in += fmt.Sprintf(`{"Verb":"allow","All":true,"From":[0,1,%d]},`, i+2)
+	}
+	return keptWith(peers, in)
+}
+
+// A policy that would take minutes and gigabytes is told of, and not waited for.
+func TestHostileTextIsGivenUp(t *testing.T) {
+	alike := ""
+	for i := range 9_000 { // of one signature
+		alike += fmt.Sprintf(`{"Verb":"drop","Ports":["tcp/1","udp/%d"]},`, i+1)
+	}
+	now := policy(t, "in = [ { allow = \"http\" } ]")
+	many := now
+	for i := range 9_000 {
+		many.In = append(many.In, roles.Rule{Verb: inventory.DropVerb, Traffic: roles.Traffic{Ports: []inventory.PortRange{{Proto: "tcp", From: 1, To: 1}, {Proto: "udp", From: uint16(20_000 + i), To: uint16(20_000 + i)}}}})
+	}
+	const refused, tooMuch = "the text is refused", "more differs than can be worked out"
+	for name, tt := range map[string]struct {
+		text string
+		now  roles.Policy
+		want string
+	}{
+		"more than is kept":          {keptWith(strings.Repeat("{},", 200_000), ""), now, refused},
+		"rules that say nothing":     {keptWith("", strings.Repeat("{},", 100_000)), now, refused},
+		"ports of management":        {strings.Replace(keptWith("", ""), `"Inbound"`, `"Ports":[`+strings.Repeat("22,", 1_000)+`22],"Inbound"`, 1), now, refused},
+		"a long name":                {keptWith(`{"Kind":"set","Name":"`+strings.Repeat("n", 1_000)+`"}`, ""), now, refused},
+		"a peer that is not there":   {keptWith(blocks(1, 3), `{"Verb":"drop","From":[1]}`), now, refused},
+		"many peers and rules":       {keptWith(strings.Repeat(`{"Kind":"literal"},`, 18_000), strings.Repeat(`{"Verb":""},`, 12_000)), now, ""},
+		"one union in many rules":    {keptWith(blocks(2, 15_000), strings.Repeat(`{"Verb":"allow","All":true,"From":[0,1]},`, 50)), now, ""},
+		"a union of its own in each": {unions(1_000, 14_000), now, tooMuch},
+		"one peer many times":        {keptWith(blocks(1, 15_000), strings.TrimSuffix(`{"Verb":"drop","All":true,"From":[`+strings.Repeat("0,", 100_000), ",")+"]}"), now, tooMuch},
+		"groups in each refusal":     {strings.ReplaceAll(strings.Replace(keptWith(strings.ReplaceAll(blocks(1, 15_000), `"1.`, `"224.`), strings.Repeat(`{"Verb":"reject","All":true,"To":[0]},`, 6_000)), `"drop"`, `"reject"`, 1), "\n", ""), now, tooMuch},
+		"steps that look alike":      {keptWith("", alike), many, tooMuch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if p, err := meaning.Recall(tt.text); err != nil {
+				got = refused
+			} else if _, err = meaning.Diff(p, tt.now); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

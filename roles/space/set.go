@@ -25,7 +25,7 @@ type Set[T Point[T]] []Range[T]
 func Of[T Point[T]](ranges ...Range[T]) Set[T] {
 	list := slices.Clone(ranges)
 	slices.SortFunc(list, func(a, b Range[T]) int { return a.From.Compare(b.From) })
-	var out Set[T]
+	out := list[:0] // never ahead of what is read
 	for _, r := range list {
 		n := len(out)
 		// A range that starts where the last one ends, or right behind.
@@ -46,8 +46,22 @@ func One[T Point[T]](p T) Set[T] { return Set[T]{{p, p}} }
 // Empty tells whether nothing is in the set.
 func (s Set[T]) Empty() bool { return len(s) == 0 }
 
+// is tells whether two sets are one in memory, as those are that many rules name: the
+// answer is then known without a look at their ranges.
+func (s Set[T]) is(o Set[T]) bool {
+	return len(s) == len(o) && (len(s) == 0 || &s[0] == &o[0])
+}
+
+// work is how many ranges have to be looked at to hold two sets against each other.
+func (s Set[T]) work(o Set[T]) int {
+	if s.is(o) || len(s) == 1 || len(o) == 1 {
+		return 1
+	}
+	return len(s) + len(o)
+}
+
 // Equal tells whether two sets hold the same.
-func (s Set[T]) Equal(o Set[T]) bool { return slices.Equal(s, o) }
+func (s Set[T]) Equal(o Set[T]) bool { return s.is(o) || slices.Equal(s, o) }
 
 // Has tells whether a point is in the set.
 func (s Set[T]) Has(p T) bool {
@@ -60,27 +74,49 @@ func (s Set[T]) reaching(p T) int {
 	return sort.Search(len(s), func(i int) bool { return p.Compare(s[i].To) <= 0 })
 }
 
+// within are the ranges that have a point of r.
+func (s Set[T]) within(r Range[T]) Set[T] {
+	i := s.reaching(r.From)
+	n := sort.Search(len(s)-i, func(n int) bool { return s[i+n].From.Compare(r.To) > 0 })
+	return s[i : i+n : i+n]
+}
+
 // Union is what is in one of the two.
 func (s Set[T]) Union(o Set[T]) Set[T] {
 	switch {
-	case len(s) == 0:
-		return o
-	case len(o) == 0:
+	case s.Covers(o):
 		return s
+	case o.Covers(s):
+		return o
 	}
 	return Of(slices.Concat(s, o)...)
 }
 
-// And is what is in both.
+// And is what is in both: one of the two themselves if that is all of it, so that a
+// long set is not there many times.
 func (s Set[T]) And(o Set[T]) Set[T] {
-	if len(o) < len(s) {
+	switch {
+	case s.Covers(o):
+		return o
+	case o.Covers(s):
+		return s
+	case len(o) < len(s):
 		s, o = o, s
 	}
 	var out Set[T]
 	for _, r := range s {
-		for i := o.reaching(r.From); i < len(o) && o[i].From.Compare(r.To) <= 0; i++ {
-			out = append(out, Range[T]{later(r.From, o[i].From), earlier(r.To, o[i].To)})
+		common := o.within(r)
+		if len(common) == 0 {
+			continue
 		}
+		first, last := common[0], common[len(common)-1]
+		if len(s) == 1 && r.From.Compare(first.From) <= 0 && last.To.Compare(r.To) <= 0 {
+			return common
+		}
+		n := len(out)
+		out = append(out, common...)
+		out[n].From = later(r.From, first.From)
+		out[len(out)-1].To = earlier(r.To, last.To)
 	}
 	return out
 }
@@ -98,32 +134,62 @@ func (s Set[T]) Meets(o Set[T]) bool {
 
 // Covers tells whether all of o is in s.
 func (s Set[T]) Covers(o Set[T]) bool {
+	switch {
+	case len(o) == 0 || s.is(o):
+		return true
+	case len(s) == 1: // of a prefix or of all it takes no look at each range
+		return s[0].From.Compare(o[0].From) <= 0 && o[len(o)-1].To.Compare(s[0].To) <= 0
+	}
 	return !slices.ContainsFunc(o, func(r Range[T]) bool {
 		i := s.reaching(r.To)
 		return i == len(s) || s[i].From.Compare(r.From) > 0
 	})
 }
 
-// Minus is what is in s and not in o.
+// Minus is what is in s and not in o: s itself if nothing of it is in o.
 func (s Set[T]) Minus(o Set[T]) Set[T] {
-	var out Set[T]
-	for _, r := range s {
-		from, whole := r.From, true
-		for i := o.reaching(r.From); i < len(o) && o[i].From.Compare(r.To) <= 0; i++ {
-			if from.Compare(o[i].From) < 0 {
-				out = append(out, Range[T]{from, o[i].From.Prev()})
-			}
-			if o[i].To.Compare(r.To) >= 0 {
-				whole = false
-				break
-			}
-			from = o[i].To.Next()
+	switch {
+	case o.Covers(s):
+		return nil
+	case !s.Meets(o):
+		return s
+	}
+	o = o.within(Range[T]{s[0].From, s[len(s)-1].To})
+	out := make(Set[T], 0, len(s)+len(o)) // each range of o cuts one in two at most
+	for len(s) > 0 {
+		if len(o) == 0 {
+			out = append(out, s...)
+			break
 		}
-		if whole {
-			out = append(out, Range[T]{from, r.To})
+		before := s.reaching(o[0].From)
+		out = append(out, s[:before]...)
+		if s = s[before:]; len(s) == 0 {
+			break
 		}
+		cuts := o.within(s[0])
+		if len(cuts) == 0 { // o[0] lies before it
+			o = o[o.reaching(s[0].From):]
+			continue
+		}
+		out = append(out, s[0].without(cuts)...)
+		s, o = s[1:], o[o.reaching(s[0].To):]
 	}
 	return out
+}
+
+// without is what is in the range and not in those of o, which all meet it.
+func (r Range[T]) without(o Set[T]) []Range[T] {
+	var out []Range[T]
+	for _, cut := range o {
+		if r.From.Compare(cut.From) < 0 {
+			out = append(out, Range[T]{r.From, cut.From.Prev()})
+		}
+		if cut.To.Compare(r.To) >= 0 {
+			return out
+		}
+		r.From = cut.To.Next()
+	}
+	return append(out, r)
 }
 
 func later[T Point[T]](a, b T) T {

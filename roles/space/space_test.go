@@ -49,6 +49,24 @@ func TestSetsHoldWhatTheySay(t *testing.T) {
 	})
 }
 
+// A set that many packets have is there once, whatever is asked of it.
+func TestSetsAreShared(t *testing.T) {
+	var list []Range[netip.Addr]
+	for n := range 50 {
+		list = append(list, Range[netip.Addr]{addr(4 * n), addr(4*n + 1)})
+	}
+	long, some, other := Of(list...), Of(list[10:20]...), One(addr(2))
+	for name, pair := range map[string][2]Addrs{
+		"and itself": {long.And(long), long}, "and everyone": {long.And(Everyone(false)), long}, "everyone and": {Everyone(false).And(long), long},
+		"and a part": {long.And(some), some}, "and a span": {long.And(Addrs{{addr(38), addr(79)}}), long[10:20]},
+		"of which it is a part": {some.Union(long), long}, "with a part": {long.Union(some), long}, "without others": {long.Minus(other), long},
+	} {
+		if !pair[0].is(pair[1]) {
+			t.Errorf("%s: %v is a copy", name, pair[0])
+		}
+	}
+}
+
 func TestSetsAtTheEnds(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		all := Everyone(v6)

@@ -73,10 +73,7 @@ func (e *Engine) management(d roles.Direction) step {
 	m := e.policy.Management
 	s := accepts(Management, "the management pair", nil)
 	for _, v6 := range families {
-		var from space.Addrs
-		for _, p := range m.Peers {
-			from = from.Union(e.peer(p, v6))
-		}
+		from := e.list(m.Peers, v6)
 		for _, port := range m.Ports {
 			b := space.All(v6)
 			if d == roles.Input {
@@ -194,7 +191,7 @@ func (e *Engine) judged(d roles.Direction) []step {
 			r := &rules[i]
 			if !r.Allows() && p.VerdictOf(d, *r) == verdict {
 				s := step{stage: Deny, verdict: verdict, match: e.Packets(*r), rule: r, place: r.Place, by: "rule " + r.Name}
-				refuse = append(refuse, unanswered(s)...)
+				refuse = append(refuse, e.unanswered(s)...)
 			}
 		}
 	}
@@ -221,14 +218,14 @@ func (e *Engine) judged(d roles.Direction) []step {
 		}
 	}
 	chain = append(chain, e.raw(d, "before-default")...)
-	return append(chain, unanswered(e.end(d))...)
+	return append(chain, e.unanswered(e.end(d))...)
 }
 
 // unanswered is a refusal that is silent towards groups, since nobody is told by a
 // multicast or a broadcast that its sender is refused, and towards errors of ICMP,
 // which no error answers (RFC 1122 section 3.2.2, RFC 4443 section 2.4).
-func unanswered(s step) []step {
-	if s.verdict != inventory.Reject {
+func (e *Engine) unanswered(s step) []step {
+	if s.verdict != inventory.Reject || !e.spend(len(s.match)) {
 		return []step{s}
 	}
 	silent := s
@@ -238,7 +235,7 @@ func unanswered(s step) []step {
 		group.Dst = b.Dst.And(cast(b.V6()))
 		failure.Key = b.Key.And(failures(b.V6()))
 		for _, part := range []space.Box{group, failure} {
-			if !part.Empty() {
+			if !part.Empty() && e.spend(len(group.Dst)*making) {
 				silent.match = append(silent.match, part)
 			}
 		}
@@ -258,12 +255,13 @@ func failures(v6 bool) space.Keys {
 
 // raw is text that may decide what comes as far as this.
 func (e *Engine) raw(d roles.Direction, at string) []step {
+	var list []step
 	for _, r := range e.policy.Raw {
 		if r.Chain == string(d) && r.At == at {
-			return []step{{stage: Raw, verdict: Undecided, match: everything(), place: r.Place, by: "raw text, which is not understood"}}
+			list = append(list, step{stage: Raw, verdict: Undecided, match: everything(), place: r.Place, by: "raw text, which is not understood", raw: &r})
 		}
 	}
-	return nil
+	return list
 }
 
 // end is what a chain does with the rest.

@@ -12,19 +12,11 @@ import (
 type Engine struct {
 	policy roles.Policy
 	own    space.Addrs
-	known  map[string]space.Addrs // peers by what the file calls them
+	lists  Lists
 	nat    []step
 	chains map[roles.Direction][]step
-	budget *int // of comparisons; nil for as many as it takes
-}
-
-// Bounded is an engine that gives up after so many comparisons of addresses, over all
-// its questions: for a policy that somebody else has made, who may have made one that
-// takes forever. What it has not come to by then is Undecided.
-func Bounded(p roles.Policy, comparisons int) *Engine {
-	e := New(p)
-	e.budget = &comparisons
-	return e
+	sent   []step // what packets pass that nat has sent on
+	budget *int   // of work; nil for as much as it takes
 }
 
 // step is one place of a chain where packets are decided.
@@ -34,24 +26,13 @@ type step struct {
 	match   space.Region
 	rule    *roles.Rule
 	nat     *roles.NAT
+	raw     *roles.Raw
 	place   inventory.Place
 	by      string
 }
 
 // New makes the engine of a policy.
-func New(p roles.Policy) *Engine {
-	e := &Engine{policy: p, known: map[string]space.Addrs{}}
-	for _, a := range p.Addresses {
-		e.own = e.own.Union(space.One(a))
-	}
-	e.nat = e.translations()
-	e.chains = map[roles.Direction][]step{
-		roles.Input:   e.input(),
-		roles.Output:  e.output(),
-		roles.Forward: e.forward(),
-	}
-	return e
-}
+func New(p roles.Policy) *Engine { return Lists{}.Engine(p, nil) }
 
 // Own are the addresses of the host that its file names.
 func (e *Engine) Own() space.Addrs { return e.own }
@@ -70,11 +51,14 @@ func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
 	var out []Outcome
 	for _, s := range e.nat {
 		for _, m := range s.match {
-			hit := packets.And(m)
-			packets = packets.Minus(m)
+			hit, rest, ok := e.cut(packets, m)
+			if !ok {
+				return append(out, given(packets, nil)...)
+			}
 			for _, b := range hit {
 				out = append(out, e.translated(d, s, b)...)
 			}
+			packets = rest
 		}
 	}
 	return append(out, e.walk(e.chains[d], packets, nil)...)
@@ -89,37 +73,27 @@ func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outc
 			if len(packets) == 0 {
 				return out
 			}
-			if !e.afford(packets, m) {
-				for _, b := range packets {
-					out = append(out, Outcome{Packets: b, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
-				}
-				return out
+			hit, rest, ok := e.cut(packets, m)
+			if !ok {
+				return append(out, given(packets, nat)...)
 			}
-			for _, b := range packets.And(m) {
+			for _, b := range hit {
 				out = append(out, Outcome{Packets: b, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: s.place, by: s.by})
 			}
-			packets = packets.Minus(m)
+			packets = rest
 		}
 	}
 	return out
 }
 
-// afford tells whether packets may still be compared with a match.
-func (e *Engine) afford(packets space.Region, m space.Box) bool {
-	if e.budget == nil {
-		return true
-	}
+// given are packets given up.
+func given(packets space.Region, nat *roles.NAT) []Outcome {
+	var out []Outcome
 	for _, b := range packets {
-		*e.budget -= 1 + len(b.Key)
-		if b.Key.Meets(m.Key) {
-			*e.budget -= len(b.Src) + len(b.Dst) + len(m.Src) + len(m.Dst)
-		}
+		out = append(out, Outcome{Packets: b, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
 	}
-	return *e.budget > 0
+	return out
 }
-
-// Exhausted tells whether a bounded engine has given up.
-func (e *Engine) Exhausted() bool { return e.budget != nil && *e.budget <= 0 }
 
 // translated decides packets that an entry of nat sends elsewhere. Outcomes speak
 // of the packets as they came.
@@ -140,7 +114,7 @@ func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
 	if s.nat.Kind == inventory.DNAT {
 		to.Dst = space.One(s.nat.ToAddr)
 		if !e.own.Has(s.nat.ToAddr) {
-			chain = e.forwarded()
+			chain = e.sent
 		}
 	} else if own := e.own.And(space.Everyone(b.V6())); !own.Empty() {
 		to.Dst = own
@@ -154,34 +128,6 @@ func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
 		}
 	}
 	return list
-}
-
-// addrs are the addresses of a list of peers in one family; an empty list is any.
-func (e *Engine) addrs(peers []roles.Peer, v6 bool) space.Addrs {
-	if len(peers) == 0 {
-		return space.Everyone(v6)
-	}
-	var out space.Addrs
-	for _, p := range peers {
-		out = out.Union(e.peer(p, v6))
-	}
-	return out
-}
-
-func (e *Engine) peer(p roles.Peer, v6 bool) space.Addrs {
-	list, key := p.V4, "4"+p.String()
-	if v6 {
-		list, key = p.V6, "6"+p.String()
-	}
-	if p.Kind == roles.Literal {
-		return space.AddrsOf(list...)
-	}
-	known, ok := e.known[key]
-	if !ok {
-		known = space.AddrsOf(list...)
-		e.known[key] = known
-	}
-	return known
 }
 
 // families are the two, IPv4 first.

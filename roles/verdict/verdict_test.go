@@ -271,3 +271,24 @@ func TestInterfaceNotTold(t *testing.T) {
 		t.Errorf("got %+v", list)
 	}
 }
+
+// Hosts of a fleet whose rules name the same peers have their addresses once.
+func TestListsAreShared(t *testing.T) {
+	var list []inventory.AddrRange
+	for i := range byte(9) {
+		a := netip.AddrFrom4([4]byte{10, 0, i, 1})
+		list = append(list, inventory.AddrRange{From: a, To: a})
+	}
+	both := []roles.Peer{{Kind: roles.SetPeer, Name: "a", V4: list[:5]}, {Kind: roles.SetPeer, Name: "b", V4: list[5:]}}
+	rule := roles.Rule{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, From: both}
+	lists := verdict.Lists{}
+	web, db := lists.Engine(roles.Policy{In: []roles.Rule{rule}}, nil), lists.Engine(roles.Policy{In: []roles.Rule{rule}}, nil)
+	one, other := web.Packets(rule)[0].Src, db.Packets(rule)[0].Src
+	if len(one) != 9 || &one[0] != &other[0] {
+		t.Errorf("%v and %v are two", one, other)
+	}
+	rule.From = both[:1]
+	if part := db.Packets(rule)[0].Src; len(part) != 5 {
+		t.Errorf("of the first alone: %v", part)
+	}
+}

@@ -43,4 +43,7 @@ in = [ { allow = "tcp/80" }, { allow = "tcp/8080", from = "set:office" }, { deny
 	f.sh("web2", "echo garbage >/var/lib/fwpush/gen/2/policy.json")
 	out, _ = f.run(1, "diff", "--color", "never")
 	says(out, "what the host keeps of its policy is of another version of fwpush")
+	f.sh("web2", "head -c 1500000 /dev/zero | tr '\\0' x >/var/lib/fwpush/gen/2/policy.json") // more than one line may have
+	out, _ = f.run(1, "diff", "--color", "never")
+	says(out, "what it opens and closes cannot be told: the policy that it confirmed is too large for it to keep")
 }

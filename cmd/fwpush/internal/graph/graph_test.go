@@ -10,21 +10,21 @@ import (
 
 	"fwpush/cmd/fwpush/internal/graph"
 	"fwpush/inventory"
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 // hostile is a graph with names as no fleet file has them.
-var hostile = meaning.Graph{
-	Nodes: []meaning.Node{{Name: "role:web", Hosts: 3}, {Name: "role:db", Hosts: 1}, {Name: `set:"><script>alert(1)</script>` + "`#;"}, {Name: "internet"}},
-	Edges: []meaning.Edge{
-		{From: 3, To: 0, Flows: []meaning.Flow{
-			{Services: []meaning.Service{{Name: "http", What: "tcp/80"}, {Name: "", What: "tcp/8443"}}, Rule: "web", Place: inventory.Place{File: "fleet.toml", Line: 7, Col: 3}, ByRule: true, Limit: "6/min"},
-			{Services: []meaning.Service{{Name: "ping", What: "ping"}}, Rule: "ping"}}},
-		{From: 0, To: 1, Flows: []meaning.Flow{
-			{Services: []meaning.Service{{Name: "pg", What: "tcp/5432"}}, Within: []string{"pg", "postgres"}, Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}},
-			{Services: []meaning.Service{{Name: "pg", What: "tcp/5432"}}, Rule: "pg-more", Part: true, ByRule: true}}},
-		{From: 2, To: 1, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "ssh", What: "tcp/22"}}, Rule: `</script>"`, ByRule: true}}},
-		{From: 0, To: 3, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "", What: "everything"}}, Rule: "outbound = accept"}}},
+var hostile = reach.Graph{
+	Nodes: []reach.Node{{Name: "role:web", Hosts: 3}, {Name: "role:db", Hosts: 1}, {Name: `set:"><script>alert(1)</script>` + "`#;"}, {Name: "internet"}},
+	Edges: []reach.Edge{
+		{From: 3, To: 0, Flows: []reach.Flow{
+			{Services: []reach.Service{{Name: "http", What: "tcp/80"}, {Name: "", What: "tcp/8443"}}, Rule: "web", Place: inventory.Place{File: "fleet.toml", Line: 7, Col: 3}, ByRule: true, Limit: "6/min"},
+			{Services: []reach.Service{{Name: "ping", What: "ping"}}, Rule: "ping"}}},
+		{From: 0, To: 1, Flows: []reach.Flow{
+			{Services: []reach.Service{{Name: "pg", What: "tcp/5432"}}, Within: []string{"pg", "postgres"}, Rule: "pg", Part: true, ByRule: true, Place: inventory.Place{File: "fleet.toml", Line: 9, Col: 3}},
+			{Services: []reach.Service{{Name: "pg", What: "tcp/5432"}}, Rule: "pg-more", Part: true, ByRule: true}}},
+		{From: 2, To: 1, Flows: []reach.Flow{{Services: []reach.Service{{Name: "ssh", What: "tcp/22"}}, Rule: `</script>"`, ByRule: true}}},
+		{From: 0, To: 3, Flows: []reach.Flow{{Services: []reach.Service{{Name: "", What: "everything"}}, Rule: "outbound = accept"}}},
 	},
 }
 
@@ -89,8 +89,8 @@ func TestSVG(t *testing.T) {
 
 // A picture without the mark does not explain it.
 func TestCaption(t *testing.T) {
-	whole := meaning.Graph{Nodes: hostile.Nodes, Edges: hostile.Edges[:1]}
-	for name, f := range map[string]func(io.Writer, meaning.Graph) error{"dot": graph.DOT, "mermaid": graph.Mermaid, "svg": graph.SVG} {
+	whole := reach.Graph{Nodes: hostile.Nodes, Edges: hostile.Edges[:1]}
+	for name, f := range map[string]func(io.Writer, reach.Graph) error{"dot": graph.DOT, "mermaid": graph.Mermaid, "svg": graph.SVG} {
 		if got := draw(t, func(w io.Writer) error { return f(w, whole) }); strings.Contains(got, "only for some") {
 			t.Errorf("%s: a caption for nothing:\n%s", name, got)
 		}
@@ -104,7 +104,7 @@ func TestAbout(t *testing.T) {
 	if strings.Contains(got, "internet") || strings.Count(got, "-->") != 2 || !strings.Contains(got, `n0 -->|"pg (tcp/5432)*"| n1`) {
 		t.Errorf("got\n%s", got)
 	}
-	lonely := meaning.Graph{Nodes: hostile.Nodes, Edges: []meaning.Edge{{From: 0, To: 1, Flows: []meaning.Flow{{Services: []meaning.Service{{Name: "ping", What: "ping"}}}}}}}
+	lonely := reach.Graph{Nodes: hostile.Nodes, Edges: []reach.Edge{{From: 0, To: 1, Flows: []reach.Flow{{Services: []reach.Service{{Name: "ping", What: "ping"}}}}}}}
 	if got := draw(t, func(w io.Writer) error { return graph.Mermaid(w, lonely.About([]string{"role:db"})) }); !strings.Contains(got, "role:db") || strings.Contains(got, "role:web") {
 		t.Errorf("got\n%s", got)
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 //go:embed page.html
@@ -19,25 +19,25 @@ var pageTemplate = template.Must(template.New("page").Parse(page))
 type matrix struct {
 	Fleet, Part, PartMeaning string
 
-	Nodes []meaning.Node
+	Nodes []reach.Node
 	Rows  []row
 }
 
 type row struct {
-	From  meaning.Node
+	From  reach.Node
 	Cells []cell
 }
 
 type cell struct {
-	To       meaning.Node
+	To       reach.Node
 	Services []service
 	Within   string // names of services, for the filter
-	Flows    []meaning.Flow
+	Flows    []reach.Flow
 }
 
 // HTML writes a page that needs nothing beside itself: the matrix of who may say what
 // to whom, with the rule behind every cell, and a box to filter it.
-func HTML(w io.Writer, fleet string, g meaning.Graph) error {
+func HTML(w io.Writer, fleet string, g reach.Graph) error {
 	m := matrix{Fleet: fleet, Part: part, PartMeaning: partMeaning, Nodes: g.Nodes}
 	for _, n := range g.Nodes {
 		r := row{From: n}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 // Sizes of the picture in pixels. The font is one of fixed width, so that the room
@@ -21,9 +21,9 @@ const (
 
 // SVG writes the graph as a picture: at the right each node that gets something, and
 // to it a row for each that sends, with the services on its arrow.
-func SVG(w io.Writer, g meaning.Graph) error {
+func SVG(w io.Writer, g reach.Graph) error {
 	edges := shown(g)
-	slices.SortStableFunc(edges, func(a, b meaning.Edge) int { return a.To - b.To })
+	slices.SortStableFunc(edges, func(a, b reach.Edge) int { return a.To - b.To })
 	from, middle, to := 0, 0, 0
 	for _, e := range edges {
 		from = max(from, len(g.Nodes[e.From].Name))

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 // service is what an edge is about.
 type service struct {
-	meaning.Service
+	reach.Service
 	Part bool
 }
 
@@ -29,7 +29,7 @@ func (s service) String() string {
 }
 
 // services are what flows are about, each once: in part where none has it whole.
-func services(flows []meaning.Flow) []service {
+func services(flows []reach.Flow) []service {
 	var list []service
 	for _, f := range flows {
 		for _, s := range f.Services {
@@ -48,7 +48,7 @@ func services(flows []meaning.Flow) []service {
 const most = 6
 
 // label is what stands at an edge, each line of it.
-func label(e meaning.Edge) []string {
+func label(e reach.Edge) []string {
 	var lines []string
 	for _, s := range services(e.Flows) {
 		lines = append(lines, s.String())
@@ -60,8 +60,8 @@ func label(e meaning.Edge) []string {
 }
 
 // caption says what the mark means, "" in a picture that has none.
-func caption(edges []meaning.Edge) string {
-	inPart := func(e meaning.Edge) bool {
+func caption(edges []reach.Edge) string {
+	inPart := func(e reach.Edge) bool {
 		return slices.ContainsFunc(services(e.Flows), func(s service) bool { return s.Part })
 	}
 	if slices.ContainsFunc(edges, inPart) {
@@ -71,7 +71,7 @@ func caption(edges []meaning.Edge) string {
 }
 
 // title is a node in two lines.
-func title(n meaning.Node) []string {
+func title(n reach.Node) []string {
 	if n.Hosts == 0 {
 		return []string{n.Name}
 	}
@@ -84,10 +84,10 @@ func title(n meaning.Node) []string {
 
 // shown are the edges of a picture: what no rule of the file is behind (ping, an
 // open outbound, management) is no news there, and the matrix has it.
-func shown(g meaning.Graph) []meaning.Edge {
-	var list []meaning.Edge
+func shown(g reach.Graph) []reach.Edge {
+	var list []reach.Edge
 	for _, e := range g.Edges {
-		e.Flows = slices.DeleteFunc(slices.Clone(e.Flows), func(f meaning.Flow) bool { return !f.ByRule })
+		e.Flows = slices.DeleteFunc(slices.Clone(e.Flows), func(f reach.Flow) bool { return !f.ByRule })
 		if len(e.Flows) > 0 {
 			list = append(list, e)
 		}
@@ -96,7 +96,7 @@ func shown(g meaning.Graph) []meaning.Edge {
 }
 
 // linked are the nodes that an edge of the picture has, and those of hosts.
-func linked(g meaning.Graph, edges []meaning.Edge) []bool {
+func linked(g reach.Graph, edges []reach.Edge) []bool {
 	in := make([]bool, len(g.Nodes))
 	for i, n := range g.Nodes {
 		in[i] = n.Hosts > 0 && !n.Aside
@@ -108,12 +108,12 @@ func linked(g meaning.Graph, edges []meaning.Edge) []bool {
 }
 
 // DOT writes the graph for graphviz.
-func DOT(w io.Writer, g meaning.Graph) error {
+func DOT(w io.Writer, g reach.Graph) error {
 	_, err := io.WriteString(w, dot(g))
 	return err
 }
 
-func dot(g meaning.Graph) string {
+func dot(g reach.Graph) string {
 	var b strings.Builder
 	b.WriteString("digraph fleet {\n\trankdir=LR\n\tnode [fontname=\"sans-serif\" shape=ellipse]\n\tedge [fontname=\"sans-serif\" fontsize=10]\n")
 	edges := shown(g)
@@ -144,7 +144,7 @@ func dotQuote(lines []string) string {
 }
 
 // Mermaid writes the graph as a flowchart of mermaid.
-func Mermaid(w io.Writer, g meaning.Graph) error {
+func Mermaid(w io.Writer, g reach.Graph) error {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	edges := shown(g)

@@ -8,7 +8,7 @@ import (
 
 	"fwpush/inventory"
 	"fwpush/roles"
-	"fwpush/roles/meaning"
+	"fwpush/roles/reach"
 )
 
 // File is a fleet file and what it means.
@@ -99,4 +99,4 @@ func (f *File) Choose(s inventory.Selection) ([]Member, error) {
 func (f *File) Policies() map[string]roles.Policy { return f.policies }
 
 // Reach is who may talk to whom.
-func (f *File) Reach() (meaning.Graph, error) { return meaning.Reach(f.Fleet, f.policies) }
+func (f *File) Reach() (reach.Graph, error) { return reach.Of(f.Fleet, f.policies) }

@@ -27,14 +27,20 @@ type Answer struct {
 	Host      string
 	Direction roles.Direction
 	verdict.Outcome
-	Nearest []verdict.Miss
+	engine *verdict.Engine
 }
 
-// nearest is how many rules that came near are told.
-const nearest = 5
+// mostNear is how many rules that came near are told.
+const mostNear = 5
+
+// Nearest are the rules that came nearest to deciding otherwise. An answer in
+// thousands of parts does not work them out for each.
+func (a Answer) Nearest() []verdict.Miss {
+	return a.engine.Nearest(a.Direction, a.Packets, a.Verdict == inventory.Accept, mostNear)
+}
 
 // Ask puts a question to a fleet. Answers are in the order in which packets pass;
-// what a host refuses is not asked about further on.
+// what a host refuses is not asked about further on. A fleet with a budget may have none.
 func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 	flows, err := q.flows(fleet, names)
 	if err != nil {
@@ -45,10 +51,12 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 		left := space.Region{f.box}
 		for _, hop := range f.hops {
 			var passed space.Region
-			for _, o := range hop.Decide(left) {
-				a := Answer{Host: hop.Host, Direction: hop.Direction, Outcome: o}
-				a.Nearest = hop.Engine.Nearest(hop.Direction, o.Packets, o.Verdict == inventory.Accept, nearest)
-				list = append(list, a)
+			outcomes := hop.Decide(left)
+			if hop.Engine.Exhausted() {
+				return nil, fmt.Errorf("the rules of %s cut the packet to more pieces than can be worked out: ask about one service, or about fewer addresses", hop.Host)
+			}
+			for _, o := range outcomes {
+				list = append(list, Answer{hop.Host, hop.Direction, o, hop.Engine})
 				if o.Verdict == inventory.Accept || o.Verdict == verdict.Undecided {
 					passed = append(passed, o.Packets)
 				}

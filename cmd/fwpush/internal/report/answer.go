@@ -41,7 +41,7 @@ func WriteAnswers(w io.Writer, colour ui.Colour, answers []query.Answer, near bo
 			b.WriteString(note(a.Rule))
 		}
 		if near {
-			for _, m := range a.Nearest {
+			for _, m := range a.Nearest() {
 				fmt.Fprintf(&b, "  near: %s\n", missText(m))
 			}
 		}
@@ -58,19 +58,27 @@ type alike struct {
 }
 
 func together(answers []query.Answer) []*alike {
+	type reason struct {
+		direction roles.Direction
+		verdict   inventory.Verdict
+		stage     verdict.Stage
+		place     inventory.Place
+		why       string
+	}
 	var list []*alike
+	known := map[reason]*alike{}
 	for _, a := range answers {
-		i := slices.IndexFunc(list, func(g *alike) bool {
-			return g.Direction == a.Direction && g.Verdict == a.Verdict && g.Stage == a.Stage && g.Place == a.Place && g.Why() == a.Why()
-		})
-		if i < 0 {
-			list = append(list, &alike{Answer: a})
-			i = len(list) - 1
+		r := reason{a.Direction, a.Verdict, a.Stage, a.Place, a.Why()}
+		g := known[r]
+		if g == nil {
+			g = &alike{Answer: a}
+			known[r] = g
+			list = append(list, g)
 		}
-		if !slices.Contains(list[i].hosts, a.Host) {
-			list[i].hosts = append(list[i].hosts, a.Host)
+		if !slices.Contains(g.hosts, a.Host) {
+			g.hosts = append(g.hosts, a.Host)
 		}
-		list[i].packets = append(list[i].packets, a.Packets)
+		g.packets = append(g.packets, a.Packets)
 	}
 	return list
 }

@@ -3,12 +3,12 @@ package report
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
-	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/meaning"
 	"fwpush/roles/space"
@@ -74,7 +74,8 @@ func united(list []flow) []flow {
 
 // String is a flow in words, without the hosts.
 func (f flow) String() string {
-	word := map[meaning.Kind]string{meaning.Opened: "newly open", meaning.Closed: "newly closed", meaning.Unclear: "newly up to raw text"}[f.kind]
+	word := map[meaning.Kind]string{meaning.Opened: "newly open", meaning.Closed: "newly closed", meaning.Unclear: "up to raw text, before or now",
+		meaning.Rewrite: "raw text changed, and decides"}[f.kind]
 	switch f.direction {
 	case roles.Output:
 		word += " out"
@@ -84,26 +85,46 @@ func (f flow) String() string {
 	return fmt.Sprintf("%s: %s %s", word, f.what, f.ends)
 }
 
-// labels are what the file calls addresses.
-type labels map[string]string
+// labels are what the file calls addresses, by the first of them.
+type labels map[netip.Addr][]label
 
-// naming are the names of a policy before and after its change.
+type label struct {
+	name  string
+	addrs space.Addrs
+}
+
+// naming are the names of a policy before and after its change. Of names of the same
+// addresses the first is taken.
 func naming(policies ...roles.Policy) labels {
 	names := labels{}
-	add := func(list []inventory.AddrRange, name string) {
-		if key := fmt.Sprint(space.AddrsOf(list...)); len(list) > 0 && (names[key] == "" || name < names[key]) {
-			names[key] = name
+	add := func(a space.Addrs, name string) {
+		if len(a) == 0 {
+			return
 		}
+		same := slices.IndexFunc(names[a[0].From], func(l label) bool { return l.addrs.Equal(a) })
+		if same < 0 {
+			names[a[0].From] = append(names[a[0].From], label{name, a})
+			return
+		}
+		l := &names[a[0].From][same]
+		l.name = min(l.name, name)
 	}
 	for _, p := range policies {
-		peers := slices.Clone(p.Management.Peers)
-		for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
-			peers = slices.Concat(peers, r.From, r.To)
+		seen := map[string]bool{} // thousands of rules may name the same ten thousand addresses
+		named := func(peers []roles.Peer) {
+			for _, peer := range peers {
+				if name := peer.String(); peer.Kind != roles.Literal && peer.Kind != roles.Any && !seen[name] {
+					seen[name] = true
+					add(space.AddrsOf(peer.V4...), name)
+					add(space.AddrsOf(peer.V6...), name)
+				}
+			}
 		}
-		for _, peer := range peers {
-			if peer.Kind != roles.Literal && peer.Kind != roles.Any {
-				add(peer.V4, peer.String())
-				add(peer.V6, peer.String())
+		named(p.Management.Peers)
+		for _, rules := range [][]roles.Rule{p.In, p.Out, p.Forward} {
+			for _, r := range rules {
+				named(r.From)
+				named(r.To)
 			}
 		}
 	}
@@ -115,8 +136,10 @@ func (n labels) addresses(a space.Addrs) string {
 	if a.Equal(space.Everyone(a[0].From.Is6())) {
 		return "any"
 	}
-	if name := n[fmt.Sprint(a)]; name != "" {
-		return name
+	for _, l := range n[a[0].From] {
+		if l.addrs.Equal(a) {
+			return l.name
+		}
 	}
 	return addressText(a)
 }

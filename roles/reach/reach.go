@@ -1,4 +1,4 @@
-package meaning
+package reach
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/expect"
+	"fwpush/roles/meaning"
 	"fwpush/roles/space"
 	"fwpush/roles/verdict"
 )
@@ -43,9 +44,9 @@ type Flow struct {
 	ByRule   bool // a rule of the file lets them pass, and not what stands for all hosts
 }
 
-// Reach asks the rules of a whole fleet. A flow between two roles is one that the
+// Of asks the rules of a whole fleet. A flow between two roles is one that the
 // target's rules let in and the source's do not keep from leaving.
-func Reach(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, error) {
+func Of(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, error) {
 	names := roles.NamesOf(fleet)
 	r := reacher{fleet: expect.NewFleet(fleet, policies), names: names, called: calledIn(names), policies: policies}
 	if err := r.parties(fleet); err != nil {
@@ -54,6 +55,12 @@ func Reach(fleet *inventory.Fleet, policies map[string]roles.Policy) (Graph, err
 	var g Graph
 	for _, p := range r.list {
 		g.Nodes = append(g.Nodes, Node{Name: p.name, Hosts: len(p.hosts)})
+	}
+	for i := range r.list {
+		var err error
+		if r.list[i].unlike, err = distinct(r.list[i].hosts, policies); err != nil {
+			return Graph{}, err
+		}
 	}
 	for i, from := range r.list {
 		for j, to := range r.list {
@@ -96,6 +103,7 @@ func (g Graph) About(names []string) Graph {
 type party struct {
 	name   string
 	hosts  []string
+	unlike []string // those of the hosts of which each has other rules than the rest
 	v4, v6 space.Addrs
 }
 
@@ -165,14 +173,19 @@ func (r *reacher) parties(fleet *inventory.Fleet) error {
 
 func (r *reacher) setsInRules() []string {
 	sets := map[string]bool{}
-	for _, p := range r.policies {
-		peers := slices.Clone(p.Management.Peers)
-		for _, rule := range slices.Concat(p.In, p.Out) {
-			peers = slices.Concat(peers, rule.From, rule.To)
-		}
+	name := func(peers []roles.Peer) {
 		for _, peer := range peers {
 			if peer.Kind == roles.SetPeer {
 				sets[peer.Name] = true
+			}
+		}
+	}
+	for _, p := range r.policies {
+		name(p.Management.Peers)
+		for _, rules := range [][]roles.Rule{p.In, p.Out} {
+			for _, rule := range rules {
+				name(rule.From)
+				name(rule.To)
 			}
 		}
 	}
@@ -183,7 +196,7 @@ func (r *reacher) setsInRules() []string {
 func (r *reacher) between(from, to party) []Flow {
 	found := flows{called: r.called}
 	if len(to.hosts) == 0 {
-		for _, host := range r.distinct(from.hosts) {
+		for _, host := range from.unlike {
 			for _, o := range r.decide(host, roles.Output, from, to) {
 				if o.Verdict == inventory.Accept && o.Stage != verdict.Management && !core(o) {
 					found.add(o, o.Packets.Key, partial(o, from, to))
@@ -192,7 +205,7 @@ func (r *reacher) between(from, to party) []Flow {
 		}
 		return found.sorted()
 	}
-	for _, host := range r.distinct(to.hosts) {
+	for _, host := range to.unlike {
 		for _, o := range r.decide(host, roles.Input, from, to) {
 			if o.Verdict != inventory.Accept || core(o) {
 				continue
@@ -218,7 +231,7 @@ func (r *reacher) leaves(from party, packets space.Box) space.Keys {
 	}
 	var keys space.Keys
 	packets.In, packets.Out = space.NamesOf("lo").Not(), space.NamesOf("lo").Not()
-	for _, host := range r.distinct(from.hosts) {
+	for _, host := range from.unlike {
 		for _, o := range r.fleet.Engine(host).Decide(roles.Output, space.Region{packets}) {
 			if o.Verdict == inventory.Accept {
 				keys = keys.Union(o.Packets.Key)
@@ -243,19 +256,27 @@ func (r *reacher) decide(host string, d roles.Direction, from, to party) []verdi
 }
 
 // distinct are hosts of which each has other rules than the rest.
-func (r *reacher) distinct(hosts []string) []string {
+func distinct(hosts []string, policies map[string]roles.Policy) ([]string, error) {
 	seen := map[string]bool{}
 	var list []string
 	for _, h := range hosts {
-		p := r.policies[h]
+		p := policies[h]
 		p.Host, p.Addresses = "", nil
-		key, err := Keep(p)
-		if err != nil || !seen[key] {
+		key, err := meaning.Keep(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, rules := range [][]roles.Rule{p.In, p.Out} {
+			for _, rule := range rules {
+				key += "\n" + rule.Name
+			}
+		}
+		if !seen[key] {
 			seen[key] = true
 			list = append(list, h)
 		}
 	}
-	return list
+	return list, nil
 }
 
 // partial tells whether packets are only some of those between two parties.

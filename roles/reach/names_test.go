@@ -1,14 +1,10 @@
-package meaning_test
+package reach
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"fwpush/inventory"
-	"fwpush/roles"
-	"fwpush/roles/meaning"
 )
 
 // Packets have the names that the file and the built-in services have for them.
@@ -35,7 +31,7 @@ include = ["http", "https"]
 udp = [443]
 [roles.r]`)
 			var got, within []string
-			for _, f := range g.Edges[slices.IndexFunc(g.Edges, func(e meaning.Edge) bool { return e.From == 0 })].Flows {
+			for _, f := range g.Edges[slices.IndexFunc(g.Edges, func(e Edge) bool { return e.From == 0 })].Flows {
 				var words []string
 				for _, s := range f.Services {
 					words = append(words, s.String())
@@ -84,18 +80,18 @@ ping = false
 }
 
 // reach is the graph of host h of this text, and of others in it.
-func reach(t *testing.T, text string) meaning.Graph {
+func reach(t *testing.T, text string) Graph {
 	t.Helper()
-	fleet, problems := inventory.Parse("fleet.toml", []byte(strings.Replace(head, "[hosts.h]\n", "[hosts.h]\naddresses = [\"203.0.113.1\", \"2001:db8::1\"]\n", 1)+text+"\n"))
-	policies, more := roles.CompileAll(fleet)
-	for _, e := range append(problems.Errors(), more.Errors()...) {
-		t.Fatalf("%s: %s", e.Place, e.Msg)
-	}
-	byName := map[string]roles.Policy{}
-	for _, p := range policies {
-		byName[p.Host] = p
-	}
-	g, err := meaning.Reach(fleet, byName)
+	g, err := Of(compiled(t, `version = 1
+[management]
+from = ["10.0.0.1"]
+[sets.a]
+addresses = ["192.0.2.0/24"]
+[sets.b]
+addresses = ["192.0.2.0/25", "198.51.100.0/24", "2001:db8::/64"]
+[hosts.h]
+addresses = ["203.0.113.1", "2001:db8::1"]
+`+text+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
