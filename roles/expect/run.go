@@ -26,10 +26,12 @@ func (r Result) Passed() bool { return len(r.Failures) == 0 && r.Flows > 0 }
 type Failure struct {
 	Ask     roles.Ask
 	Allowed bool   // what is expected
-	From    string // host, or the word of the test
+	From    string // host, or the word of the test; the gateway where its nat stands between
 	To      string
 	Packet  string // one of those decided otherwise
-	Host    string // where it is decided; "" if nobody decides
+	Packets space.Box
+	Behind  *Gateway // whose nat has given them their source
+	Host    string   // where it is decided; "" if nobody decides
 	At      roles.Direction
 	Outcome verdict.Outcome
 }
@@ -143,7 +145,7 @@ type question struct {
 
 // passing are packets that nothing has refused so far, and what let them pass last.
 type passing struct {
-	box  space.Box
+	Packets
 	last Failure
 }
 
@@ -165,39 +167,41 @@ func (q question) run() {
 		if box.Empty() {
 			continue
 		}
-		out := q.hop(q.Path(p.Host, "", q.from.net, q.to.net, Way{}), []passing{{box: box}})
+		out := []passing{{Packets: Packets{Box: box}}}
+		if hop, ok := q.sends(p.Host, q.from.net, q.to.net, Way{}); ok {
+			out = q.through(hop, out)
+		}
 		for i := range out {
-			if out[i].box.Dst.Equal(box.Dst) {
-				out[i].box.Dst = q.to.all // its own addresses are left out where they are asked
+			if out[i].Dst.Equal(box.Dst) {
+				out[i].Dst = q.to.all // its own addresses are left out where they are asked
 			}
 		}
 		left = gather(left, out)
 	}
 	for i := range left {
-		left[i].box.Src = space.Of(left[i].box.Src...)
+		left[i].Src = space.Of(left[i].Src...)
 	}
-	if q.result.Via != "" {
-		left = q.hop(q.Path("", "", q.from.net, q.to.net, Way{q.result.Via, q.result.InIface, q.result.OutIface}), left)
+	way := Way{q.result.Via, q.result.InIface, q.result.OutIface}
+	if hop, ok := q.passes(q.from.net, q.to.net, way); ok {
+		left = q.through(hop, left)
 	}
 	for _, p := range q.to.parties {
 		var here []passing
 		for _, l := range left {
-			l.box.Dst = l.box.Dst.And(p.addrs)
-			if p.Host != "" {
-				l.box.Src = l.box.Src.Minus(p.addrs)
+			l.Dst = l.Dst.And(p.addrs)
+			if p.Host != "" && l.Behind == nil {
+				l.Src = l.Src.Minus(p.addrs)
 			}
-			if !l.box.Empty() {
+			if !l.Empty() {
 				here = append(here, l)
 			}
 		}
 		q.result.Flows += q.flows(p)
-		way := Way{}
-		if q.result.Via == "" {
-			way.In = q.result.InIface
+		if hop, ok := q.gets(p.Host, q.from.net, q.to.net, way); ok {
+			here = q.through(hop, here)
 		}
-		here = q.hop(q.Path("", p.Host, q.from.net, q.to.net, way), here)
 		if !q.allowed && len(here) > 0 {
-			q.fail(here[0].last, here[0].box)
+			q.fail(here[0].last, here[0].Packets)
 		}
 	}
 }
@@ -213,24 +217,28 @@ func (q question) flows(to party) int {
 	return n
 }
 
-// hop is what is left of packets behind the rules of one host, or of none. What they
-// refuse, or leave undecided, may be a failure.
-func (q question) hop(hops []Hop, packets []passing) []passing {
-	if len(hops) == 0 {
-		return packets
-	}
-	hop := hops[0]
+// through is what is left of packets behind the rules of one host. What they refuse,
+// send elsewhere or leave undecided may be a failure.
+func (q question) through(hop Hop, packets []passing) []passing {
 	var left []passing
 	for _, p := range packets {
-		for _, o := range hop.Decide(space.Region{p.box}) {
-			at := Failure{Host: hop.Host, At: hop.Direction, Outcome: o}
-			switch {
-			case o.Verdict == inventory.Accept:
-				left = append(left, passing{o.Packets, at})
-			case o.Verdict == verdict.Undecided && !q.result.RawOK, o.Verdict != verdict.Undecided && q.allowed:
-				q.fail(at, o.Packets)
-			case o.Verdict == verdict.Undecided && q.allowed:
-				left = append(left, passing{o.Packets, at})
+		for _, o := range hop.Decide(p.Packets) {
+			at := Failure{Host: hop.Host, At: o.Direction, Outcome: o}
+			undecided := o.Verdict == verdict.Undecided
+			if undecided && (!q.result.RawOK || o.Stage != verdict.Raw) || !undecided && o.Verdict != inventory.Accept && q.allowed {
+				q.fail(at, Packets{o.Packets, p.Behind})
+				continue
+			}
+			if o.Verdict != inventory.Accept && !q.allowed {
+				continue
+			}
+			arrived := false
+			for _, next := range hop.Behind(p.Packets, o) {
+				left = append(left, passing{next, at})
+				arrived = arrived || next.Dst.Meets(q.to.all)
+			}
+			if q.allowed && !arrived {
+				q.fail(at, Packets{o.Packets, p.Behind})
 			}
 		}
 	}
@@ -242,14 +250,15 @@ func (q question) hop(hops []Hop, packets []passing) []passing {
 func gather(list, more []passing) []passing {
 	for _, m := range more {
 		i := slices.IndexFunc(list, func(l passing) bool {
-			return l.box.Key.Equal(m.box.Key) && l.box.SrcPort.Equal(m.box.SrcPort) && l.box.Dst.Equal(m.box.Dst) && (l.last.Host == "") == (m.last.Host == "")
+			return l.Key.Equal(m.Key) && l.SrcPort.Equal(m.SrcPort) && l.Dst.Equal(m.Dst) && (l.last.Host == "") == (m.last.Host == "") &&
+				l.Behind == nil && m.Behind == nil
 		})
 		if i < 0 {
-			m.box.Src = slices.Clone(m.box.Src)
+			m.Src = slices.Clone(m.Src)
 			list = append(list, m)
 			continue
 		}
-		list[i].box.Src = append(list[i].box.Src, m.box.Src...) // put in order once all are there
+		list[i].Src = append(list[i].Src, m.Src...) // put in order once all are there
 	}
 	return list
 }
@@ -259,9 +268,12 @@ const maxFailures = 20
 
 // fail keeps one failure for each place that decides and each service: a role of a
 // thousand hosts fails once.
-func (q question) fail(f Failure, packets space.Box) {
-	f.Ask, f.Allowed, f.Packet = q.ask, q.allowed, Sample(packets)
+func (q question) fail(f Failure, packets Packets) {
+	f.Ask, f.Allowed, f.Packet, f.Packets, f.Behind = q.ask, q.allowed, Sample(packets.Box), packets.Box, packets.Behind
 	f.From, f.To = q.from.who(packets.Src), q.to.who(packets.Dst)
+	if packets.Behind != nil {
+		f.From = packets.Behind.Host
+	}
 	same := func(o Failure) bool {
 		return o.Ask.Place == f.Ask.Place && o.Outcome.Place == f.Outcome.Place && o.Outcome.Stage == f.Outcome.Stage && o.At == f.At
 	}

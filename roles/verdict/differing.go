@@ -31,7 +31,7 @@ func (e *Engine) steps(d roles.Direction) []step {
 	if d == roles.Output {
 		return list
 	}
-	for _, s := range e.nat { // what it sends on meets other chains
+	for _, s := range e.nat[d] { // what it sends on meets other chains
 		if s.nat != nil {
 			list = slices.Concat(list, []step{s}, e.chains[roles.Forward], e.chains[roles.Input])
 		}

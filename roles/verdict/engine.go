@@ -12,8 +12,8 @@ import (
 type Engine struct {
 	policy roles.Policy
 	own    space.Addrs
-	known  map[string]space.Addrs // peers by what the file calls them
-	nat    []step
+	known  map[string]space.Addrs     // peers by what the file calls them
+	nat    map[roles.Direction][]step // what changes a destination before the chain
 	chains map[roles.Direction][]step
 	budget *int // of comparisons; nil for as many as it takes
 }
@@ -36,6 +36,7 @@ type step struct {
 	nat     *roles.NAT
 	place   inventory.Place
 	by      string
+	limit   string
 }
 
 // New makes the engine of a policy.
@@ -44,7 +45,10 @@ func New(p roles.Policy) *Engine {
 	for _, a := range p.Addresses {
 		e.own = e.own.Union(space.One(a))
 	}
-	e.nat = e.translations()
+	e.nat = map[roles.Direction][]step{
+		roles.Input:   e.translations(roles.Input),
+		roles.Forward: e.translations(roles.Forward),
+	}
 	e.chains = map[roles.Direction][]step{
 		roles.Input:   e.input(),
 		roles.Output:  e.output(),
@@ -62,13 +66,10 @@ func (e *Engine) Policy() roles.Policy { return e.policy }
 // Decide tells what becomes of packets that pass a chain. Its outcomes have no
 // packet in common, and together they are the region.
 func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
-	if d == roles.Output || len(e.nat) == 0 {
-		return e.walk(e.chains[d], packets, nil)
-	}
 	// Nat looks at packets before a route is chosen. What it leaves alone goes
 	// where it was going.
 	var out []Outcome
-	for _, s := range e.nat {
+	for _, s := range e.nat[d] {
 		for _, m := range s.match {
 			hit := packets.And(m)
 			packets = packets.Minus(m)
@@ -77,11 +78,11 @@ func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
 			}
 		}
 	}
-	return append(out, e.walk(e.chains[d], packets, nil)...)
+	return append(out, e.walk(d, e.chains[d], packets, nil)...)
 }
 
-// walk leads packets through a chain.
-func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
+// walk leads packets through a chain of a direction.
+func (e *Engine) walk(d roles.Direction, chain []step, packets space.Region, nat *roles.NAT) []Outcome {
 	var out []Outcome
 	for i := range chain {
 		s := &chain[i]
@@ -91,12 +92,12 @@ func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outc
 			}
 			if !e.afford(packets, m) {
 				for _, b := range packets {
-					out = append(out, Outcome{Packets: b, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
+					out = append(out, Outcome{Packets: b, Direction: d, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
 				}
 				return out
 			}
 			for _, b := range packets.And(m) {
-				out = append(out, Outcome{Packets: b, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: s.place, by: s.by})
+				out = append(out, Outcome{Packets: b, Direction: d, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: s.place, by: s.by, limit: s.limit})
 			}
 			packets = packets.Minus(m)
 		}
@@ -120,41 +121,6 @@ func (e *Engine) afford(packets space.Region, m space.Box) bool {
 
 // Exhausted tells whether a bounded engine has given up.
 func (e *Engine) Exhausted() bool { return e.budget != nil && *e.budget <= 0 }
-
-// translated decides packets that an entry of nat sends elsewhere. Outcomes speak
-// of the packets as they came.
-func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
-	if s.nat == nil { // the management pair
-		return e.walk(e.chains[d], space.Region{b}, nil)
-	}
-	to := b
-	if s.nat.ToPort != 0 {
-		var keys space.Keys
-		for _, r := range b.Key {
-			k := r.From&^0xffff | space.Key(s.nat.ToPort)
-			keys = keys.Union(space.One(k))
-		}
-		to.Key = keys
-	}
-	chain := e.chains[roles.Input]
-	if s.nat.Kind == inventory.DNAT {
-		to.Dst = space.One(s.nat.ToAddr)
-		if !e.own.Has(s.nat.ToAddr) {
-			chain = e.forwarded()
-		}
-	} else if own := e.own.And(space.Everyone(b.V6())); !own.Empty() {
-		to.Dst = own
-	}
-	list := e.walk(chain, space.Region{to}, s.nat)
-	for i := range list {
-		p := &list[i].Packets
-		p.Dst = b.Dst
-		if s.nat.ToPort != 0 {
-			p.Key = b.Key
-		}
-	}
-	return list
-}
 
 // addrs are the addresses of a list of peers in one family; an empty list is any.
 func (e *Engine) addrs(peers []roles.Peer, v6 bool) space.Addrs {

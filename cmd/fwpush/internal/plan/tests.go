@@ -47,7 +47,14 @@ func Explain(bad expect.Failure) string {
 	case inventory.Drop:
 		verdict = "dropped"
 	}
-	text := fmt.Sprintf("%s would be %s in %s of %s by %s", bad.Packet, verdict, bad.At, bad.Host, o.Why())
+	if bad.Allowed && o.Verdict == inventory.Accept {
+		return fmt.Sprintf("%s would be sent elsewhere by the %s of %s, %s", bad.Packet, o.NAT.Kind, bad.Host, o.NAT.Place)
+	}
+	text := bad.Packet
+	if bad.Behind != nil {
+		text += fmt.Sprintf(" (behind %s)", bad.Behind)
+	}
+	text += fmt.Sprintf(" would be %s in %s of %s by %s", verdict, bad.At, bad.Host, o.Why())
 	if place := o.Place.String(); place != "" {
 		text += ", " + place
 	}

@@ -24,9 +24,9 @@ type Question struct {
 
 // Answer is what becomes of some of the packets at one host.
 type Answer struct {
-	Host      string
-	Direction roles.Direction
+	Host string
 	verdict.Outcome
+	Behind  *expect.Gateway // whose nat has given the packets their source
 	Nearest []verdict.Miss
 }
 
@@ -42,15 +42,17 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 	}
 	var list []Answer
 	for _, f := range flows {
-		left := space.Region{f.box}
+		left := []expect.Packets{{Box: f.box}}
 		for _, hop := range f.hops {
-			var passed space.Region
-			for _, o := range hop.Decide(left) {
-				a := Answer{Host: hop.Host, Direction: hop.Direction, Outcome: o}
-				a.Nearest = hop.Engine.Nearest(hop.Direction, o.Packets, o.Verdict == inventory.Accept, nearest)
-				list = append(list, a)
-				if o.Verdict == inventory.Accept || o.Verdict == verdict.Undecided {
-					passed = append(passed, o.Packets)
+			var passed []expect.Packets
+			for _, p := range left {
+				for _, o := range hop.Decide(p) {
+					a := Answer{Host: hop.Host, Outcome: o, Behind: p.Behind}
+					a.Nearest = hop.Engine.Nearest(o.Direction, o.Packets, o.Verdict == inventory.Accept, nearest)
+					list = append(list, a)
+					if o.Verdict == inventory.Accept || o.Verdict == verdict.Undecided {
+						passed = append(passed, f.arriving(hop.Behind(p, o))...)
+					}
 				}
 			}
 			left = passed
@@ -66,6 +68,18 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) ([]Answer, error) {
 type flow struct {
 	box  space.Box
 	hops []expect.Hop
+}
+
+// arriving are those of packets that still go where the flow goes: a gateway may have
+// sent some elsewhere.
+func (f flow) arriving(list []expect.Packets) []expect.Packets {
+	var out []expect.Packets
+	for _, p := range list {
+		if p.Dst = p.Dst.And(f.box.Dst); !p.Dst.Empty() {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (q Question) flows(fleet *expect.Fleet, names roles.Names) ([]flow, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -34,8 +35,11 @@ func WriteAnswers(w io.Writer, colour ui.Colour, answers []query.Answer, near bo
 		if l := a.Limited(); l != "" {
 			fmt.Fprintf(&b, "  limit: %s\n", l)
 		}
+		if a.Behind != nil {
+			fmt.Fprintf(&b, "  behind nat: %s\n", ui.Safe(a.Behind.String()))
+		}
 		if a.NAT != nil {
-			fmt.Fprintf(&b, "  after nat: %s, %s\n", a.NAT.Kind, ui.Safe(a.NAT.Place.String()))
+			fmt.Fprintf(&b, "  after nat: %s, %s\n", natText(*a.NAT), ui.Safe(a.NAT.Place.String()))
 		}
 		if a.Rule != nil {
 			b.WriteString(note(a.Rule))
@@ -61,7 +65,7 @@ func together(answers []query.Answer) []*alike {
 	var list []*alike
 	for _, a := range answers {
 		i := slices.IndexFunc(list, func(g *alike) bool {
-			return g.Direction == a.Direction && g.Verdict == a.Verdict && g.Stage == a.Stage && g.Place == a.Place && g.Why() == a.Why()
+			return g.Direction == a.Direction && g.Verdict == a.Verdict && g.Stage == a.Stage && g.Place == a.Place && g.Why() == a.Why() && sameGateway(g.Behind, a.Behind)
 		})
 		if i < 0 {
 			list = append(list, &alike{Answer: a})
@@ -73,6 +77,24 @@ func together(answers []query.Answer) []*alike {
 		list[i].packets = append(list[i].packets, a.Packets)
 	}
 	return list
+}
+
+// natText is what a dnat or redirect does.
+func natText(n roles.NAT) string {
+	text := string(n.Kind)
+	switch {
+	case n.ToAddr.IsValid() && n.ToPort > 0:
+		text += " to " + netip.AddrPortFrom(n.ToAddr, n.ToPort).String()
+	case n.ToAddr.IsValid():
+		text += " to " + n.ToAddr.String()
+	case n.ToPort > 0:
+		text += fmt.Sprintf(" to port %d", n.ToPort)
+	}
+	return text
+}
+
+func sameGateway(a, b *expect.Gateway) bool {
+	return a == b || a != nil && b != nil && a.String() == b.String()
 }
 
 func paintVerdict(c ui.Colour, v inventory.Verdict) string {
