@@ -61,10 +61,3 @@ func (c *compiler) testIfaces(w inventory.Test, to []End) bool {
 	}
 	return ok
 }
-
-// Iface checks a word for an interface of a host.
-func (n Names) Iface(host, word string) error {
-	c := newCompiler(n.fleet)
-	c.askedIface(c.fleet.Hosts[c.hosts[host]], inventory.At[string]{V: word})
-	return c.firstError()
-}

@@ -1,8 +1,6 @@
 package expect
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 
 	"fwpush/inventory"
@@ -30,8 +28,9 @@ type Failure struct {
 	To      string
 	Packet  string // one of those decided otherwise
 	Packets space.Box
-	Behind  *Gateway // whose nat has given them their source
-	Host    string   // where it is decided; "" if nobody decides
+	Behind  *Gateway       // whose nat has given them their source
+	Nearest []verdict.Miss // of what is refused because nothing lets it pass, the rule that comes nearest
+	Host    string         // where it is decided; "" if nobody decides
 	At      roles.Direction
 	Outcome verdict.Outcome
 }
@@ -149,6 +148,18 @@ type passing struct {
 	last Failure
 }
 
+// decided are the packets as they came to the host that let them pass last.
+func (p passing) decided() Packets {
+	if p.last.Host == "" {
+		return p.Packets
+	}
+	met := Packets{p.last.Packets, p.last.Behind}
+	if dst := met.Dst.And(p.Dst); !dst.Empty() { // nat has not sent them elsewhere
+		met.Dst = dst
+	}
+	return met
+}
+
 // run leads the packets of a question through the rules they meet: out of each host
 // that sends them, through the one that forwards them, in at each that gets them. What
 // is expected to pass must pass all of them whole; of what is expected not to pass
@@ -201,7 +212,7 @@ func (q question) run() {
 			here = q.through(hop, here)
 		}
 		if !q.allowed && len(here) > 0 {
-			q.fail(here[0].last, here[0].Packets)
+			q.fail(here[0].last, here[0].decided())
 		}
 	}
 }
@@ -223,7 +234,7 @@ func (q question) through(hop Hop, packets []passing) []passing {
 	var left []passing
 	for _, p := range packets {
 		for _, o := range hop.Decide(p.Packets) {
-			at := Failure{Host: hop.Host, At: o.Direction, Outcome: o}
+			at := Failure{Host: hop.Host, At: o.Direction, Outcome: o, Packets: o.Packets, Behind: p.Behind}
 			undecided := o.Verdict == verdict.Undecided
 			if undecided && (!q.result.RawOK || o.Stage != verdict.Raw) || !undecided && o.Verdict != inventory.Accept && q.allowed {
 				q.fail(at, Packets{o.Packets, p.Behind})
@@ -278,6 +289,9 @@ func (q question) fail(f Failure, packets Packets) {
 		return o.Ask.Place == f.Ask.Place && o.Outcome.Place == f.Outcome.Place && o.Outcome.Stage == f.Outcome.Stage && o.At == f.At
 	}
 	if r := q.result; len(r.Failures) < maxFailures && !slices.ContainsFunc(r.Failures, same) {
+		if f.Outcome.Stage == verdict.Default && q.allowed {
+			f.Nearest = q.Engine(f.Host).Nearest(f.At, packets.Box, false, 1)
+		}
 		r.Failures = append(r.Failures, f)
 	}
 }
@@ -313,53 +327,4 @@ func (f *Fleet) Sources(host string) space.Ports {
 		ports = ports.Minus(space.One(space.Port(p)))
 	}
 	return ports
-}
-
-// Sample is one packet of a box, as explain takes it.
-func Sample(b space.Box) string {
-	if b.Empty() {
-		return ""
-	}
-	k := b.Key[0].From
-	if space.ProtoWord(k.Proto()) == "" {
-		return fmt.Sprintf("%s %s > %s", KeyWord(space.Range[space.Key]{From: k, To: k}, b.V6()), b.Src[0].From, b.Dst[0].From)
-	}
-	port := k.Port()
-	if port == 0 && b.Key[0].To > k {
-		port = 1 // there is no port 0
-	}
-	return fmt.Sprintf("%s %s > %s", space.ProtoWord(k.Proto()), b.Src[0].From, netip.AddrPortFrom(b.Dst[0].From, port))
-}
-
-// KeyWord is a range of what packets are about, in the words of the fleet file.
-func KeyWord(r space.Range[space.Key], v6 bool) string {
-	proto := r.From.Proto()
-	word := space.ProtoWord(proto)
-	switch {
-	case proto != r.To.Proto():
-		return fmt.Sprintf("protocols %d to %d", proto, r.To.Proto())
-	case word != "" && r.From.Port() <= 1 && r.To.Port() == 65535:
-		return word
-	case word != "" && r.From == r.To:
-		return fmt.Sprintf("%s/%d", word, r.From.Port())
-	case word != "":
-		return fmt.Sprintf("%s/%d-%d", word, r.From.Port(), r.To.Port())
-	case proto == space.ICMP && !v6 && typeWord(r, false) == "/echo-request", proto == space.ICMPv6 && v6 && typeWord(r, true) == "/echo-request":
-		return "ping"
-	case proto == space.ICMP && !v6:
-		return "icmp" + typeWord(r, false)
-	case proto == space.ICMPv6 && v6:
-		return "icmpv6" + typeWord(r, true)
-	}
-	return inventory.ProtoName(proto)
-}
-
-func typeWord(r space.Range[space.Key], v6 bool) string {
-	switch {
-	case r.From.Type() == r.To.Type():
-		return "/" + inventory.ICMPName(v6, r.From.Type())
-	case r.From.Type() == 0 && r.To.Type() == 255:
-		return ""
-	}
-	return fmt.Sprintf("/%d-%d", r.From.Type(), r.To.Type())
 }

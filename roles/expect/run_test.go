@@ -110,6 +110,8 @@ func TestRun(t *testing.T) {
 		{"behind snat", `from = "host:old"` + "\n" + `to = "host:srv2"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "tcp/5432"`, ""},
 		{"behind one of two addresses", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "many"` + "\n" + `allow = "tcp/5433"` + "\n" + `deny = ["ssh", "tcp/5432"]` + "\nraw_ok = true",
 			"tcp/5432: tcp 10.0.0.2 > 203.0.113.33:5432 undecided at far input by [dnat] (many to far)"},
+		{"told as it was before the masquerade", `from = "host:old"` + "\n" + `to = "203.0.113.55"` + "\n" + `via = "many"` + "\n" + `deny = "ssh"`,
+			"ssh: tcp 10.0.0.99 > 203.0.113.55:22 accept at many forward by fwd-all (host:old to 203.0.113.55)"},
 		{"sent elsewhere", `from = "host:old"` + "\n" + `to = "203.0.113.200"` + "\n" + `via = "many"` + "\n" + `allow = "http"`,
 			"http: tcp 10.0.0.99 > 203.0.113.200:80 accept at many forward by fwd-all (host:old to 203.0.113.200)"},
 		{"raw text", `from = "internet"` + "\n" + `to = "host:web2@wan"` + "\n" + `deny = "udp/7"`,
