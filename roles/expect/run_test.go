@@ -112,6 +112,7 @@ func TestRun(t *testing.T) {
 			"tcp/5432: tcp 10.0.0.2 > 203.0.113.33:5432 undecided at far input by [dnat] (many to far)"},
 		{"told as it was before the masquerade", `from = "host:old"` + "\n" + `to = "203.0.113.55"` + "\n" + `via = "many"` + "\n" + `deny = "ssh"`,
 			"ssh: tcp 10.0.0.99 > 203.0.113.55:22 accept at many forward by fwd-all (host:old to 203.0.113.55)"},
+		{"in from a gateway", `from = "host:web2@lan"` + "\n" + `to = "host:web1@wan"` + "\n" + `via = "many"` + "\n" + `deny = "tcp/9000"`, ""},
 		{"sent elsewhere", `from = "host:old"` + "\n" + `to = "203.0.113.200"` + "\n" + `via = "many"` + "\n" + `allow = "http"`,
 			"http: tcp 10.0.0.99 > 203.0.113.200:80 accept at many forward by fwd-all (host:old to 203.0.113.200)"},
 		{"raw text", `from = "internet"` + "\n" + `to = "host:web2@wan"` + "\n" + `deny = "udp/7"`,

@@ -74,6 +74,7 @@ func accepts(stage Stage, by string, match space.Region) step {
 func (e *Engine) management(d roles.Direction) step {
 	m := e.policy.Management
 	s := accepts(Management, "the management pair", nil)
+	s.place = m.Place
 	for _, v6 := range families {
 		var from space.Addrs
 		for _, p := range m.Peers {
