@@ -38,6 +38,9 @@ func (c *compiler) reference(word string) (string, error) {
 	if word == "internet" || word == "controller" {
 		return word, nil
 	}
+	if strings.HasPrefix(word, "!") {
+		return "", fmt.Errorf("no negation in a question: %q; name those who are meant", word)
+	}
 	if !bare(word) {
 		return word, inventory.CheckEnd(word)
 	}

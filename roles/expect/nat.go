@@ -45,27 +45,39 @@ func (h Hop) Decide(p Packets) []verdict.Outcome {
 	if p.Behind == nil || len(p.Behind.Sources) == 1 {
 		return h.Engine.Decide(h.Direction, space.Region{met})
 	}
+	from := met
+	if len(p.Behind.Sources) == 0 { // anybody but the host itself
+		from.Src = space.Everyone(met.V6()).Minus(h.Engine.Own())
+	}
+	outcomes := h.Engine.Decide(h.Direction, space.Region{from})
+	for i := range outcomes {
+		outcomes[i].Packets.Src = met.Src
+	}
+	left := space.Region{met}
 	var agreed []verdict.Outcome
-	for i, source := range p.Behind.Sources {
-		one := met
-		one.Src = space.One(source)
-		outcomes := h.Engine.Decide(h.Direction, space.Region{one})
-		for j := range outcomes {
-			outcomes[j].Packets.Src = met.Src
+	for _, o := range outcomes {
+		sure := space.Region{o.Packets}
+		for _, other := range outcomes {
+			if !alike(o.Verdict, other.Verdict) {
+				sure = sure.Minus(other.Packets)
+			}
 		}
-		if i > 0 {
-			outcomes = agreeing(agreed, outcomes)
+		for _, b := range sure {
+			for _, o.Packets = range left.And(b) {
+				agreed = append(agreed, o)
+			}
+			left = left.Minus(b)
 		}
-		agreed = outcomes
 	}
-	rest := space.Region{met}
-	for _, o := range agreed {
-		rest = rest.Minus(o.Packets)
-	}
-	for _, b := range rest {
+	for _, b := range left {
 		agreed = append(agreed, verdict.Unsure(h.Direction, b, p.Behind.NAT.Place, p.Behind.unsure()))
 	}
 	return agreed
+}
+
+// alike tells whether two verdicts let the same pass.
+func alike(a, b inventory.Verdict) bool {
+	return (a == inventory.Accept) == (b == inventory.Accept) && (a == verdict.Undecided) == (b == verdict.Undecided)
 }
 
 // unsure is why nobody can say what becomes of packets behind a masquerade.
@@ -78,24 +90,6 @@ func (g Gateway) unsure() string {
 		words[i] = a.String()
 	}
 	return fmt.Sprintf("the masquerade of %s, which may send from any of %s, and they do not all fare alike", g.Host, strings.Join(words, ", "))
-}
-
-// agreeing is what two lists of outcomes say of the same packets, in the words of the
-// first.
-func agreeing(a, b []verdict.Outcome) []verdict.Outcome {
-	passes := func(v inventory.Verdict) bool { return v == inventory.Accept }
-	var out []verdict.Outcome
-	for _, x := range a {
-		for _, y := range b {
-			alike := passes(x.Verdict) == passes(y.Verdict) && (x.Verdict == verdict.Undecided) == (y.Verdict == verdict.Undecided)
-			if alike && x.Packets.Meets(y.Packets) {
-				both := x
-				both.Packets = x.Packets.And(y.Packets)
-				out = append(out, both)
-			}
-		}
-	}
-	return out
 }
 
 // Behind are packets that the hop lets pass, as the next one meets them. What nat keeps
@@ -118,14 +112,14 @@ func (h Hop) Behind(p Packets, o verdict.Outcome) []Packets {
 		case l.NAT.Kind == inventory.SNAT:
 			next.Src, next.Behind = space.One(l.NAT.ToAddr), &Gateway{h.Host, l.NAT, []netip.Addr{l.NAT.ToAddr}}
 		case h.Direction == roles.Forward: // what a host sends has the address of its interface already
-			g := &Gateway{h.Host, l.NAT, h.masquerades(l.Packets)}
-			if len(g.Sources) > 0 {
-				next.Src = nil
+			next.Behind = &Gateway{h.Host, l.NAT, h.masquerades(l.Packets)}
+			var sources space.Addrs
+			for _, a := range next.Behind.Sources {
+				sources = sources.Union(space.One(a))
 			}
-			for _, a := range g.Sources {
-				next.Src = next.Src.Union(space.One(a))
+			if !sources.Empty() { // else nobody knows, and the old one is as good to tell
+				next.Src = sources
 			}
-			next.Behind = g
 		}
 		out = append(out, next)
 	}

@@ -63,9 +63,12 @@ in = [ { allow = "tcp/5432", from = "203.0.113.77" } ]
 addresses = ["10.0.0.2", "203.0.113.2"]
 forward = [ { allow = "all" } ]
 nat = [ { masquerade = true, family = "ipv4" }, { dnat = true, to_addr = "10.0.0.5", to = "203.0.113.200", dport = "http" } ]
+[hosts.unnamed]
+forward = [ { allow = "all" } ]
+nat = [ { masquerade = true, family = "ipv4" } ]
 [hosts.far]
 addresses = { wan = ["203.0.113.33"] }
-in = [ { allow = ["tcp/5432", "tcp/5433"], from = "203.0.113.2" }, { allow = "tcp/5433", from = "10.0.0.2" } ]
+in = [ { allow = ["tcp/5432", "tcp/5433"], from = "203.0.113.2" }, { allow = "tcp/5433", from = "10.0.0.2" }, { allow = "http" } ]
 [hosts.old]
 unmanaged = true
 addresses = ["10.0.0.99"]
@@ -110,6 +113,9 @@ func TestRun(t *testing.T) {
 		{"behind snat", `from = "host:old"` + "\n" + `to = "host:srv2"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "tcp/5432"`, ""},
 		{"behind one of two addresses", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "many"` + "\n" + `allow = "tcp/5433"` + "\n" + `deny = ["ssh", "tcp/5432"]` + "\nraw_ok = true",
 			"tcp/5432: tcp 10.0.0.2 > 203.0.113.33:5432 undecided at far input by [dnat] (many to far)"},
+		{"behind whatever address", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "unnamed"` + "\n" + `deny = "https"` + "\n" + `allow = "http"`, ""},
+		{"behind nobody knows what", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "unnamed"` + "\n" + `deny = "tcp/5432"`,
+			"tcp/5432: tcp 10.0.0.99 > 203.0.113.33:5432 undecided at far input by [dnat] (unnamed to far)"},
 		{"told as it was before the masquerade", `from = "host:old"` + "\n" + `to = "203.0.113.55"` + "\n" + `via = "many"` + "\n" + `deny = "ssh"`,
 			"ssh: tcp 10.0.0.99 > 203.0.113.55:22 accept at many forward by fwd-all (host:old to 203.0.113.55)"},
 		{"in from a gateway", `from = "host:web2@lan"` + "\n" + `to = "host:web1@wan"` + "\n" + `via = "many"` + "\n" + `deny = "tcp/9000"`, ""},

@@ -88,7 +88,7 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) (Reply, error) {
 	}
 	r.Answers = slices.Concat(at[roles.Output], at[roles.Forward], at[roles.Input])
 	if len(r.Answers) == 0 {
-		return Reply{}, errors.New("there is no such packet: its ends have no address family in common, or neither is a host of the fleet file that gets rules")
+		return Reply{}, errors.New("there is no such packet: its ends have no address family in common, are one and the same host, or neither is a host of the fleet file that gets rules")
 	}
 	r.Notes = q.foreign(fleet, from, to)
 	return r, nil
