@@ -38,6 +38,9 @@ func Parse(names roles.Names, text string) (Packet, error) {
 		return bad("it is empty")
 	}
 	what, rest := fields[0], fields[1:]
+	if what == ">" {
+		return bad("it does not say what it is")
+	}
 	arrow := slices.Index(rest, ">")
 	var from, to []string
 	if arrow >= 0 {
