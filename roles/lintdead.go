@@ -28,7 +28,7 @@ func (told remarks) lintNames(place inventory.Place, names []string, h inventory
 		isNet := slices.ContainsFunc(h.Addresses, func(n inventory.Net) bool { return n.Name == name })
 		switch {
 		case near != "" && digits(near) == digits(name):
-			told.add(h.Name, remark{place, fmt.Sprintf("%q is taken for the name of an interface of ", name), fmt.Sprintf("; did you mean %q", near),
+			told.add(h.Name, remark{place, fmt.Sprintf("%q is taken for the name of an interface of ", name), fmt.Sprintf("; did you mean %q?", near),
 				fmt.Sprintf("if it is the name of one, write %s = %q in ifaces", name, name)})
 		case isNet && digits(name) == "":
 			told.add(h.Name, remark{place, fmt.Sprintf("%q is taken for the name of an interface, but is that of a net of ", name), "",

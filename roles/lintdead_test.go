@@ -25,10 +25,10 @@ func TestLintsOfDeadRules(t *testing.T) {
 			"[roles.x]\nin = [\n" + rule + "\n]" // the rule is on line 20
 	}
 	for _, tt := range []struct{ name, fleet, want string }{
-		{"an alias with a typo", ifaces + `in = [ { allow = "http", iface = "wam" } ]`, `8: "wam" is taken for the name of an interface of host a; did you mean "wan"`},
-		{"an alias with a typo in nat", ifaces + `nat = [ { masquerade = true, family = "ipv4", out_iface = "wann" } ]`, `8: "wann" is taken for the name of an interface of host a; did you mean "wan"`},
+		{"an alias with a typo", ifaces + `in = [ { allow = "http", iface = "wam" } ]`, `8: "wam" is taken for the name of an interface of host a; did you mean "wan"?`},
+		{"an alias with a typo in nat", ifaces + `nat = [ { masquerade = true, family = "ipv4", out_iface = "wann" } ]`, `8: "wann" is taken for the name of an interface of host a; did you mean "wan"?`},
 		{"an alias with a typo on two hosts", ifaces + "[hosts.b]\nroles = [\"x\"]\nifaces = { wan = \"eth1\" }\n[hosts.c]\nroles = [\"x\"]\nifaces = { wan = \"eth2\" }\n[roles.x]\nforward = [ { allow = \"http\", in_iface = \"wna\" } ]",
-			`15: "wna" is taken for the name of an interface of hosts b,c; did you mean "wan"`},
+			`15: "wna" is taken for the name of an interface of hosts b,c; did you mean "wan"?`},
 		{"an alias and its name", ifaces + `in = [ { allow = "http", iface = ["wan", "eth0"] }, { allow = "https", iface = ["lan0", "lan1", "br0"] } ]`, ""},
 		{"a net for an interface", nets + `in = [ { allow = "http", iface = "wan" } ]`, `8: "wan" is taken for the name of an interface, but is that of a net of host a`},
 		{"a net called as its interface", nets + `in = [ { allow = "http", iface = "wg0" } ]`, ""},

@@ -122,10 +122,10 @@ func (c *compiler) lintSets() {
 func (c *compiler) lintNAT(policies []Policy) {
 	for _, gateway := range policies {
 		for _, n := range gateway.NAT {
-			if n.Kind != inventory.Masquerade && n.Kind != inventory.SNAT || len(n.From) == 0 {
+			if n.Kind != inventory.Masquerade && n.Kind != inventory.SNAT {
 				continue
 			}
-			from4, from6 := reach(n.From)
+			from4, from6 := c.behind(gateway, n)
 			for _, p := range policies {
 				if p.Host == gateway.Host || slices.ContainsFunc(p.Addresses, (Peer{V4: from4, V6: from6}).has) {
 					continue
@@ -134,6 +134,31 @@ func (c *compiler) lintNAT(policies []Policy) {
 			}
 		}
 	}
+}
+
+// behind are the addresses that an entry of nat translates. One without from
+// translates all that leaves by its interfaces, and so nobody who is in their nets.
+func (c *compiler) behind(gateway Policy, n NAT) (v4, v6 []inventory.AddrRange) {
+	if len(n.From) > 0 {
+		return reach(n.From)
+	}
+	var beyond []inventory.AddrRange
+	aliases := c.fleet.Hosts[c.hosts[gateway.Host]].Ifaces
+	for _, h := range c.fleet.Hosts {
+		for _, net := range h.Addresses {
+			if alias, ok := aliases[net.Name]; !ok || !slices.Contains(n.OutIfaces, alias.V) {
+				continue
+			}
+			for _, a := range net.Addresses {
+				beyond = append(beyond, inventory.AddrRange{From: a.V, To: a.V})
+			}
+		}
+	}
+	var all []inventory.AddrRange
+	for _, r := range space.Everyone(false).Union(space.Everyone(true)).Minus(space.AddrsOf(beyond...)) {
+		all = append(all, inventory.AddrRange(r))
+	}
+	return addrs.Merge(all)
 }
 
 func (c *compiler) lintTranslated(gateway Policy, n NAT, p Policy, from4, from6 []inventory.AddrRange) {

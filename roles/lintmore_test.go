@@ -31,6 +31,10 @@ func TestLintsOfTheLanguage(t *testing.T) {
 
 		{"behind a nat", behind(`role:app`, `192.0.2.7`), `6: role:app is behind the nat of host "gw" (fleet.toml:12:9): where its packets pass that, they come from another address`},
 		{"on the same side", behind(`role:app`, `10.7.0.9`), ""},
+		{"behind a nat without from", strings.NewReplacer(`, from = "10.7.0.0/24"`, "", `out_iface = "eth0"`, `out_iface = "wan"`,
+			`forward = []`, `forward = []`+"\n"+`ifaces = { wan = "eth0" }`, `addresses = ["192.0.2.7"]`, `addresses = { wan = ["192.0.2.7"] }`).Replace(behind(`role:app`, `192.0.2.7`)),
+			`6: role:app is behind the nat of host "gw" (fleet.toml:13:9): where its packets pass that, they come from another address`},
+		{"a nat of who knows where", strings.Replace(behind(`role:app`, `192.0.2.7`), `, from = "10.7.0.0/24"`, "", 1), ""},
 		{"by address", behind(`10.7.0.1`, `192.0.2.7`), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,6 +36,9 @@ func (c *compiler) fleetManagement() Management {
 	}
 	slices.SortFunc(m.Controller, netip.Addr.Compare)
 	m.Controller = slices.Compact(m.Controller)
+	if len(written.From) > 0 {
+		m.Place = written.From[0].Place
+	}
 	peers, everybody, ok := c.peers(written.From, false)
 	// An empty list is what inventory leaves of one with mistakes.
 	c.broken = !ok || len(written.From) == 0

@@ -257,7 +257,11 @@ func (c *compiler) withoutAddresses(ref inventory.At[string], p Peer, h inventor
 		what = fmt.Sprintf("has no addresses in net %q", p.Net)
 		hint = fmt.Sprintf("add net %s to addresses of [hosts.%s]", p.Net, h.Name)
 	}
-	c.errorAt(h.Place, fmt.Sprintf("host %q %s, but %s refers to it at %s", h.Name, what, ref.V, ref.Place), hint)
+	msg := fmt.Sprintf("host %q %s", h.Name, what)
+	if ref.Place.Line > 0 { // else it is a question, and no line of the file
+		msg += fmt.Sprintf(", but %s refers to it at %s", ref.V, ref.Place)
+	}
+	c.errorAt(h.Place, msg, hint)
 }
 
 func comparePeers(a, b Peer) int {

@@ -56,6 +56,7 @@ type Management struct {
 	// Controller is where pushes come from as the host sees them, if the file
 	// says so. It opens nothing and is only read by ProveManagement.
 	Controller []netip.Addr
+	Place      inventory.Place `json:"-"` // of what admits them; a host that keeps its policy keeps no places
 }
 
 // Rule is one compiled rule: traffic between peers. A rule matches a family only

@@ -74,7 +74,7 @@ func (c *compiler) test(w inventory.Test) (Test, bool) {
 	to, okTo := c.ends(w.To)
 	allow, okAllow := c.asks(w.Allow)
 	deny, okDeny := c.asks(w.Deny)
-	ok := okFrom && okTo && okAllow && okDeny
+	ok := okFrom && okTo && okAllow && okDeny && c.testIfaces(w, to)
 	switch i, known := c.hosts[t.Via]; {
 	case t.Via == "":
 	case known && c.fleet.Hosts[i].Unmanaged:
@@ -163,7 +163,7 @@ func (c *compiler) controllerEnd(ref inventory.At[string], whole func(v4, v6 []i
 		ranges = append(ranges, inventory.AddrRange{From: a.V, To: a.V})
 	}
 	if len(ranges) == 0 {
-		c.errorAt(ref.Place, "the file does not say where the controller is", "write management.controller")
+		c.errorAt(ref.Place, "the file does not say where the controller is", `write controller = ["ADDRESS"] in [management]`)
 		return nil, false
 	}
 	return whole(addrs.Merge(ranges)), true

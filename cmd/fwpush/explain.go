@@ -14,6 +14,7 @@ import (
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/expect"
+	"fwpush/roles/space"
 	"fwpush/roles/verdict"
 )
 
@@ -39,19 +40,28 @@ func newExplain(c *console, g *globals) *cobra.Command {
 		stands in the fleet file. No host is contacted: it is the rules of the file that
 		are asked, and the answer is what a host does that runs them.
 
-		A packet is `+query.Syntax+`: "tcp 198.51.100.7 > :443",
-		"ping 2001:db8::7 >", "https internet >", "udp set:lan > :53". WHAT is tcp, udp or
-		sctp, ping, icmp/TYPE, icmpv6/TYPE, a protocol by name or number, or a service.
-		Ends are addresses, prefixes, ranges, references as in rules, internet, or any: the
-		answer is for all of them at once, in as many parts as it has. TO is the host if
-		nothing is said; with --leaves FROM is.
+		A packet is `+query.Syntax+`, or WHAT alone where --from and --to
+		say the ends, or nothing is known of them: "tcp 198.51.100.7 > :443",
+		"tcp/443 198.51.100.7 >", "ping 2001:db8::7 >", "https internet >", "udp ops > :53".
+		WHAT is tcp, udp or sctp, with the port at the end or as tcp/PORT; ping, icmp/TYPE,
+		icmpv6/TYPE, proto/NUMBER, a protocol by name, or a service. FROM, TO and END are
+		addresses, prefixes, ranges, references as in rules, internet, controller, any, or
+		the name of a host, a role, a set or a group, with @NET behind it for one net: the
+		answer is for all of them at once, in as many parts as it has. A name of two kinds is
+		written host:NAME or role:NAME. TO is the host if nothing is said; with --leaves FROM
+		is.
 
 		With --from and --to the packet is led out of the one, in at the other, and in
-		between through --via. --why-not adds the rules that came nearest to deciding
-		otherwise, and what in the packet they miss.`) + exitStatus(exitOK, exitConfig),
+		between through --via, behind whose nat it has another source. --iface and
+		--out-iface are interfaces of --via, else of the ends. --why-not adds the rules that
+		came nearest to deciding otherwise, and what in the packet they miss.
+
+		With -o json, verdict, host, direction, rule, place and packet at the top are those
+		of the worst step: drop, reject, undecided, accept, in this order, and of several the
+		first on the way.`) + exitStatus(exitOK, exitConfig),
 		Example: `  fwpush explain web1 --packet 'tcp 198.51.100.7 > :443'
   fwpush explain db1 --leaves --packet 'tcp > 203.0.113.9:443' --why-not
-  fwpush explain --from role:web@lan --to host:db1 --packet pg`,
+  fwpush explain --from app1 --to db1@lan --packet pg`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,11 +74,11 @@ func newExplain(c *console, g *globals) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.packet, "packet", "", "the `PACKET` that is asked about")
-	f.StringVar(&a.from, "from", "", "`END` that sends it: a host or role of the fleet, or anybody else")
+	f.StringVar(&a.from, "from", "", "`END` that sends it: a host, a role, or anybody else")
 	f.StringVar(&a.to, "to", "", "`END` that gets it")
 	f.StringVar(&a.via, "via", "", "`HOST` that forwards it between --from and --to")
 	f.StringVar(&a.in, "iface", "", "`INTERFACE` or alias that it comes in by")
-	f.StringVar(&a.out, "out-iface", "", "`INTERFACE` or alias that it goes out by, of a packet that passes")
+	f.StringVar(&a.out, "out-iface", "", "`INTERFACE` or alias that it goes out by, of a packet that leaves or passes")
 	f.BoolVar(&a.leaves, "leaves", false, "the host sends it")
 	f.BoolVar(&a.leaves, "out", false, "the same as --leaves")
 	f.BoolVar(&a.passes, "forward", false, "the host passes it on")
@@ -88,14 +98,14 @@ func (c *console) explainPacket(ctx context.Context, g *globals, host string, a 
 	}
 	fleet := expect.NewFleet(f.Fleet, f.Policies())
 	fleet.Bound(mostWork)
-	answers, err := query.Ask(fleet, roles.NamesOf(f.Fleet), q)
+	reply, err := query.Ask(fleet, roles.NamesOf(f.Fleet), q)
 	if err != nil {
 		return ended(exitConfig, "%v", err)
 	}
 	if asJSON {
-		return ui.WriteJSON(c.out, answersJSON(q, answers, a.near))
+		return ui.WriteJSON(c.out, answersJSON(q, reply, a.near))
 	}
-	return report.WriteAnswers(c.out, c.outColour, answers, a.near)
+	return report.WriteAnswers(c.out, c.outColour, reply, a.near)
 }
 
 // question checks that flags fit together.
@@ -118,6 +128,10 @@ func (a asked) question(f *plan.File, host string) (query.Question, error) {
 		return bad("--leaves and --forward are for one host; --from and --to ask at both ends")
 	case a.leaves && a.passes:
 		return bad("a packet leaves the host or passes through it, not both")
+	case a.leaves && a.in != "":
+		return bad("a packet that leaves comes in by no interface; --out-iface is the one it goes out by")
+	case host != "" && a.out != "" && !a.leaves && !a.passes:
+		return bad("a packet for the host goes out by no interface; ask with --forward or --leaves")
 	}
 	k, err := query.Parse(roles.NamesOf(f.Fleet), a.packet)
 	if err != nil {
@@ -126,11 +140,18 @@ func (a asked) question(f *plan.File, host string) (query.Question, error) {
 	if ends && (k.From != "" || k.To != "") {
 		return bad("--from and --to say the ends; leave them out of --packet")
 	}
-	for _, name := range []string{host, a.via} {
-		i := slices.IndexFunc(f.Fleet.Hosts, func(h inventory.Host) bool { return h.Name == name })
-		if name != "" && (i < 0 || f.Fleet.Hosts[i].Unmanaged) {
-			return bad("%s is no host of %s that gets rules", ui.Safe(name), ui.Safe(f.Fleet.Path))
+	for _, name := range []*string{&host, &a.via} {
+		if *name == "" {
+			continue
 		}
+		members, err := choose(f, inventory.Selection{Named: *name})
+		switch {
+		case err != nil:
+			return q, err
+		case len(members) > 1:
+			return bad("%s names %d hosts, explain takes one", ui.Safe(*name), len(members))
+		}
+		*name = members[0].Host.Name
 	}
 	q = query.Question{Packet: k, Host: host, Direction: roles.Input, From: a.from, To: a.to, Way: expect.Way{Via: a.via, In: a.in, Out: a.out}}
 	if a.leaves {
@@ -142,14 +163,14 @@ func (a asked) question(f *plan.File, host string) (query.Question, error) {
 	return q, nil
 }
 
-// answerJSON is what explain prints with -o json. Verdict, host, direction, rule and
-// place are those of the answer that decides: the first that is not an accept, else
-// the last.
+// answerJSON is what explain prints with -o json. At the top stand verdict, host,
+// direction and so on of the worst step.
 type answerJSON struct {
 	Schema int `json:"schema"`
 	stepJSON
 	Asked string     `json:"asked"`
 	Steps []stepJSON `json:"steps"`
+	Notes []string   `json:"notes,omitempty"` // on the question
 }
 
 type stepJSON struct {
@@ -158,10 +179,19 @@ type stepJSON struct {
 	Direction roles.Direction   `json:"direction"`
 	Rule      string            `json:"rule"`
 	Place     string            `json:"place"`
-	Packet    string            `json:"packet"`
+	Packet    string            `json:"packet"` // one of them
 	Stage     verdict.Stage     `json:"stage"`
 	Why       string            `json:"why"`
 	Limit     string            `json:"limit,omitempty"`
+	From      []string          `json:"from"` // prefixes and ranges
+	To        []string          `json:"to"`
+	Services  []string          `json:"services"`
+	Iface     string            `json:"iface,omitempty"` // "any but eth0"; left out for any
+	OutIface  string            `json:"out_iface,omitempty"`
+	Behind    string            `json:"behind,omitempty"` // the nat that gave them their source
+	Comment   string            `json:"comment,omitempty"`
+	Owner     string            `json:"owner,omitempty"`
+	Ticket    string            `json:"ticket,omitempty"`
 	Nearest   []nearJSON        `json:"nearest,omitempty"`
 }
 
@@ -171,24 +201,35 @@ type nearJSON struct {
 	Misses []verdict.Part `json:"misses"`
 }
 
-func answersJSON(q query.Question, answers []query.Answer, near bool) answerJSON {
-	out := answerJSON{Schema: 1, Asked: q.Text}
-	for _, a := range answers {
-		s := stepJSON{Verdict: a.Verdict, Host: a.Host, Direction: a.Direction, Place: a.Place.String(),
-			Packet: expect.Sample(a.Packets), Stage: a.Stage, Why: a.Why(), Limit: a.Limited()}
-		if a.Rule != nil {
-			s.Rule = a.Rule.Name
-		}
-		if near {
-			for _, m := range a.Nearest() {
-				s.Nearest = append(s.Nearest, nearJSON{m.Rule.Name, fmt.Sprint(m.Rule.Place), append([]verdict.Part{}, m.Parts...)})
-			}
-		}
-		out.Steps = append(out.Steps, s)
+// worst are verdicts from the one that tells most of what does not pass.
+var worst = []inventory.Verdict{inventory.Drop, inventory.Reject, verdict.Undecided, inventory.Accept}
+
+func answersJSON(q query.Question, reply query.Reply, near bool) answerJSON {
+	out := answerJSON{Schema: 1, Asked: q.Text, Notes: reply.Notes}
+	for _, a := range reply.Answers {
+		out.Steps = append(out.Steps, oneStep(a, near))
 	}
-	out.stepJSON = out.Steps[len(out.Steps)-1]
-	if i := slices.IndexFunc(out.Steps, func(s stepJSON) bool { return s.Verdict != inventory.Accept }); i >= 0 {
-		out.stepJSON = out.Steps[i]
-	}
+	out.stepJSON = slices.MinFunc(out.Steps, func(a, b stepJSON) int {
+		return slices.Index(worst, a.Verdict) - slices.Index(worst, b.Verdict)
+	})
 	return out
+}
+
+func oneStep(a query.Answer, near bool) stepJSON {
+	b := a.Packets
+	s := stepJSON{Verdict: a.Verdict, Host: a.Host, Direction: a.Direction, Place: a.Place.String(),
+		Packet: expect.Sample(b), Stage: a.Stage, Why: a.Why(), Limit: a.Limited(),
+		From: space.Ranges(b.Src), To: space.Ranges(b.Dst), Services: a.Services(), Iface: b.In.Words(), OutIface: b.Out.Words()}
+	if a.Behind != nil {
+		s.Behind = a.Behind.String()
+	}
+	if r := a.Rule; r != nil {
+		s.Rule, s.Comment, s.Owner, s.Ticket = r.Name, r.Comment, r.Owner, r.Ticket
+	}
+	if near {
+		for _, m := range a.Nearest() {
+			s.Nearest = append(s.Nearest, nearJSON{m.Rule.Name, fmt.Sprint(m.Rule.Place), append([]verdict.Part{}, m.Parts...)})
+		}
+	}
+	return s
 }

@@ -149,18 +149,18 @@ func TestExampleBroken(t *testing.T) {
 		want           []string
 	}{
 		{"ssh from any in role web", `{ allow = "ssh", from = "role:bastion@lan", rate`, `{ allow = "ssh", rate`, []string{
-			`fleet.toml:130:10: ` + web + `tcp 1.0.0.0 > 203.0.113.11:22 would be accepted in input of web1 by rule tcp-22, fleet.toml:91:3`}},
+			`fleet.toml:130:10: ` + web + `tcp 1.0.0.0 > 203.0.113.11:22, in by eth0, would be accepted in input of web1 by rule tcp-22, fleet.toml:91:3`}},
 		{"outbound of db open", "outbound = \"drop\"\nin  = [", "outbound = \"accept\"\nin  = [", []string{
 			`fleet.toml:141:9: ` + home + `tcp 10.20.2.21 > 1.0.0.0:80 would be accepted in output of db1 by outbound = accept of role db, fleet.toml:97:12`,
 			`fleet.toml:141:17: ` + home + `tcp 10.20.2.21 > 1.0.0.0:443 would be accepted in output of db1 by outbound = accept of role db, fleet.toml:97:12`}},
 		{"pg for db only", `from = ["role:web@lan", "role:db@lan"]`, `from = "role:db@lan"`, []string{
-			`fleet.toml:135:10: ` + db + `tcp 10.20.1.11 > 10.20.2.21:5432 would be rejected in input of db1 by inbound = reject of role db, fleet.toml:96:12`}},
+			`fleet.toml:135:10: ` + db + `tcp 10.20.1.11 > 10.20.2.21:5432 would be rejected in input of db1 by inbound = reject of role db, fleet.toml:96:12; near: rule tcp-5432, fleet.toml:99:3, is from role:db@lan`}},
 		{"ssh to db from web", `  { allow = "ssh", from = "role:bastion@lan" },`, `  { allow = "ssh", from = ["role:bastion@lan", "role:web@lan"] },`, []string{
 			`fleet.toml:136:10: ` + db + `tcp 10.20.1.11 > 10.20.2.21:22 would be accepted in input of db1 by rule tcp-22, fleet.toml:100:3`}},
 		{"HTTP/3 forgotten", "udp = [443] ", "udp = [444] ", []string{
-			`fleet.toml:129:27: ` + web + `udp 1.0.0.0 > 203.0.113.11:443 would be dropped in input of web1 by inbound = drop of defaults, fleet.toml:6:12`}},
+			`fleet.toml:129:27: ` + web + `udp 1.0.0.0 > 203.0.113.11:443, in by eth0, would be dropped in input of web1 by inbound = drop of defaults, fleet.toml:6:12`}},
 		{"a deny for a part of the internet, on one host", "in    = [ {", `in    = [ { deny = "https", from = "192.0.2.64/26" }, {`, []string{
-			`fleet.toml:129:18: ` + web + `tcp 192.0.2.64 > 203.0.113.13:443 would be dropped in input of web3 by rule deny-tcp-443, fleet.toml:57:11`}},
+			`fleet.toml:129:18: ` + web + `tcp 192.0.2.64 > 203.0.113.13:443, in by ens3, would be dropped in input of web3 by rule deny-tcp-443, fleet.toml:57:11`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := exampleController(t, tt.old, tt.new).exampleCheck(t, 2)

@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/space"
 	"fwpush/roles/verdict"
@@ -9,7 +10,7 @@ import (
 // Way is what is known of where a flow passes.
 type Way struct {
 	Via     string // host that forwards it, "" for none
-	In, Out string // interfaces of the host that forwards, else In of the one it comes to; aliases or names
+	In, Out string // interfaces of the host that forwards, else In of the one it comes to and Out of the one it leaves; aliases or names
 }
 
 // Hop is one host whose rules a flow meets.
@@ -18,49 +19,63 @@ type Hop struct {
 	Direction roles.Direction
 	Engine    *verdict.Engine
 	in, out   space.Names
-}
-
-// Decide tells what becomes of packets at the hop.
-func (h Hop) Decide(packets space.Region) []verdict.Outcome {
-	met := make(space.Region, len(packets))
-	for i, b := range packets {
-		met[i] = h.Meets(b)
-	}
-	return h.Engine.Decide(h.Direction, met)
-}
-
-// Meets are packets as they come to the hop.
-func (h Hop) Meets(b space.Box) space.Box {
-	b.In, b.Out = h.in, h.out
-	return b
+	inventory inventory.Host
+	toNet     string // of the host that the flow goes to
 }
 
 // Path are the hops of packets from a net of one host to a net of another. A host
 // without rules, or none, is no hop.
 func (f *Fleet) Path(from, to, fromNet, toNet string, w Way) []Hop {
 	var list []Hop
-	outside := space.NamesOf("lo").Not()
-	if e := f.Engine(from); e != nil {
-		list = append(list, Hop{from, roles.Output, e, outside, f.iface(from, fromNet, toNet)})
-	}
-	if e := f.Engine(w.Via); e != nil {
-		h := Hop{w.Via, roles.Forward, e, f.iface(w.Via, fromNet), f.iface(w.Via, toNet)}
-		if w.In != "" {
-			h.in = f.named(w.Via, w.In)
-		}
-		if w.Out != "" {
-			h.out = f.named(w.Via, w.Out)
-		}
+	if h, ok := f.sends(from, fromNet, toNet, w); ok {
 		list = append(list, h)
 	}
-	if e := f.Engine(to); e != nil {
-		h := Hop{to, roles.Input, e, f.iface(to, fromNet, toNet), outside}
-		if w.In != "" && w.Via == "" {
-			h.in = f.named(to, w.In)
-		}
+	if h, ok := f.passes(fromNet, toNet, w); ok {
+		list = append(list, h)
+	}
+	if h, ok := f.gets(to, fromNet, toNet, w); ok {
 		list = append(list, h)
 	}
 	return list
+}
+
+func (f *Fleet) hop(host string, d roles.Direction, toNet string) (Hop, bool) {
+	e, outside := f.Engine(host), space.NamesOf("lo").Not()
+	return Hop{host, d, e, outside, outside, f.hosts[host], toNet}, e != nil
+}
+
+func (f *Fleet) sends(host, fromNet, toNet string, w Way) (Hop, bool) {
+	h, ok := f.hop(host, roles.Output, toNet)
+	h.out = f.iface(host, fromNet, toNet)
+	if w.Via == "" && w.Out != "" {
+		h.out = f.named(host, w.Out)
+	}
+	return h, ok
+}
+
+func (f *Fleet) passes(fromNet, toNet string, w Way) (Hop, bool) {
+	h, ok := f.hop(w.Via, roles.Forward, toNet)
+	h.in, h.out = f.iface(w.Via, fromNet), f.iface(w.Via, toNet)
+	if w.In != "" {
+		h.in = f.named(w.Via, w.In)
+	}
+	if w.Out != "" {
+		h.out = f.named(w.Via, w.Out)
+	}
+	return h, ok
+}
+
+func (f *Fleet) gets(host, fromNet, toNet string, w Way) (Hop, bool) {
+	h, ok := f.hop(host, roles.Input, toNet)
+	switch {
+	case w.Via != "":
+		h.in = f.iface(host, toNet) // they come from the gateway, and not from the net of their sender
+	case w.In != "":
+		h.in = f.named(host, w.In)
+	default:
+		h.in = f.iface(host, fromNet, toNet)
+	}
+	return h, ok
 }
 
 // iface is the interface of a host that leads to the first of some nets that it has

@@ -1,8 +1,6 @@
 package expect
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 
 	"fwpush/inventory"
@@ -26,10 +24,13 @@ func (r Result) Passed() bool { return len(r.Failures) == 0 && r.Flows > 0 }
 type Failure struct {
 	Ask     roles.Ask
 	Allowed bool   // what is expected
-	From    string // host, or the word of the test
+	From    string // host, or the word of the test; the gateway where its nat stands between
 	To      string
 	Packet  string // one of those decided otherwise
-	Host    string // where it is decided; "" if nobody decides
+	Packets space.Box
+	Behind  *Gateway       // whose nat has given them their source
+	Nearest []verdict.Miss // of what is refused because nothing lets it pass, the rule that comes nearest
+	Host    string         // where it is decided; "" if nobody decides
 	At      roles.Direction
 	Outcome verdict.Outcome
 }
@@ -149,8 +150,20 @@ type question struct {
 
 // passing are packets that nothing has refused so far, and what let them pass last.
 type passing struct {
-	box  space.Box
+	Packets
 	last Failure
+}
+
+// decided are the packets as they came to the host that let them pass last.
+func (p passing) decided() Packets {
+	if p.last.Host == "" {
+		return p.Packets
+	}
+	met := Packets{p.last.Packets, p.last.Behind}
+	if dst := met.Dst.And(p.Dst); !dst.Empty() { // nat has not sent them elsewhere
+		met.Dst = dst
+	}
+	return met
 }
 
 // run leads the packets of a question through the rules they meet: out of each host
@@ -171,39 +184,41 @@ func (q question) run() {
 		if box.Empty() {
 			continue
 		}
-		out := q.hop(q.Path(p.Host, "", q.from.net, q.to.net, Way{}), []passing{{box: box}})
+		out := []passing{{Packets: Packets{Box: box}}}
+		if hop, ok := q.sends(p.Host, q.from.net, q.to.net, Way{}); ok {
+			out = q.through(hop, out)
+		}
 		for i := range out {
-			if out[i].box.Dst.Equal(box.Dst) {
-				out[i].box.Dst = q.to.all // its own addresses are left out where they are asked
+			if out[i].Dst.Equal(box.Dst) {
+				out[i].Dst = q.to.all // its own addresses are left out where they are asked
 			}
 		}
 		left = gather(left, out)
 	}
 	for i := range left {
-		left[i].box.Src = space.Of(left[i].box.Src...)
+		left[i].Src = space.Of(left[i].Src...)
 	}
-	if q.result.Via != "" {
-		left = q.hop(q.Path("", "", q.from.net, q.to.net, Way{q.result.Via, q.result.InIface, q.result.OutIface}), left)
+	way := Way{q.result.Via, q.result.InIface, q.result.OutIface}
+	if hop, ok := q.passes(q.from.net, q.to.net, way); ok {
+		left = q.through(hop, left)
 	}
 	for _, p := range q.to.parties {
 		var here []passing
 		for _, l := range left {
-			l.box.Dst = l.box.Dst.And(p.addrs)
-			if p.Host != "" {
-				l.box.Src = l.box.Src.Minus(p.addrs)
+			l.Dst = l.Dst.And(p.addrs)
+			if p.Host != "" && l.Behind == nil {
+				l.Src = l.Src.Minus(p.addrs)
 			}
-			if !l.box.Empty() {
+			if !l.Empty() {
 				here = append(here, l)
 			}
 		}
 		q.result.Flows += q.flows(p)
-		way := Way{}
-		if q.result.Via == "" {
-			way.In = q.result.InIface
+		if hop, ok := q.gets(p.Host, q.from.net, q.to.net, way); ok {
+			here = q.through(hop, here)
 		}
-		here = q.hop(q.Path("", p.Host, q.from.net, q.to.net, way), here)
 		if !q.allowed && len(here) > 0 {
-			q.fail(here[0].last, here[0].box)
+			q.fail(here[0].last, here[0].decided())
 		}
 	}
 }
@@ -219,24 +234,28 @@ func (q question) flows(to party) int {
 	return n
 }
 
-// hop is what is left of packets behind the rules of one host, or of none. What they
-// refuse, or leave undecided, may be a failure.
-func (q question) hop(hops []Hop, packets []passing) []passing {
-	if len(hops) == 0 {
-		return packets
-	}
-	hop := hops[0]
+// through is what is left of packets behind the rules of one host. What they refuse,
+// send elsewhere or leave undecided may be a failure.
+func (q question) through(hop Hop, packets []passing) []passing {
 	var left []passing
 	for _, p := range packets {
-		for _, o := range hop.Decide(space.Region{p.box}) {
-			at := Failure{Host: hop.Host, At: hop.Direction, Outcome: o}
-			switch {
-			case o.Verdict == inventory.Accept:
-				left = append(left, passing{o.Packets, at})
-			case o.Verdict == verdict.Undecided && !q.result.RawOK, o.Verdict != verdict.Undecided && q.allowed:
-				q.fail(at, o.Packets)
-			case o.Verdict == verdict.Undecided && q.allowed:
-				left = append(left, passing{o.Packets, at})
+		for _, o := range hop.Decide(p.Packets) {
+			at := Failure{Host: hop.Host, At: o.Direction, Outcome: o, Packets: o.Packets, Behind: p.Behind}
+			undecided := o.Verdict == verdict.Undecided
+			if undecided && (!q.result.RawOK || o.Stage != verdict.Raw) || !undecided && o.Verdict != inventory.Accept && q.allowed {
+				q.fail(at, Packets{o.Packets, p.Behind})
+				continue
+			}
+			if o.Verdict != inventory.Accept && !q.allowed {
+				continue
+			}
+			arrived := false
+			for _, next := range hop.Behind(p.Packets, o) {
+				left = append(left, passing{next, at})
+				arrived = arrived || next.Dst.Meets(q.to.all)
+			}
+			if q.allowed && !arrived {
+				q.fail(at, Packets{o.Packets, p.Behind})
 			}
 		}
 	}
@@ -248,14 +267,15 @@ func (q question) hop(hops []Hop, packets []passing) []passing {
 func gather(list, more []passing) []passing {
 	for _, m := range more {
 		i := slices.IndexFunc(list, func(l passing) bool {
-			return l.box.Key.Equal(m.box.Key) && l.box.SrcPort.Equal(m.box.SrcPort) && l.box.Dst.Equal(m.box.Dst) && (l.last.Host == "") == (m.last.Host == "")
+			return l.Key.Equal(m.Key) && l.SrcPort.Equal(m.SrcPort) && l.Dst.Equal(m.Dst) && (l.last.Host == "") == (m.last.Host == "") &&
+				l.Behind == nil && m.Behind == nil
 		})
 		if i < 0 {
-			m.box.Src = slices.Clone(m.box.Src)
+			m.Src = slices.Clone(m.Src)
 			list = append(list, m)
 			continue
 		}
-		list[i].box.Src = append(list[i].box.Src, m.box.Src...) // put in order once all are there
+		list[i].Src = append(list[i].Src, m.Src...) // put in order once all are there
 	}
 	return list
 }
@@ -265,13 +285,19 @@ const maxFailures = 20
 
 // fail keeps one failure for each place that decides and each service: a role of a
 // thousand hosts fails once.
-func (q question) fail(f Failure, packets space.Box) {
-	f.Ask, f.Allowed, f.Packet = q.ask, q.allowed, Sample(packets)
+func (q question) fail(f Failure, packets Packets) {
+	f.Ask, f.Allowed, f.Packet, f.Packets, f.Behind = q.ask, q.allowed, Sample(packets.Box), packets.Box, packets.Behind
 	f.From, f.To = q.from.who(packets.Src), q.to.who(packets.Dst)
+	if packets.Behind != nil {
+		f.From = packets.Behind.Host
+	}
 	same := func(o Failure) bool {
 		return o.Ask.Place == f.Ask.Place && o.Outcome.Place == f.Outcome.Place && o.Outcome.Stage == f.Outcome.Stage && o.At == f.At
 	}
 	if r := q.result; len(r.Failures) < maxFailures && !slices.ContainsFunc(r.Failures, same) {
+		if f.Outcome.Stage == verdict.Default && q.allowed {
+			f.Nearest = q.Engine(f.Host).Nearest(f.At, packets.Box, false, 1)
+		}
 		r.Failures = append(r.Failures, f)
 	}
 }
@@ -307,53 +333,4 @@ func (f *Fleet) Sources(host string) space.Ports {
 		ports = ports.Minus(space.One(space.Port(p)))
 	}
 	return ports
-}
-
-// Sample is one packet of a box, as explain takes it.
-func Sample(b space.Box) string {
-	if b.Empty() {
-		return ""
-	}
-	k := b.Key[0].From
-	if space.ProtoWord(k.Proto()) == "" {
-		return fmt.Sprintf("%s %s > %s", KeyWord(space.Range[space.Key]{From: k, To: k}, b.V6()), b.Src[0].From, b.Dst[0].From)
-	}
-	port := k.Port()
-	if port == 0 && b.Key[0].To > k {
-		port = 1 // there is no port 0
-	}
-	return fmt.Sprintf("%s %s > %s", space.ProtoWord(k.Proto()), b.Src[0].From, netip.AddrPortFrom(b.Dst[0].From, port))
-}
-
-// KeyWord is a range of what packets are about, in the words of the fleet file.
-func KeyWord(r space.Range[space.Key], v6 bool) string {
-	proto := r.From.Proto()
-	word := space.ProtoWord(proto)
-	switch {
-	case proto != r.To.Proto():
-		return fmt.Sprintf("protocols %d to %d", proto, r.To.Proto())
-	case word != "" && r.From.Port() <= 1 && r.To.Port() == 65535:
-		return word
-	case word != "" && r.From == r.To:
-		return fmt.Sprintf("%s/%d", word, r.From.Port())
-	case word != "":
-		return fmt.Sprintf("%s/%d-%d", word, r.From.Port(), r.To.Port())
-	case proto == space.ICMP && !v6 && typeWord(r, false) == "/echo-request", proto == space.ICMPv6 && v6 && typeWord(r, true) == "/echo-request":
-		return "ping"
-	case proto == space.ICMP && !v6:
-		return "icmp" + typeWord(r, false)
-	case proto == space.ICMPv6 && v6:
-		return "icmpv6" + typeWord(r, true)
-	}
-	return inventory.ProtoName(proto)
-}
-
-func typeWord(r space.Range[space.Key], v6 bool) string {
-	switch {
-	case r.From.Type() == r.To.Type():
-		return "/" + inventory.ICMPName(v6, r.From.Type())
-	case r.From.Type() == 0 && r.To.Type() == 255:
-		return ""
-	}
-	return fmt.Sprintf("/%d-%d", r.From.Type(), r.To.Type())
 }

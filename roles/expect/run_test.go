@@ -51,7 +51,24 @@ out = [ { allow = "tcp/3128", to = "host:gw@lan" } ]
 addresses = { lan = ["10.0.0.1"], wan = ["203.0.113.1"] }
 ifaces = { wan = "eth0", lan = "eth1" }
 in = [ { allow = "tcp/3128", iface = "lan" } ]
-forward = [ { allow = "http", from = "10.0.0.0/24", in_iface = "lan", out_iface = "wan" } ]
+forward = [ { allow = "http", from = "10.0.0.0/24", in_iface = "lan", out_iface = "wan" }, { allow = "tcp/5432-5433", in_iface = "lan", out_iface = "wan" } ]
+nat = [ { masquerade = true, out_iface = "wan", to = "host:srv", family = "ipv4" }, { snat = "203.0.113.77", out_iface = "wan", to = "host:srv2" } ]
+[hosts.srv]
+addresses = { wan = ["203.0.113.31"] }
+in = [ { allow = "tcp/5432", from = "host:old" }, { allow = "tcp/5433", from = "host:gw@wan" } ]
+[hosts.srv2]
+addresses = { wan = ["203.0.113.32"] }
+in = [ { allow = "tcp/5432", from = "203.0.113.77" } ]
+[hosts.many]
+addresses = ["10.0.0.2", "203.0.113.2"]
+forward = [ { allow = "all" } ]
+nat = [ { masquerade = true, family = "ipv4" }, { dnat = true, to_addr = "10.0.0.5", to = "203.0.113.200", dport = "http" } ]
+[hosts.unnamed]
+forward = [ { allow = "all" } ]
+nat = [ { masquerade = true, family = "ipv4" } ]
+[hosts.far]
+addresses = { wan = ["203.0.113.33"] }
+in = [ { allow = ["tcp/5432", "tcp/5433"], from = "203.0.113.2" }, { allow = "tcp/5433", from = "10.0.0.2" }, { allow = "http" } ]
 [hosts.old]
 unmanaged = true
 addresses = ["10.0.0.99"]
@@ -90,6 +107,20 @@ func TestRun(t *testing.T) {
 		{"out of an open host", `from = "host:web2"` + "\n" + `to = "internet"` + "\n" + `deny = "http"` + "\nfamily = \"ipv4\"",
 			"http: tcp 203.0.113.12 > 1.0.0.0:80 accept at web2 output by [default] (web2 to internet)"},
 		{"through a gateway", `from = "host:old"` + "\n" + `to = "internet"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "http"` + "\n" + `deny = "https"`, ""},
+		{"behind a masquerade", `from = "host:old"` + "\n" + `to = "host:srv"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "tcp/5433"` + "\n" + `deny = "ssh"`, ""},
+		{"behind a masquerade by who is not seen", `from = "host:old"` + "\n" + `to = "host:srv"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "tcp/5432"`,
+			"tcp/5432: tcp 203.0.113.1 > 203.0.113.31:5432 drop at srv input by [default] (gw to srv)"},
+		{"behind snat", `from = "host:old"` + "\n" + `to = "host:srv2"` + "\n" + `via = "gw"` + "\nin_iface = \"lan\"\nout_iface = \"wan\"\n" + `allow = "tcp/5432"`, ""},
+		{"behind one of two addresses", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "many"` + "\n" + `allow = "tcp/5433"` + "\n" + `deny = ["ssh", "tcp/5432"]` + "\nraw_ok = true",
+			"tcp/5432: tcp 10.0.0.2 > 203.0.113.33:5432 undecided at far input by [dnat] (many to far)"},
+		{"behind whatever address", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "unnamed"` + "\n" + `deny = "https"` + "\n" + `allow = "http"`, ""},
+		{"behind nobody knows what", `from = "host:old"` + "\n" + `to = "host:far"` + "\n" + `via = "unnamed"` + "\n" + `deny = "tcp/5432"`,
+			"tcp/5432: tcp 10.0.0.99 > 203.0.113.33:5432 undecided at far input by [dnat] (unnamed to far)"},
+		{"told as it was before the masquerade", `from = "host:old"` + "\n" + `to = "203.0.113.55"` + "\n" + `via = "many"` + "\n" + `deny = "ssh"`,
+			"ssh: tcp 10.0.0.99 > 203.0.113.55:22 accept at many forward by fwd-all (host:old to 203.0.113.55)"},
+		{"in from a gateway", `from = "host:web2@lan"` + "\n" + `to = "host:web1@wan"` + "\n" + `via = "many"` + "\n" + `deny = "tcp/9000"`, ""},
+		{"sent elsewhere", `from = "host:old"` + "\n" + `to = "203.0.113.200"` + "\n" + `via = "many"` + "\n" + `allow = "http"`,
+			"http: tcp 10.0.0.99 > 203.0.113.200:80 accept at many forward by fwd-all (host:old to 203.0.113.200)"},
 		{"raw text", `from = "internet"` + "\n" + `to = "host:web2@wan"` + "\n" + `deny = "udp/7"`,
 			"udp/7: udp 1.0.0.0 > 203.0.113.12:7 undecided at web2 input by [raw] (internet to web2)"},
 		{"raw text that is meant", `from = "internet"` + "\n" + `to = "host:web2@wan"` + "\n" + `deny = "udp/7"` + "\nraw_ok = true", ""},

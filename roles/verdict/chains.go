@@ -48,12 +48,12 @@ func (e *Engine) guards() bool {
 
 func (e *Engine) forward() []step {
 	if !e.policy.Forwards {
-		return []step{{stage: Open, verdict: inventory.Accept, match: everything(), by: "no rule of the host is about forwarding"}}
+		return []step{{stage: Open, verdict: inventory.Accept, match: everything(), by: "default, since no rule of the host is about forwarding"}}
 	}
 	return append([]step{e.errors(), e.invalid()}, e.judged(roles.Forward)...)
 }
 
-// forwarded is forward for what dnat has sent on, which is let through unless a
+// forwarded is forward for what a dnat has sent on, which is let through unless a
 // rule refuses it.
 func (e *Engine) forwarded() []step {
 	chain := slices.Clone(e.chains[roles.Forward])
@@ -61,7 +61,7 @@ func (e *Engine) forwarded() []step {
 	if end < 0 {
 		return chain
 	}
-	return slices.Insert(chain, end, accepts(Translated, "nat sends it on", everything()))
+	return slices.Insert(chain, end, accepts(Translated, "the dnat that sends it on", everything()))
 }
 
 func accepts(stage Stage, by string, match space.Region) step {
@@ -72,6 +72,7 @@ func accepts(stage Stage, by string, match space.Region) step {
 func (e *Engine) management(d roles.Direction) step {
 	m := e.policy.Management
 	s := accepts(Management, "the management pair", nil)
+	s.place = m.Place
 	for _, v6 := range families {
 		from := e.list(m.Peers, v6)
 		for _, port := range m.Ports {
@@ -210,11 +211,14 @@ func (e *Engine) judged(d roles.Direction) []step {
 		if d != roles.Forward {
 			s.match = append(s.match, about(false, types(space.ICMP, 8)))
 		}
+		if d == roles.Input && p.Ping.Rate.N > 0 {
+			s.limit = p.Ping.Rate.String()
+		}
 		chain = append(chain, s)
 	}
 	for i := range rules {
 		if r := &rules[i]; r.Allows() {
-			chain = append(chain, step{stage: Allow, verdict: inventory.Accept, match: e.Packets(*r), rule: r, place: r.Place, by: "rule " + r.Name})
+			chain = append(chain, step{stage: Allow, verdict: inventory.Accept, match: e.Packets(*r), rule: r, place: r.Place, by: "rule " + r.Name, limit: limitOf(*r)})
 		}
 	}
 	chain = append(chain, e.raw(d, "before-default")...)

@@ -44,8 +44,8 @@ func Differing(d roles.Direction, old, now *Engine, most int) (space.Region, boo
 // steps are those a packet of a chain may meet.
 func (e *Engine) steps(d roles.Direction) []step {
 	list := e.chains[d]
-	if d != roles.Output && len(e.nat) > 0 { // what it sends on meets other chains
-		list = slices.Concat(list, e.nat, e.chains[roles.Forward], e.chains[roles.Input])
+	if nat := e.nat[d]; len(nat) > 0 { // what it sends on meets other chains
+		list = slices.Concat(list, nat, e.chains[roles.Forward], e.chains[roles.Input])
 	}
 	return list
 }

@@ -13,7 +13,7 @@ type Engine struct {
 	policy roles.Policy
 	own    space.Addrs
 	lists  Lists
-	nat    []step
+	nat    map[roles.Direction][]step // what changes a destination before the chain
 	chains map[roles.Direction][]step
 	sent   []step // what packets pass that nat has sent on
 	budget *int   // of work; nil for as much as it takes
@@ -29,6 +29,7 @@ type step struct {
 	raw     *roles.Raw
 	place   inventory.Place
 	by      string
+	limit   string
 }
 
 // New makes the engine of a policy.
@@ -43,17 +44,14 @@ func (e *Engine) Policy() roles.Policy { return e.policy }
 // Decide tells what becomes of packets that pass a chain. Its outcomes have no
 // packet in common, and together they are the region.
 func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
-	if d == roles.Output || len(e.nat) == 0 {
-		return e.walk(e.chains[d], packets, nil)
-	}
 	// Nat looks at packets before a route is chosen. What it leaves alone goes
 	// where it was going.
 	var out []Outcome
-	for _, s := range e.nat {
+	for _, s := range e.nat[d] {
 		for _, m := range s.match {
 			hit, rest, ok := e.cut(packets, m)
 			if !ok {
-				return append(out, given(packets, nil)...)
+				return append(out, given(d, packets, nil)...)
 			}
 			for _, b := range hit {
 				out = append(out, e.translated(d, s, b)...)
@@ -61,11 +59,11 @@ func (e *Engine) Decide(d roles.Direction, packets space.Region) []Outcome {
 			packets = rest
 		}
 	}
-	return append(out, e.walk(e.chains[d], packets, nil)...)
+	return append(out, e.walk(d, e.chains[d], packets, nil)...)
 }
 
-// walk leads packets through a chain.
-func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outcome {
+// walk leads packets through a chain of a direction.
+func (e *Engine) walk(d roles.Direction, chain []step, packets space.Region, nat *roles.NAT) []Outcome {
 	var out []Outcome
 	for i := range chain {
 		s := &chain[i]
@@ -75,10 +73,14 @@ func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outc
 			}
 			hit, rest, ok := e.cut(packets, m)
 			if !ok {
-				return append(out, given(packets, nat)...)
+				return append(out, given(d, packets, nat)...)
+			}
+			place := s.place
+			if s.stage == Translated {
+				place = nat.Place
 			}
 			for _, b := range hit {
-				out = append(out, Outcome{Packets: b, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: s.place, by: s.by})
+				out = append(out, Outcome{Packets: b, Direction: d, Verdict: s.verdict, Stage: s.stage, Rule: s.rule, NAT: nat, Place: place, by: s.by, limit: s.limit})
 			}
 			packets = rest
 		}
@@ -87,47 +89,12 @@ func (e *Engine) walk(chain []step, packets space.Region, nat *roles.NAT) []Outc
 }
 
 // given are packets given up.
-func given(packets space.Region, nat *roles.NAT) []Outcome {
+func given(d roles.Direction, packets space.Region, nat *roles.NAT) []Outcome {
 	var out []Outcome
 	for _, b := range packets {
-		out = append(out, Outcome{Packets: b, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
+		out = append(out, Outcome{Packets: b, Direction: d, Verdict: Undecided, Stage: Raw, NAT: nat, by: "more than can be worked out"})
 	}
 	return out
-}
-
-// translated decides packets that an entry of nat sends elsewhere. Outcomes speak
-// of the packets as they came.
-func (e *Engine) translated(d roles.Direction, s step, b space.Box) []Outcome {
-	if s.nat == nil { // the management pair
-		return e.walk(e.chains[d], space.Region{b}, nil)
-	}
-	to := b
-	if s.nat.ToPort != 0 {
-		var keys space.Keys
-		for _, r := range b.Key {
-			k := r.From&^0xffff | space.Key(s.nat.ToPort)
-			keys = keys.Union(space.One(k))
-		}
-		to.Key = keys
-	}
-	chain := e.chains[roles.Input]
-	if s.nat.Kind == inventory.DNAT {
-		to.Dst = space.One(s.nat.ToAddr)
-		if !e.own.Has(s.nat.ToAddr) {
-			chain = e.sent
-		}
-	} else if own := e.own.And(space.Everyone(b.V6())); !own.Empty() {
-		to.Dst = own
-	}
-	list := e.walk(chain, space.Region{to}, s.nat)
-	for i := range list {
-		p := &list[i].Packets
-		p.Dst = b.Dst
-		if s.nat.ToPort != 0 {
-			p.Key = b.Key
-		}
-	}
-	return list
 }
 
 // families are the two, IPv4 first.

@@ -23,7 +23,10 @@ func (l Lists) Engine(p roles.Policy, budget *int) *Engine {
 		own = append(own, space.One(a)...)
 	}
 	e.own = space.Of(own...)
-	e.nat = e.translations()
+	e.nat = map[roles.Direction][]step{
+		roles.Input:   e.translations(roles.Input),
+		roles.Forward: e.translations(roles.Forward),
+	}
 	e.chains = map[roles.Direction][]step{
 		roles.Input:   e.input(),
 		roles.Output:  e.output(),

@@ -1,7 +1,9 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -25,6 +27,47 @@ const (
 type Miss struct {
 	Rule  *roles.Rule
 	Parts []Part
+}
+
+// String is the rule with its place, and what it misses: "rule ssh, fleet.toml:9:3, is
+// from set:ops".
+func (m Miss) String() string {
+	text := fmt.Sprintf("rule %s, %s", m.Rule.Name, m.Rule.Place)
+	if len(m.Parts) == 0 {
+		return text + ", matches, and something else decides before it"
+	}
+	for _, p := range m.Parts {
+		text += ", " + m.missed(p)
+	}
+	return text
+}
+
+func (m Miss) missed(p Part) string {
+	switch p {
+	case FamilyPart:
+		return "is for " + string(m.Rule.Family) + " only"
+	case ServicePart:
+		return "is about " + m.Rule.Traffic.String()
+	case FromPart:
+		return "is from " + peersText(m.Rule.From)
+	case ToPart:
+		return "is to " + peersText(m.Rule.To)
+	case InPart:
+		return "comes in by " + strings.Join(m.Rule.InIfaces, ", ")
+	}
+	return "goes out by " + strings.Join(m.Rule.OutIfaces, ", ")
+}
+
+func peersText(list []roles.Peer) string {
+	var words []string
+	for _, p := range list {
+		if p.Kind == roles.Literal {
+			words = append(words, space.AddrsText(space.AddrsOf(slices.Concat(p.V4, p.V6)...)))
+			continue
+		}
+		words = append(words, p.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 // Nearest are the rules that would decide packets in the other way than they are,

@@ -69,6 +69,7 @@ func TestP2OrderDoesNotMatter(t *testing.T) {
 func withoutPlaces(policies []roles.Policy) []roles.Policy {
 	for i := range policies {
 		p := &policies[i]
+		p.Management.Place = inventory.Place{}
 		for key, d := range p.Decided {
 			p.Decided[key] = roles.Decision{By: d.By}
 		}

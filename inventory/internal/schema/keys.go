@@ -148,7 +148,7 @@ var tables = [...]Table{
 		{Name: "allow", Type: Strings, NotEmpty: true, Doc: "services every pair of addresses must be allowed"},
 		{Name: "deny", Type: Strings, NotEmpty: true, Doc: "services every pair of addresses must be refused"},
 		familyKey,
-		{Name: "via", Type: String, Doc: "host whose forward rules are asked instead of those of the two ends"},
+		{Name: "via", Type: String, Doc: "host that packets pass between the two ends; its forward rules are asked as well, and its nat changes their source"},
 		{Name: "in_iface", Type: String, Doc: "interface of via, or of the target, that packets come by"},
 		{Name: "out_iface", Type: String, Doc: "interface of via that packets leave by"},
 		{Name: "raw_ok", Type: Bool, Default: "false", Doc: "the test passes where [[raw]] leaves it undecided"},

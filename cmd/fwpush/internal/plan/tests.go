@@ -2,10 +2,13 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles"
 	"fwpush/roles/expect"
+	"fwpush/roles/verdict"
 )
 
 // Test runs the tests of the file on what it means for the whole fleet.
@@ -38,18 +41,24 @@ func Explain(bad expect.Failure) string {
 		return fmt.Sprintf("%s meets no rules: neither %s nor %s is a host of this file", bad.Packet, bad.From, bad.To)
 	}
 	o := bad.Outcome
-	verdict := string(o.Verdict)
-	switch o.Verdict {
-	case inventory.Accept:
-		verdict = "accepted"
-	case inventory.Reject:
-		verdict = "rejected"
-	case inventory.Drop:
-		verdict = "dropped"
+	if bad.Allowed && o.Verdict == inventory.Accept {
+		return fmt.Sprintf("%s would be sent elsewhere by the %s of %s, %s", bad.Packet, o.NAT.Kind, bad.Host, o.NAT.Place)
 	}
-	text := fmt.Sprintf("%s would be %s in %s of %s by %s", bad.Packet, verdict, bad.At, bad.Host, o.Why())
+	text := bad.Packet
+	if bad.Behind != nil {
+		text += fmt.Sprintf(" (behind %s)", bad.Behind)
+	}
+	if by := bad.Packets.Interfaces(); len(by) > 0 {
+		text += ", " + strings.Join(by, ", ") + ","
+	}
+	text += fmt.Sprintf(" would be %s in %s of %s by %s", verdict.Past(o.Verdict), bad.At, bad.Host, o.Why())
 	if place := o.Place.String(); place != "" {
 		text += ", " + place
+	}
+	for _, m := range bad.Nearest {
+		if !slices.Contains(m.Parts, verdict.ServicePart) { // else it is about something else
+			text += "; near: " + m.String()
+		}
 	}
 	return text
 }
@@ -58,8 +67,10 @@ func remedy(bad expect.Failure) string {
 	switch {
 	case bad.Host == "":
 		return ""
-	case bad.Outcome.Verdict != inventory.Accept && bad.Outcome.Verdict != inventory.Drop && bad.Outcome.Verdict != inventory.Reject:
+	case bad.Outcome.Verdict == verdict.Undecided && bad.Outcome.Stage == verdict.Raw:
 		return "say raw_ok = true in the test if the raw text is right"
+	case bad.Outcome.Verdict == verdict.Undecided:
+		return "let the rules of the target name all of these addresses, or write addresses by net and ifaces by the same names for the gateway"
 	case bad.Allowed:
 		return fmt.Sprintf("the test allows %s", bad.Ask.Service)
 	}

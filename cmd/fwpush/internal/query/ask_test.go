@@ -22,12 +22,12 @@ func TestAskGivesUp(t *testing.T) {
 	q := Question{Packet: packet, Host: "h", Direction: roles.Input}
 	f := expect.NewFleet(fleet, map[string]roles.Policy{"h": p})
 	f.Bound(1_000)
-	if list, err := Ask(f, names, q); err != nil || len(list) < 2 {
-		t.Fatalf("%d answers, %v", len(list), err)
+	if reply, err := Ask(f, names, q); err != nil || len(reply.Answers) < 2 {
+		t.Fatalf("%d answers, %v", len(reply.Answers), err)
 	}
 	f = expect.NewFleet(fleet, map[string]roles.Policy{"h": p})
 	f.Bound(20)
-	if list, err := Ask(f, names, q); err == nil || !strings.Contains(err.Error(), "more pieces") {
-		t.Errorf("%d answers, %v", len(list), err)
+	if reply, err := Ask(f, names, q); err == nil || !strings.Contains(err.Error(), "more pieces") {
+		t.Errorf("%d answers, %v", len(reply.Answers), err)
 	}
 }

@@ -23,9 +23,10 @@ type Packet struct {
 // Syntax is how a packet is written, for help and errors.
 const Syntax = `WHAT [FROM[:PORT]] > [TO][:PORT]`
 
-// Parse reads a packet. What is tcp, udp or sctp with a port behind it, ping,
-// icmp/TYPE, icmpv6/TYPE, or a service of the file or built in. FROM and TO are
-// addresses, prefixes, ranges, references as in rules, internet, or any.
+// Parse reads a packet. What is tcp, udp or sctp with a port behind it, tcp/PORT and
+// its like, ping, icmp/TYPE, icmpv6/TYPE, proto/NUMBER, or a service of the file or
+// built in. FROM and TO are addresses, prefixes, ranges, references as in rules, names
+// of hosts, roles, sets and groups, internet, or any.
 func Parse(names roles.Names, text string) (Packet, error) {
 	k := Packet{Text: text}
 	bad := func(format string, args ...any) (Packet, error) {
@@ -36,6 +37,9 @@ func Parse(names roles.Names, text string) (Packet, error) {
 		return bad("it is empty")
 	}
 	what, rest := fields[0], fields[1:]
+	if what == ">" {
+		return bad("it does not say what it is")
+	}
 	arrow := slices.Index(rest, ">")
 	var from, to []string
 	if arrow >= 0 {
@@ -45,6 +49,10 @@ func Parse(names roles.Names, text string) (Packet, error) {
 	}
 	if len(from) > 1 || len(to) > 1 {
 		return bad("more than one word at an end")
+	}
+	if arrow < 0 && len(to) == 1 && !strings.HasPrefix(to[0], ":") {
+		return Packet{}, fmt.Errorf("packet %q does not say which way it goes; write %q if it comes from there, or %q if it goes there",
+			text, what+" "+to[0]+" >", what+" > "+to[0])
 	}
 	var srcPort, dstPort string
 	if len(from) == 1 {
@@ -69,7 +77,7 @@ func Parse(names roles.Names, text string) (Packet, error) {
 }
 
 // cutPort takes the port off an end: "10.0.0.1:80", "[2001:db8::1]:80", ":80",
-// "set:ops:80". An IPv6 address without brackets has none.
+// "set:ops:80". An IPv6 address without brackets has none, nor has "host:1a".
 func cutPort(s string) (end, port string) {
 	if rest, ok := strings.CutPrefix(s, "["); ok {
 		end, port, _ = strings.Cut(rest, "]")
@@ -82,7 +90,8 @@ func cutPort(s string) (end, port string) {
 		return s, ""
 	}
 	i := strings.LastIndexByte(s, ':')
-	if i < 0 || i+1 == len(s) || s[i+1] < '0' || s[i+1] > '9' {
+	kind := s[:max(i, 0)]
+	if slices.Contains([]string{"host", "role", "set", "group"}, kind) || i < 0 || i+1 == len(s) || s[i+1] < '0' || s[i+1] > '9' {
 		return s, ""
 	}
 	return s[:i], s[i+1:]
@@ -122,7 +131,13 @@ func whatOf(names roles.Names, what, port string) (roles.Traffic, error) {
 		t, err := inventory.ParseICMP(true, kind)
 		return roles.Traffic{ICMPv6: []uint8{t}}, err
 	}
-	if n, err := strconv.ParseUint(what, 10, 8); err == nil && n > 0 {
+	n, err := strconv.ParseUint(kind, 10, 8)
+	switch _, number := strconv.Atoi(what); {
+	case number == nil:
+		return roles.Traffic{}, fmt.Errorf("%s alone may be a port or a protocol: write tcp/%s or proto/%s", what, what, what)
+	case proto == "proto" && (err != nil || n == 0):
+		return roles.Traffic{}, fmt.Errorf("%q is no number of a protocol, which are 1 to 255", kind)
+	case proto == "proto":
 		return roles.Traffic{Protos: []uint8{uint8(n)}}, nil
 	}
 	return names.Traffic(what)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -19,32 +20,40 @@ import (
 // WriteAnswers says what becomes of a packet, in the order in which it passes, and
 // with near which rules came nearest to deciding otherwise. Hosts that decide the
 // same for the same reason are told together.
-func WriteAnswers(w io.Writer, colour ui.Colour, answers []query.Answer, near bool) error {
+func WriteAnswers(w io.Writer, colour ui.Colour, reply query.Reply, near bool) error {
 	var b strings.Builder
-	for _, g := range together(answers) {
+	for _, g := range together(reply.Answers, near) {
 		a := g.Answer
-		fmt.Fprintf(&b, "%s %s: %s by %s", inventory.Fold(g.hosts), a.Direction, paintVerdict(colour, a.Verdict), a.Why())
+		fmt.Fprintf(&b, "%s %s: %s by %s", inventory.Fold(g.hosts), a.Direction, paintVerdict(colour, a.Verdict), ui.Safe(a.Why()))
 		if place := a.Place.String(); place != "" {
 			fmt.Fprintf(&b, ", %s", ui.Safe(place))
 		}
 		b.WriteString("\n")
-		for _, box := range g.packets.Simple() {
-			fmt.Fprintf(&b, "  %s\n", Packets(box))
+		for _, p := range g.parts {
+			for _, box := range p.packets.Simple() {
+				fmt.Fprintf(&b, "  %s\n", packetsText(box, reply.Names))
+			}
+			if near {
+				for _, m := range p.nearest {
+					fmt.Fprintf(&b, "  near: %s\n", ui.Safe(m.String()))
+				}
+			}
 		}
 		if l := a.Limited(); l != "" {
 			fmt.Fprintf(&b, "  limit: %s\n", l)
 		}
+		if a.Behind != nil {
+			fmt.Fprintf(&b, "  behind nat: %s\n", ui.Safe(a.Behind.String()))
+		}
 		if a.NAT != nil {
-			fmt.Fprintf(&b, "  after nat: %s, %s\n", a.NAT.Kind, ui.Safe(a.NAT.Place.String()))
+			fmt.Fprintf(&b, "  after nat: %s, %s\n", natText(*a.NAT), ui.Safe(a.NAT.Place.String()))
 		}
 		if a.Rule != nil {
 			b.WriteString(note(a.Rule))
 		}
-		if near {
-			for _, m := range a.Nearest() {
-				fmt.Fprintf(&b, "  near: %s\n", missText(m))
-			}
-		}
+	}
+	for _, n := range reply.Notes {
+		fmt.Fprintf(&b, "note: %s\n", ui.Safe(n))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -53,22 +62,28 @@ func WriteAnswers(w io.Writer, colour ui.Colour, answers []query.Answer, near bo
 // alike are answers that say the same.
 type alike struct {
 	query.Answer
-	hosts   []string
-	packets space.Region
+	hosts []string
+	parts []part
 }
 
-func together(answers []query.Answer) []*alike {
+// part is packets that the same rules come near to.
+type part struct {
+	packets space.Region
+	nearest []verdict.Miss
+}
+
+func together(answers []query.Answer, near bool) []*alike {
 	type reason struct {
-		direction roles.Direction
-		verdict   inventory.Verdict
-		stage     verdict.Stage
-		place     inventory.Place
-		why       string
+		direction          roles.Direction
+		verdict            inventory.Verdict
+		stage              verdict.Stage
+		place              inventory.Place
+		why, limit, behind string
 	}
 	var list []*alike
 	known := map[reason]*alike{}
 	for _, a := range answers {
-		r := reason{a.Direction, a.Verdict, a.Stage, a.Place, a.Why()}
+		r := reason{a.Direction, a.Verdict, a.Stage, a.Place, a.Why(), a.Limited(), fmt.Sprint(a.Behind)}
 		g := known[r]
 		if g == nil {
 			g = &alike{Answer: a}
@@ -78,9 +93,38 @@ func together(answers []query.Answer) []*alike {
 		if !slices.Contains(g.hosts, a.Host) {
 			g.hosts = append(g.hosts, a.Host)
 		}
-		g.packets = append(g.packets, a.Packets)
+		g.add(a, near)
 	}
 	return list
+}
+
+func (g *alike) add(a query.Answer, near bool) {
+	var nearest []verdict.Miss
+	if near {
+		nearest = a.Nearest()
+	}
+	i := slices.IndexFunc(g.parts, func(p part) bool {
+		return slices.EqualFunc(p.nearest, nearest, func(x, y verdict.Miss) bool { return x.String() == y.String() })
+	})
+	if i < 0 {
+		i = len(g.parts)
+		g.parts = append(g.parts, part{nearest: nearest})
+	}
+	g.parts[i].packets = append(g.parts[i].packets, a.Packets)
+}
+
+// natText is what a dnat or redirect does.
+func natText(n roles.NAT) string {
+	text := string(n.Kind)
+	switch {
+	case n.ToAddr.IsValid() && n.ToPort > 0:
+		text += " to " + netip.AddrPortFrom(n.ToAddr, n.ToPort).String()
+	case n.ToAddr.IsValid():
+		text += " to " + n.ToAddr.String()
+	case n.ToPort > 0:
+		text += fmt.Sprintf(" to port %d", n.ToPort)
+	}
+	return text
 }
 
 func paintVerdict(c ui.Colour, v inventory.Verdict) string {
@@ -108,103 +152,17 @@ func note(r *roles.Rule) string {
 	return "  " + strings.Join(parts, ", ") + "\n"
 }
 
-func missText(m verdict.Miss) string {
-	text := fmt.Sprintf("rule %s, %s", m.Rule.Name, ui.Safe(m.Rule.Place.String()))
-	if len(m.Parts) == 0 {
-		return text + ", matches, and something else decides before it"
-	}
-	var parts []string
-	for _, p := range m.Parts {
-		parts = append(parts, missPart(m.Rule, p))
-	}
-	return text + ", " + strings.Join(parts, ", ")
-}
-
-func missPart(r *roles.Rule, p verdict.Part) string {
-	switch p {
-	case verdict.FamilyPart:
-		return "is for " + string(r.Family) + " only"
-	case verdict.ServicePart:
-		return "is about " + r.Traffic.String()
-	case verdict.FromPart:
-		return "is from " + peersText(r.From)
-	case verdict.ToPart:
-		return "is to " + peersText(r.To)
-	case verdict.InPart:
-		return "comes in by " + strings.Join(r.InIfaces, ", ")
-	}
-	return "goes out by " + strings.Join(r.OutIfaces, ", ")
-}
-
-func peersText(list []roles.Peer) string {
-	var words []string
-	for _, p := range list {
-		if p.Kind == roles.Literal {
-			words = append(words, addressText(space.AddrsOf(slices.Concat(p.V4, p.V6)...)))
-			continue
-		}
-		words = append(words, p.String())
-	}
-	return strings.Join(words, ", ")
-}
-
-// few is how many addresses or ports are written out.
-const few = 4
-
-// Packets says which packets a box holds.
-func Packets(b space.Box) string {
-	text := fmt.Sprintf("%s from %s to %s", keyText(b.Key, b.V6()), addressText(b.Src), addressText(b.Dst))
+// packetsText says which packets a box holds.
+func packetsText(b space.Box, names query.Names) string {
+	text := fmt.Sprintf("%s from %s to %s", keyText(b.Key, b.V6()), names.Say(b.Src), names.Say(b.Dst))
 	if s := b.SrcPort; len(s) == 1 && s[0].From == s[0].To {
 		text += fmt.Sprintf(", source port %d", s[0].From)
 	}
-	for _, side := range []struct {
-		word  string
-		names space.Names
-	}{{"in by", b.In}, {"out by", b.Out}} {
-		if words := ifaceText(side.names); words != "" {
-			text += ", " + side.word + " " + words
-		}
-	}
-	return text
+	return strings.Join(append([]string{text}, b.Interfaces()...), ", ")
 }
 
-func ifaceText(n space.Names) string {
-	list := slices.DeleteFunc(slices.Clone(n.List), func(s string) bool { return n.Except && s == "lo" })
-	switch {
-	case len(list) == 0:
-		return ""
-	case n.Except:
-		return "any but " + strings.Join(list, ", ")
-	}
-	return strings.Join(list, ", ")
-}
-
-func addressText(a space.Addrs) string {
-	switch {
-	case a.Equal(space.Everyone(false)):
-		return "any IPv4"
-	case a.Equal(space.Everyone(true)):
-		return "any IPv6"
-	case a.Equal(space.Everyone(false).Union(space.Everyone(true))):
-		return "any"
-	}
-	whole := space.Everyone(a[0].From.Is6())
-	if rest := whole.Minus(a); whole.Covers(a) && len(rest) <= len(a) && a.Has(whole[0].From) && a.Has(whole[0].To) {
-		return "any but " + listed(rest)
-	}
-	return listed(a)
-}
-
-func listed(a space.Addrs) string {
-	var words []string
-	for i, r := range a {
-		if i == few {
-			return strings.Join(words, ", ") + fmt.Sprintf(" and %d more", len(a)-few)
-		}
-		words = append(words, inventory.AddrRange(r).String())
-	}
-	return strings.Join(words, ", ")
-}
+// few is how many services are written out.
+const few = 4
 
 func keyText(k space.Keys, v6 bool) string {
 	if k.Equal(space.AllKeys()) {

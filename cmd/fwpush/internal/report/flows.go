@@ -141,7 +141,7 @@ func (n labels) addresses(a space.Addrs) string {
 			return l.name
 		}
 	}
-	return addressText(a)
+	return space.AddrsText(a)
 }
 
 // ends says between whom the packets of a change go. Of the host's own side nothing
@@ -161,14 +161,7 @@ func (n labels) ends(c meaning.Change) string {
 	if len(b.SrcPort) == 1 && b.SrcPort[0].From == b.SrcPort[0].To {
 		parts = append(parts, fmt.Sprintf("with source port %d", b.SrcPort[0].From))
 	}
-	for _, side := range []struct {
-		word  string
-		names space.Names
-	}{{"in by", b.In}, {"out by", b.Out}} {
-		if words := ifaceText(side.names); words != "" {
-			parts = append(parts, side.word+" "+words)
-		}
-	}
+	parts = append(parts, b.Interfaces()...)
 	return strings.Join(parts, " ")
 }
 
