@@ -20,12 +20,34 @@ func (c *compiler) lintRules(p Policy, h inventory.Host) {
 			c.lintTypes(r)
 		}
 	}
+	for _, list := range [][]Rule{p.In, p.Out, p.Forward} {
+		c.lintLimits(list)
+	}
 	for _, r := range p.In {
 		c.lintManagementRate(p, r)
 	}
 	if p.Forwards && slices.ContainsFunc(h.Coexist, func(w inventory.At[string]) bool { return w.V == "docker" }) {
 		c.warnAt(h.Place, fmt.Sprintf("host %q has forward rules and coexists with docker", h.Name),
 			"what no rule of forward allows is refused, published ports of containers too")
+	}
+}
+
+// lintLimits warns about limits that hold for what another rule allows without one:
+// what is over a limit is refused before anything accepts.
+func (c *compiler) lintLimits(rules []Rule) {
+	for _, l := range rules {
+		if !l.Allows() || l.Rate.N == 0 && l.MaxConns == 0 {
+			continue
+		}
+		for _, r := range rules {
+			if !r.Allows() || r.Rate.N > 0 || r.MaxConns > 0 || !c.first(fmt.Sprintf("limit\x00%s\x00%s", l.Place, r.Place)) {
+				continue
+			}
+			alike := l.Keys(false).Meets(r.Keys(false)) || l.Keys(true).Meets(r.Keys(true))
+			if alike && slices.ContainsFunc(l.packets(), func(b space.Box) bool { return len(r.packets().And(b)) > 0 }) {
+				c.warnAt(l.Place, fmt.Sprintf("the limit holds for what the allow at %s lets in too", r.Place), "narrow one of the two, or give that one the limit")
+			}
+		}
 	}
 }
 

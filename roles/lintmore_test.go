@@ -14,6 +14,8 @@ func TestLintsOfTheLanguage(t *testing.T) {
 	const host = "[hosts.a]\nroles = [\"web\"]\n"
 	in := func(rule string) string { return host + "in = [ " + rule + " ]" }
 	for _, tt := range []struct{ name, fleet, want string }{
+		{"a limit on what another rule allows", in(`{ allow = "tcp/90" }, { allow = ["tcp/90", "tcp/91"], from = "10.0.0.0/24", rate = "6/h" }, { allow = "tcp/91", from = "10.1.0.0/24" }`),
+			`7: the limit holds for what the allow at fleet.toml:7:8 lets in too`},
 		{"a type that begins nothing", in(`{ allow = "reply" }`) + "\n[services.reply]\nicmp = [\"echo-reply\", \"echo-request\"]\nicmpv6 = [\"nd-redirect\"]",
 			`7: echo-reply, nd-redirect begins no connection, so the rule never sees it`},
 		{"types that begin something", in(`{ allow = "stamp" }`) + "\n[services.stamp]\nicmp = [\"timestamp-request\"]\nicmpv6 = [\"nd-router-advert\"]", ""},

@@ -183,6 +183,7 @@ type stepJSON struct {
 	Stage     verdict.Stage     `json:"stage"`
 	Why       string            `json:"why"`
 	Limit     string            `json:"limit,omitempty"`
+	Limits    []limitJSON       `json:"limits,omitempty"`
 	From      []string          `json:"from"` // prefixes and ranges
 	To        []string          `json:"to"`
 	Services  []string          `json:"services"`
@@ -193,6 +194,14 @@ type stepJSON struct {
 	Owner     string            `json:"owner,omitempty"`
 	Ticket    string            `json:"ticket,omitempty"`
 	Nearest   []nearJSON        `json:"nearest,omitempty"`
+}
+
+// limitJSON is a limit of others than what decides.
+type limitJSON struct {
+	By    string `json:"by"`
+	Place string `json:"place"`
+	Limit string `json:"limit"`
+	Part  bool   `json:"part"` // it counts only some of the packets
 }
 
 type nearJSON struct {
@@ -225,6 +234,9 @@ func oneStep(a query.Answer, near bool) stepJSON {
 	}
 	if r := a.Rule; r != nil {
 		s.Rule, s.Comment, s.Owner, s.Ticket = r.Name, r.Comment, r.Owner, r.Ticket
+	}
+	for _, l := range a.Limits() {
+		s.Limits = append(s.Limits, limitJSON{l.By, l.Place.String(), l.Text, l.Part})
 	}
 	if near {
 		for _, m := range a.Nearest() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"fwpush/roles"
 	"fwpush/roles/space"
 )
 
@@ -68,6 +69,41 @@ nat = [
 	}
 	if rest := (space.Region{all}).Without(whole); len(rest) > 0 {
 		t.Errorf("%v do not leave", rest)
+	}
+}
+
+// A limit holds for what another rule accepts, in whole or for some.
+func TestLimitsBeside(t *testing.T) {
+	e := engine(t, prelude+"[hosts.h]\nping = \"20/s\"\nin = [ { allow = \"http\" }, { allow = [\"http\", \"ping\"], from = \"10.0.0.0/24\", rate = \"6/h\", name = \"office\" }, { allow = \"http\", from = \"10.1.0.0/16\", max_conns = 3, name = \"more\" } ]\n", "h")
+	for text, want := range map[string]string{
+		"in tcp 10.0.0.9 192.0.2.1 80":    "[rule office false]",
+		"in tcp 10.1.0.9 192.0.2.1 80":    "[rule more false]",
+		"in tcp 203.0.113.9 192.0.2.1 80": "[]",
+		"in tcp 192.0.2.77 192.0.2.1 22":  "[]",
+		"in ping 10.0.0.9 192.0.2.1":      "[ping false rule office false]",
+	} {
+		o := e.Packet(packet(t, text))[0]
+		var got []string
+		if o.Limited() != "" { // of two that accept, either may be told
+			got = append(got, o.Why()+" false")
+		}
+		for _, l := range e.Beside(o) {
+			got = append(got, fmt.Sprint(l.By, " ", l.Part))
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, want %s", text, got, want)
+		}
+	}
+	var part bool
+	all := space.All(false)
+	all.Key = space.PortKeys(space.TCP, 80, 80)
+	for _, o := range e.Decide(roles.Input, space.Region{all}) {
+		for _, l := range e.Beside(o) {
+			part = part || l.Part
+		}
+	}
+	if !part {
+		t.Error("no limit is told to be for some")
 	}
 }
 

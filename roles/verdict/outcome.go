@@ -51,7 +51,7 @@ type Outcome struct {
 // Why is the reason in the words of the fleet file: "rule ssh", "outbound drop".
 func (o Outcome) Why() string { return o.by }
 
-// Limited is the limit that the packets are accepted within, "" for none.
+// Limited is the limit of what has accepted the packets, "" for none.
 func (o Outcome) Limited() string { return o.limit }
 
 // limitOf is the limit of a rule in words.

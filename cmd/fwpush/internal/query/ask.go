@@ -61,6 +61,9 @@ func (a Answer) Nearest() []verdict.Miss {
 	return a.engine.Nearest(a.Direction, a.Packets, a.Verdict == inventory.Accept, mostNear)
 }
 
+// Limits are those of other rules that hold for what is accepted here.
+func (a Answer) Limits() []verdict.Limit { return a.engine.Beside(a.Outcome) }
+
 // Ask puts a question to a fleet. What a host refuses is not asked about further on.
 // A fleet with a budget may have no answer.
 func Ask(fleet *expect.Fleet, names roles.Names, q Question) (Reply, error) {

@@ -42,6 +42,10 @@ func WriteAnswers(w io.Writer, colour ui.Colour, reply query.Reply, near bool) e
 		if l := a.Limited(); l != "" {
 			fmt.Fprintf(&b, "  limit: %s\n", l)
 		}
+		for _, l := range g.limits {
+			l.Part = l.Part || l.answers < g.answers
+			fmt.Fprintf(&b, "  limit of %s: %s\n", ui.Safe(l.By), ui.Safe(limitText(l.Limit)))
+		}
 		if a.Behind != nil {
 			fmt.Fprintf(&b, "  behind nat: %s\n", ui.Safe(a.Behind.String()))
 		}
@@ -62,8 +66,16 @@ func WriteAnswers(w io.Writer, colour ui.Colour, reply query.Reply, near bool) e
 // alike are answers that say the same.
 type alike struct {
 	query.Answer
-	hosts []string
-	parts []part
+	hosts   []string
+	parts   []part
+	answers int
+	limits  []heldBy // of others than what decides
+}
+
+// heldBy is a limit, and how many of the answers it holds for.
+type heldBy struct {
+	verdict.Limit
+	answers int
 }
 
 // part is packets that the same rules come near to.
@@ -99,6 +111,16 @@ func together(answers []query.Answer, near bool) []*alike {
 }
 
 func (g *alike) add(a query.Answer, near bool) {
+	g.answers++
+	for _, l := range a.Limits() {
+		i := slices.IndexFunc(g.limits, func(o heldBy) bool { return o.By == l.By && o.Place == l.Place })
+		if i < 0 {
+			i = len(g.limits)
+			g.limits = append(g.limits, heldBy{Limit: l})
+		}
+		g.limits[i].answers++
+		g.limits[i].Part = g.limits[i].Part || l.Part
+	}
 	var nearest []verdict.Miss
 	if near {
 		nearest = a.Nearest()
@@ -111,6 +133,18 @@ func (g *alike) add(a query.Answer, near bool) {
 		g.parts = append(g.parts, part{nearest: nearest})
 	}
 	g.parts[i].packets = append(g.parts[i].packets, a.Packets)
+}
+
+// limitText says what a limit is, where, and whether it counts all packets.
+func limitText(l verdict.Limit) string {
+	text := l.Text
+	if place := l.Place.String(); place != "" {
+		text += ", " + place
+	}
+	if l.Part {
+		text += ", for some of them"
+	}
+	return text
 }
 
 // natText is what a dnat or redirect does.
