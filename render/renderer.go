@@ -132,8 +132,9 @@ func (r *renderer) managementPair(d roles.Direction) []stmt {
 	} else {
 		ssh.ports = single("tcp", ports...)
 	}
+	at := placesOf(r.p.Management.Place)
 	if r.anyone {
-		return []stmt{accepting(ssh)}
+		return placedAt(at, accepting(ssh))
 	}
 	var out []stmt
 	for _, f := range families {
@@ -149,7 +150,7 @@ func (r *renderer) managementPair(d roles.Direction) []stmt {
 		}
 		out = append(out, accepting(c))
 	}
-	return out
+	return placedAt(at, out...)
 }
 
 func single(proto string, ports ...uint16) []inventory.PortRange {

@@ -11,7 +11,8 @@ import (
 )
 
 func newRender(c *console, g *globals) *cobra.Command {
-	return &cobra.Command{
+	backend := oneOf(string(inventory.Auto), string(inventory.Nftables), string(inventory.Iptables))
+	cmd := &cobra.Command{
 		Use:   "render HOST",
 		Short: "print the ruleset a host would get",
 		Long: paragraph(`
@@ -37,6 +38,9 @@ func newRender(c *console, g *globals) *cobra.Command {
 			case len(members) > 1:
 				return ended(exitConfig, "%s names %d hosts, render takes one", ui.Safe(args[0]), len(members))
 			}
+			if backend.given {
+				members[0].Host.Backend = inventory.Backend(backend.v)
+			}
 			c.decisions(members)
 			rules, err := plan.Rules(members[0])
 			if err != nil {
@@ -50,4 +54,6 @@ func newRender(c *console, g *globals) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().Var(backend, "backend", "print for this backend; auto is what the file says, nftables where it says nothing")
+	return cmd
 }

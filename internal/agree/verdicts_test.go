@@ -1,6 +1,7 @@
 package agree
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ var nftVerdicts = map[string]func(*bench){
 	"N4 tables before and behind ours":            tablesAround,
 	"N7 rules of iptables-legacy":                 legacyUnseen,
 	"N12 the protocol of both families":           protocolOfBoth,
+	"N15 every helper that a service may have":    helpersLoad,
 	"N20 a limit that accepts, and one that does": limits,
 	"P4 rules of one family":                      oneFamily,
 }
@@ -98,6 +100,20 @@ func protocolOfBoth(b *bench) {
 	b.eachWay(b.policy(`in = [ { allow = ["tcp/80", "gre"] } ]`), func(string) {
 		b.expect(wire.Accepted, append(gre, both...)...)
 	})
+}
+
+// helpersLoad: the kernel knows them by these names, and for these protocols.
+func helpersLoad(b *bench) {
+	var allow, services []string
+	for i, h := range []string{"amanda/udp", "ftp/tcp", "irc/tcp", "netbios-ns/udp", "pptp/tcp", "sane/tcp", "sip/tcp", "sip/udp", "snmp/udp", "tftp/udp"} {
+		helper, proto, _ := strings.Cut(h, "/")
+		allow = append(allow, fmt.Sprintf("%q", fmt.Sprintf("x%d", i)))
+		services = append(services, fmt.Sprintf("[services.x%d]\n%s = %d\nhelper = %q", i, proto, 1000+i, helper))
+	}
+	b.nft(b.ours("in = [ { allow = ["+strings.Join(allow, ", ")+"] } ]", services...))
+	if n := strings.Count(b.all(), "ct helper set"); n != len(allow) {
+		b.Errorf("%d of %d helpers are set", n, len(allow))
+	}
 }
 
 func limits(b *bench) {
