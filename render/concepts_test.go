@@ -177,7 +177,7 @@ var concepts = map[string]roles.Policy{
 		}
 	}),
 
-	// Names that look alike, and raw text in which a line comes again.
+	// Names that look alike, and raw text that says what is said already.
 	"alike": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, From: peers(peer(roles.SetPeer, "monitoring-servers-primary", "192.0.2.1"))},
@@ -185,8 +185,7 @@ var concepts = map[string]roles.Policy{
 			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(90)}},
 		}
 		p.Raw = []roles.Raw{{Chain: "input", At: "before-allow", Nft: []string{
-			"tcp dport 25 ip saddr {", "198.51.100.1,", "198.51.100.2", `} log prefix "{25: " drop`,
-			"tcp dport 90 ip saddr {", "198.51.100.1,", "203.0.113.7", "} drop",
+			"tcp dport 90 accept", `tcp dport 25 log prefix "{25: " drop`, "tcp dport 90 accept",
 		}, IPv4: []string{"-p tcp --dport 25 -j DROP"}, IPv6: []string{"-p tcp --dport 25 -j DROP"}}}
 	}),
 

@@ -37,7 +37,7 @@ func nftBlocks(p program) (objects, chains []block) {
 		var inside passage
 		for _, s := range c.stmts {
 			if s.raw != nil {
-				inside.quote(nftStatements(s.raw.Nft), s.places)
+				inside.quote(s.raw.Nft, s.places)
 				continue
 			}
 			inside.say(line{nftText(s), s.places})
@@ -109,21 +109,6 @@ func nftRawBlocks(s stmt) []block {
 		if inside && depth > 0 {
 			out[len(out)-1].add(line{l, s.places})
 		}
-	}
-	return out
-}
-
-// nftStatements puts each statement of raw text, which has no comments, on one line.
-func nftStatements(lines []string) []string {
-	var out []string
-	depth, quoted := 0, false
-	for _, l := range lines {
-		if depth > 0 {
-			out[len(out)-1] += " " + l
-		} else {
-			out = append(out, l)
-		}
-		depth, quoted = balance(l, depth, quoted)
 	}
 	return out
 }

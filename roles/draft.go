@@ -57,7 +57,7 @@ func (c *compiler) rule(w inventory.Rule) (draft, bool) {
 	}
 	from, anyFrom, okFrom := c.peers(w.From, w.AllowEmpty)
 	to, anyTo, okTo := c.peers(w.To, w.AllowEmpty)
-	if !ok || !okFrom || !okTo || c.expired(w) {
+	if !ok || !okFrom || !okTo || c.expired(w) || s.empty() {
 		return r, false
 	}
 	if !anyFrom && len(from) == 0 || !anyTo && len(to) == 0 {

@@ -85,6 +85,12 @@ func (c *compiler) service(s inventory.At[string]) (service, bool) {
 	return service{}, false
 }
 
+// empty tells of services with mistakes that have been told, and nothing else.
+func (s service) empty() bool {
+	t := s.Traffic
+	return !t.All && len(t.Ports)+len(t.ICMP)+len(t.ICMPv6)+len(t.Protos) == 0
+}
+
 // builtIn is a service compiled in.
 func builtIn(name string) (Traffic, bool) {
 	switch name {
