@@ -27,6 +27,34 @@ func lockHeld(t *testing.T, h *host) {
 	}
 }
 
+// lockOverRevert has somebody hold the lock for longer than a revert tries to load what
+// is refused. The rules of the candidate stay until the old ones load, at a revert as
+// at a boot.
+func lockOverRevert(t *testing.T, h *host) {
+	h.mustApply(h.xt(xtRules(false, "ops", 80)))
+	before := h.both()
+	p := h.begin(h.candidate(xtRules(true, "web", 443), 3*time.Second))
+	for _, program := range []string{"iptables-restore", "ip6tables-restore"} {
+		h.wrap(program, `case "$*" in *"-w 10"*) exec ${0%/*}/real/${0##*/} --noflush -w 1 ;; esac`)
+	}
+	hold := func() { h.sh("flock /run/xtables.lock sleep 20 >/dev/null 2>&1 </dev/null &") }
+	hold()
+	p.hangUp()
+	h.until("it is taken back", 35*time.Second, func() bool {
+		if h.noChains() {
+			t.Fatal("nothing of ours runs")
+		}
+		return h.state() == "reverted"
+	})
+	if got := h.both(); got != before {
+		t.Errorf("after the revert:\n%s\nbefore:\n%s", got, before)
+	}
+	h.sh("iptables -D INPUT -j FWPUSH-IN; iptables -F FWPUSH-IN; iptables -X FWPUSH-IN; flock /run/xtables.lock sleep 4 >/dev/null 2>&1 </dev/null & sleep 0.2; sh /var/lib/fwpush/load.sh reload")
+	if got := h.both(); got != before {
+		t.Errorf("after a boot:\n%s\nbefore:\n%s", got, before)
+	}
+}
+
 func twoEngines(t *testing.T, h *host) {
 	other := "nft"
 	if strings.Contains(h.sh("iptables --version"), "nf_tables") {

@@ -29,8 +29,15 @@ under_way() {
 	[ -e "$1" ]
 }
 
+# load_iptables FILE: another program that holds the lock of iptables gets a minute: a
+# boot must not wait for ever for one that hangs.
 load_iptables() {
-	xt_load 120 "$1" || return
+	for beat in 1 2 3 4 5 6; do
+		xt_load 120 "$1"
+		rc=$?
+		[ "$beat" -lt 6 ] && busy "$rc" || break
+	done
+	[ "$rc" -eq 0 ] || return "$rc"
 	if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
 }
 

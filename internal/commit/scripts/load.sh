@@ -47,6 +47,10 @@ xt_whole() {
 	}'
 }
 
+# busy STATUS: the load that ended so did not get the lock of iptables (the legacy
+# variant has one for the whole host). Who holds it keeps the rules as they are.
+busy() { [ "$1" -eq 4 ] && grep -q 'xtables lock' "$MESSAGES"; }
+
 # xt_put LIMIT TEST: sets first, then the tables, filter before nat, then the sets
 # that nothing refers to any more. Own chains are emptied and filled again in the
 # transaction that puts the jump first, so no packet meets half of them.

@@ -25,10 +25,24 @@ load_confirmed() {
 no_rules() {
 	OPEN='table inet fwpush was removed, the host is OPEN'
 	[ "$XT" = no ] || OPEN='chains FWPUSH-* were removed, the host is OPEN'
-	{ [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; } && { [ "$XT" = no ] || xt_unload "$LIMIT"; } && return
+	{ [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; } && { [ "$XT" = no ] || unlocked xt_unload "$LIMIT"; } && return
 	note "own rules not removed: $(head -c 300 "$D/err")"
 	OPEN='table inet fwpush could not be removed either, the new rules stay in force'
 	[ "$XT" = no ] || OPEN='chains FWPUSH-* could not be removed either, the new rules stay in force'
+}
+
+# unlocked LOAD ARGS...: a load, again and again while another program holds the lock
+# of iptables: what runs stays until then, and nothing could take it away either.
+unlocked() {
+	said=''
+	while :; do
+		"$@"
+		rc=$?
+		busy "$rc" || return "$rc"
+		[ -n "$said" ] || note 'another program holds the lock of iptables; waiting for it'
+		said=yes
+		sleep 1
+	done
 }
 
 # old_rules: puts back what ran before. Only a loader's own failure counts: a
@@ -39,7 +53,7 @@ old_rules() {
 	tries=0
 	load_limit
 	while [ "$tries" -lt 5 ]; do
-		load_old
+		unlocked load_old
 		rc=$?
 		case $rc in
 		0)
@@ -63,7 +77,7 @@ old_rules() {
 	boot_file
 	confirmed=$B/$BOOTFILE
 	[ ! -e "$D/bootbad" ] || confirmed=$B/boot.prev
-	if [ -f "$confirmed" ] && load_confirmed "$confirmed"; then
+	if [ -f "$confirmed" ] && unlocked load_confirmed "$confirmed"; then
 		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
