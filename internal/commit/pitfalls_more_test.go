@@ -35,7 +35,7 @@ func lockOverRevert(t *testing.T, h *host) {
 	before := h.both()
 	p := h.begin(h.candidate(xtRules(true, "web", 443), 3*time.Second))
 	for _, program := range []string{"iptables-restore", "ip6tables-restore"} {
-		h.wrap(program, `case "$*" in *"-w 10"*) exec ${0%/*}/real/${0##*/} --noflush -w 1 ;; esac`)
+		h.wrap(program, `case "$*" in *"-w 10"*) exec $real --noflush -w 1 ;; esac`)
 	}
 	hold := func() { h.sh("flock /run/xtables.lock sleep 20 >/dev/null 2>&1 </dev/null &") }
 	hold()
@@ -62,9 +62,9 @@ func twoEngines(t *testing.T, h *host) {
 	}
 	for _, family := range []string{"iptables", "ip6tables"} {
 		h.sh(family + "-" + other + " -A FORWARD -p tcp --dport 7 -j DROP")
-		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: iptables is the ")
+		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: "+family+" is the ")
 		f, _ := Inspect(t.Context(), h.dial(), "none", "iptables", "")
-		if !strings.Contains(f.Engines, family+"-"+other+"-save") {
+		if !strings.Contains(f.Engines, "("+family+"-"+other+")") {
 			t.Errorf("the engines are called %q", f.Engines)
 		}
 		h.sh(family + "-" + other + " -F")

@@ -95,7 +95,7 @@ func lateFailure(program, table string) func(*testing.T, *host) {
 			h.sh("readlink /proc/self/ns/net >/run/ns; rm -f /run/once")
 			h.wrap(program, `in=$(mktemp); cat >$in
 if grep -q '^\*`+table+`' $in && [ $(readlink /proc/self/ns/net) = $(cat /run/ns) ] && [ ! -e /run/once ]; then touch /run/once; echo no room >&2; exit 2; fi
-exec ${0%/*}/real/${0##*/} "$@" <$in`)
+exec $real "$@" <$in`)
 			r := h.apply(h.xt(withNAT(xtRules(false, "web", 443), "-s 192.0.2.0/24 -j MASQUERADE")))
 			if r.Outcome != OutcomeReverted || r.Stage != StageApply || !strings.Contains(fmt.Sprint(r.Err), "no room") {
 				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
@@ -236,7 +236,7 @@ while [ ! -e /run/ready ]; do sleep 0.1; done`)
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	h.sh("for i in 1 2 3 4 5 6; do for f in a b; do sh /var/lib/fwpush/load.sh check /run/$f || exit 1; done; done")
+	h.sh("v=legacy; case $(iptables --version) in *nf_tables*) v=nft ;; esac; for i in 1 2 3 4 5 6; do for f in a b; do sh /var/lib/fwpush/load.sh check /run/$f $v $v || exit 1; done; done")
 	if n := sent.Load(); n < 1000 {
 		t.Errorf("only %d packets were sent", n)
 	}
