@@ -55,6 +55,32 @@ func lockOverRevert(t *testing.T, h *host) {
 	}
 }
 
+// bansBehind has fail2ban forbid the controller a port that our rules open. With
+// iptables it stays open, and the host tells of that; with nftables both count.
+func bansBehind(t *testing.T, h *host) {
+	h.sh(foreignRules + `
+iptables -A FORWARD -m comment --comment 'a "word" -j DROP of it' -j ACCEPT
+iptables -A INPUT -m comment --comment 'no -j OTHER word' -j LOG --log-prefix '-j DROP '
+ip6tables -A INPUT -g DOCKER 2>/dev/null || ip6tables -N six && ip6tables -A INPUT -g six`)
+	ban := fmt.Sprintf("iptables -I f2b-sshd -s %s -p tcp --dport 80 -j DROP; iptables -I INPUT -p tcp -m multiport --dports 80 -j f2b-sshd", world.Addr4())
+	c := h.xt(xtRules(false, "", 80))
+	h.mustApply(c)
+	h.sh(ban)
+	f, _ := Inspect(t.Context(), h.dial(), "none", "", "")
+	want := "INPUT f2b-sshd; INPUT REJECT; FORWARD DOCKER-USER; FORWARD DOCKER; INPUT six"
+	if got := strings.Join(f.Behind, "; "); got != want {
+		t.Errorf("behind ours: %s, want %s", got, want)
+	}
+	h.mustApply(c) // fail2ban has put its jump above ours
+	if !h.knocks(80) {
+		t.Error("a ban behind our rules holds")
+	}
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	if h.knocks(80) {
+		t.Error("a ban beside our table does not hold")
+	}
+}
+
 func twoEngines(t *testing.T, h *host) {
 	other := "nft"
 	if strings.Contains(h.sh("iptables --version"), "nf_tables") {

@@ -24,6 +24,7 @@ func TestPitfalls(t *testing.T) {
 		"I2 no ip6tables and no IPv6":              noIPv6,
 		"I3 a jump to nowhere":                     jumpToNowhere,
 		"I4 others insert above":                   othersInsertAbove,
+		"I4 bans of others do not hold":            bansBehind,
 		"I5 a reload under flood":                  reloadUnderFlood,
 		"I6 texts that are not whole":              notWhole,
 		"I6 a boot file that is not whole":         bootFileNotWhole,

@@ -106,6 +106,7 @@ facts() {
 	[ -z "$NFTERR" ] || section nfterror "$NFTERR"
 	[ -z "$XTERR" ] || section xterror "$XTERR"
 	section running "$L"
+	[ "$XT" = no ] || behind
 	stored
 	section chains "$CHAINS"
 }
@@ -200,6 +201,21 @@ engines() {
 		! printf '%s\n' "$BESIDE" |
 			grep -Eq '^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) |^:[^ ]+ (DROP|-) ' || ENGINES=$told
 	done
+}
+
+# behind: what of others in INPUT and FORWARD refuses, or jumps to where it may. It
+# stands behind our jump, if not yet then after a load, which puts that first.
+behind() {
+	printf '%s\n%s\n' "$V4" "$V6" | awk '
+	/^[*]/ { filter = $1 == "*filter" }
+	/^:/ { chain[substr($1, 2)] }
+	filter && /^-A (INPUT|FORWARD) / {
+		gsub(/"([^"\\]|\\.)*"/, "")
+		target = ""
+		for (i = 3; i < NF && target == ""; i++) if ($i == "-j" || $i == "-g") target = $(i + 1)
+		if (target !~ /^FWPUSH-/ && (target in chain || target == "DROP" || target == "REJECT") &&
+			!seen[$2, target]++ && ++n <= 20) print $2, target
+	}' | while read -r line; do say behind "$line"; done
 }
 
 # stored: the confirmed rules. What equals something already said is not said
