@@ -63,6 +63,9 @@ func (f Facts) nftTrouble() string {
 // lack is what keeps a host from the backend that was chosen: what that one needs,
 // and what the one needs whose rules have to be taken away.
 func (f Facts) lack(c Choice) *LackError {
+	if f.Stray != "" {
+		return f.strayed()
+	}
 	for _, b := range []render.Backend{c.Backend, c.Before} {
 		var lack *LackError
 		switch b {
@@ -87,6 +90,16 @@ func (f Facts) lack(c Choice) *LackError {
 		return &LackError{"chains FWPUSH-* are loaded, and iptables-save was not found on the host", "apt install iptables"}
 	}
 	return nil
+}
+
+// strayed is a host that has chosen the other variant of iptables since our chains were
+// loaded. They filter as before, and none of its programs shows them.
+func (f Facts) strayed() *LackError {
+	hint := "choose the variant of before: update-alternatives --config iptables, and --config ip6tables"
+	if render.BackendOf(f.Boot) == render.BackendIptables {
+		hint += "; or move them to that of now: sh /var/lib/fwpush/load.sh reload"
+	}
+	return &LackError{"chains FWPUSH-* are loaded by the variant of iptables that the host does not use any more: " + clip(f.Stray), hint}
 }
 
 // runsUnseen says whether nft tells of chains of ours in iptables' tables.

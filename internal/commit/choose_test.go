@@ -45,6 +45,7 @@ func TestChoose(t *testing.T) {
 		{"I8 the first with -w", "iptables", both(func(f *Facts) { f.Iptables = "iptables v1.6.2" }), "iptables", "the fleet file asks for it"},
 		{"no version", "iptables", both(func(f *Facts) { f.Iptables = "none" }), "iptables", "does not tell its version"},
 		{"I9 two engines", "iptables", both(func(f *Facts) { f.Engines = "this and that" }), "iptables", "two rule engines active: this and that"},
+		{"I9 chains of ours in the other one", "nftables", both(func(f *Facts) { f.Stray = "this and that" }), "nftables", "that the host does not use any more: this and that"},
 		{"two engines beside nftables", "", both(func(f *Facts) { f.Engines = "this and that" }), "nftables", "a first push"},
 		{"unseen chains", "", both(func(f *Facts) { f.Chains, f.Tools = "table ip filter {\n\tchain FWPUSH-IN {\n", all[:1] }), "nftables", "iptables-save was not found"},
 	} {

@@ -31,6 +31,8 @@ type Facts struct {
 	IPv6       bool      // the kernel has it; told with Iptables
 	Ipset      bool      // sets can be made and rules can refer to them; told with Iptables
 	Engines    string    // "" or which two variants of iptables filter at once
+	Stray      string    // "" or the same where chains of ours are in the one that the host has not chosen
+	Behind     []string  // "INPUT f2b-sshd": refusals of others, and jumps to their chains, in iptables
 	Loader     string    // sha256 of the boot loader for iptables, "" if there is none
 	Unit       string    // ok, differs, disabled, absent, none
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
@@ -276,6 +278,10 @@ func (f *Facts) learn(key, value string) error {
 		f.Ipset = value == "ok"
 	case "engines":
 		f.Engines = value
+	case "stray":
+		f.Stray = value
+	case "behind":
+		f.Behind = append(f.Behind, value)
 	case "loader":
 		f.Loader = value
 	case "unit":

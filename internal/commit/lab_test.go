@@ -182,18 +182,34 @@ func (h *host) removal() Candidate {
 // tells some programs what they are.
 func (h *host) wrap(program, fragment string) {
 	h.t.Helper()
-	h.sh(`p=$(command -v ` + program + `) && mkdir -p ${p%/*}/real && mv "$p" ${p%/*}/real && cat >"$p" <<X
+	for _, name := range names(program) {
+		h.sh(`p=$(command -v ` + name + `) && r=${p%/*}/real && mkdir -p $r &&
+if [ -L "$p" ]; then ln -s "$(readlink -f "$p")" "$r/${p##*/}" && mv "$p" "$r/${p##*/}.link"; else mv "$p" $r; fi && cat >"$p" <<X
 #!/bin/sh
+real=$r/${p##*/}
 ` + strings.NewReplacer("$", `\$`, "`", "\\`").Replace(fragment) + `
-exec ${p%/*}/real/${p##*/} "\$@"
+exec $r/${p##*/} "\$@"
 X
 chmod 755 "$p"`)
+	}
+}
+
+// names are what a program is called: one of iptables once for each variant.
+func names(program string) []string {
+	family, tool, _ := strings.Cut(program, "-")
+	if tool != "save" && tool != "restore" {
+		return []string{program}
+	}
+	return []string{family + "-nft-" + tool, family + "-legacy-" + tool}
 }
 
 // unwrap undoes wrap.
 func (h *host) unwrap(program string) {
 	h.t.Helper()
-	h.sh(`p=$(command -v ` + program + `) && mv -f ${p%/*}/real/${p##*/} "$p"`)
+	for _, name := range names(program) {
+		h.sh(`p=$(command -v ` + name + `) && r=${p%/*}/real/${p##*/} &&
+if [ -L "$r" ]; then rm "$r" && mv -f "$r.link" "$p"; else mv -f "$r" "$p"; fi`)
+	}
 }
 
 // begin applies a candidate and leaves it pending.

@@ -182,8 +182,8 @@ func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
 	const once = `[ -e /run/killed ] || { touch /run/killed; %s }`
 	for name, tt := range map[string]struct{ kill, sync string }{
 		"before the boot file":                  {`kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
-		"after the boot file":                   {`"${0%/*}/real/${0##*/}" "$@"; kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
-		"after the boot file, on a broken disk": {`"${0%/*}/real/${0##*/}" "$@"; kill -9 $PPID; exit 1;`, `echo "sync: Input/output error" >&2; exit 1`},
+		"after the boot file":                   {`$real "$@"; kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
+		"after the boot file, on a broken disk": {`$real "$@"; kill -9 $PPID; exit 1;`, `echo "sync: Input/output error" >&2; exit 1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

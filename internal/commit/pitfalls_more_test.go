@@ -27,6 +27,60 @@ func lockHeld(t *testing.T, h *host) {
 	}
 }
 
+// lockOverRevert has somebody hold the lock for longer than a revert tries to load what
+// is refused. The rules of the candidate stay until the old ones load, at a revert as
+// at a boot.
+func lockOverRevert(t *testing.T, h *host) {
+	h.mustApply(h.xt(xtRules(false, "ops", 80)))
+	before := h.both()
+	p := h.begin(h.candidate(xtRules(true, "web", 443), 3*time.Second))
+	for _, program := range []string{"iptables-restore", "ip6tables-restore"} {
+		h.wrap(program, `case "$*" in *"-w 10"*) exec $real --noflush -w 1 ;; esac`)
+	}
+	hold := func() { h.sh("flock /run/xtables.lock sleep 20 >/dev/null 2>&1 </dev/null &") }
+	hold()
+	p.hangUp()
+	h.until("it is taken back", 35*time.Second, func() bool {
+		if h.noChains() {
+			t.Fatal("nothing of ours runs")
+		}
+		return h.state() == "reverted"
+	})
+	if got := h.both(); got != before {
+		t.Errorf("after the revert:\n%s\nbefore:\n%s", got, before)
+	}
+	h.sh("iptables -D INPUT -j FWPUSH-IN; iptables -F FWPUSH-IN; iptables -X FWPUSH-IN; flock /run/xtables.lock sleep 4 >/dev/null 2>&1 </dev/null & sleep 0.2; sh /var/lib/fwpush/load.sh reload")
+	if got := h.both(); got != before {
+		t.Errorf("after a boot:\n%s\nbefore:\n%s", got, before)
+	}
+}
+
+// bansBehind has fail2ban forbid the controller a port that our rules open. With
+// iptables it stays open, and the host tells of that; with nftables both count.
+func bansBehind(t *testing.T, h *host) {
+	h.sh(foreignRules + `
+iptables -A FORWARD -m comment --comment 'a "word" -j DROP of it' -j ACCEPT
+iptables -A INPUT -m comment --comment 'no -j OTHER word' -j LOG --log-prefix '-j DROP '
+ip6tables -A INPUT -g DOCKER 2>/dev/null || ip6tables -N six && ip6tables -A INPUT -g six`)
+	ban := fmt.Sprintf("iptables -I f2b-sshd -s %s -p tcp --dport 80 -j DROP; iptables -I INPUT -p tcp -m multiport --dports 80 -j f2b-sshd", world.Addr4())
+	c := h.xt(xtRules(false, "", 80))
+	h.mustApply(c)
+	h.sh(ban)
+	f, _ := Inspect(t.Context(), h.dial(), "none", "", "")
+	want := "INPUT f2b-sshd; INPUT REJECT; FORWARD DOCKER-USER; FORWARD DOCKER; INPUT six"
+	if got := strings.Join(f.Behind, "; "); got != want {
+		t.Errorf("behind ours: %s, want %s", got, want)
+	}
+	h.mustApply(c) // fail2ban has put its jump above ours
+	if !h.knocks(80) {
+		t.Error("a ban behind our rules holds")
+	}
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	if h.knocks(80) {
+		t.Error("a ban beside our table does not hold")
+	}
+}
+
 func twoEngines(t *testing.T, h *host) {
 	other := "nft"
 	if strings.Contains(h.sh("iptables --version"), "nf_tables") {
@@ -34,9 +88,9 @@ func twoEngines(t *testing.T, h *host) {
 	}
 	for _, family := range []string{"iptables", "ip6tables"} {
 		h.sh(family + "-" + other + " -A FORWARD -p tcp --dport 7 -j DROP")
-		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: iptables is the ")
+		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: "+family+" is the ")
 		f, _ := Inspect(t.Context(), h.dial(), "none", "iptables", "")
-		if !strings.Contains(f.Engines, family+"-"+other+"-save") {
+		if !strings.Contains(f.Engines, "("+family+"-"+other+")") {
 			t.Errorf("the engines are called %q", f.Engines)
 		}
 		h.sh(family + "-" + other + " -F")

@@ -20,21 +20,23 @@ func TestPitfalls(t *testing.T) {
 		"I1 a bad table after good ones, seen by the check": badTable,
 		"I1 a table that fails after others were loaded":    lateFailure("iptables-restore", "nat"),
 		"I2 a family that fails after the other was loaded": lateFailure("ip6tables-restore", "filter"),
-		"I2 no ip6tables":                      noIP6tables,
-		"I2 no ip6tables and no IPv6":          noIPv6,
-		"I3 a jump to nowhere":                 jumpToNowhere,
-		"I4 others insert above":               othersInsertAbove,
-		"I5 a reload under flood":              reloadUnderFlood,
-		"I6 texts that are not whole":          notWhole,
-		"I6 a boot file that is not whole":     bootFileNotWhole,
-		"I8 somebody holds the lock":           lockHeld,
-		"I9 two engines":                       twoEngines,
-		"I10 a set that was edited":            setEdited,
-		"I10 sets over a boot":                 setsOverABoot,
-		"I10 no ipset":                         noIpset,
-		"no network namespace for the check":   noNamespace,
-		"a kernel that knows no nftables":      dumbNFT,
-		"a reload by hand of what runs anyway": sameAgain,
+		"I2 no ip6tables":                          noIP6tables,
+		"I2 no ip6tables and no IPv6":              noIPv6,
+		"I3 a jump to nowhere":                     jumpToNowhere,
+		"I4 others insert above":                   othersInsertAbove,
+		"I4 bans of others do not hold":            bansBehind,
+		"I5 a reload under flood":                  reloadUnderFlood,
+		"I6 texts that are not whole":              notWhole,
+		"I6 a boot file that is not whole":         bootFileNotWhole,
+		"I8 somebody holds the lock":               lockHeld,
+		"I8 somebody holds the lock over a revert": lockOverRevert,
+		"I9 two engines":                           twoEngines,
+		"I10 a set that was edited":                setEdited,
+		"I10 sets over a boot":                     setsOverABoot,
+		"I10 no ipset":                             noIpset,
+		"no network namespace for the check":       noNamespace,
+		"a kernel that knows no nftables":          dumbNFT,
+		"a reload by hand of what runs anyway":     sameAgain,
 	} {
 		for _, variant := range []string{"nft", "legacy"} {
 			t.Run(name+", "+variant, func(t *testing.T) {
@@ -94,7 +96,7 @@ func lateFailure(program, table string) func(*testing.T, *host) {
 			h.sh("readlink /proc/self/ns/net >/run/ns; rm -f /run/once")
 			h.wrap(program, `in=$(mktemp); cat >$in
 if grep -q '^\*`+table+`' $in && [ $(readlink /proc/self/ns/net) = $(cat /run/ns) ] && [ ! -e /run/once ]; then touch /run/once; echo no room >&2; exit 2; fi
-exec ${0%/*}/real/${0##*/} "$@" <$in`)
+exec $real "$@" <$in`)
 			r := h.apply(h.xt(withNAT(xtRules(false, "web", 443), "-s 192.0.2.0/24 -j MASQUERADE")))
 			if r.Outcome != OutcomeReverted || r.Stage != StageApply || !strings.Contains(fmt.Sprint(r.Err), "no room") {
 				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
@@ -235,7 +237,7 @@ while [ ! -e /run/ready ]; do sleep 0.1; done`)
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	h.sh("for i in 1 2 3 4 5 6; do for f in a b; do sh /var/lib/fwpush/load.sh check /run/$f || exit 1; done; done")
+	h.sh("v=legacy; case $(iptables --version) in *nf_tables*) v=nft ;; esac; for i in 1 2 3 4 5 6; do for f in a b; do sh /var/lib/fwpush/load.sh check /run/$f $v $v || exit 1; done; done")
 	if n := sent.Load(); n < 1000 {
 		t.Errorf("only %d packets were sent", n)
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 
 	"fwpush/internal/commit"
 	"fwpush/render"
@@ -41,6 +42,31 @@ func (t Target) Fit(f commit.Facts) (render.Ruleset, error) {
 		err = fmt.Errorf("a bug in fwpush: rules for %q were printed where the host needs them for %q", render.BackendOf(rules.Text), c.Backend)
 	}
 	return rules, err
+}
+
+// behindNote tells that iptables asks others only about what our rules leave open: an
+// accept in a chain of ours is the last word, unlike one in a table of nftables.
+func (t Target) behindNote(f commit.Facts) string {
+	rules, err := t.Fit(f)
+	if err != nil || t.Candidate.Remove || render.BackendOf(rules.Text) != render.BackendIptables {
+		return ""
+	}
+	var behind []string
+	for _, rule := range f.Behind {
+		// Without a forward chain nothing of ours stands before theirs there.
+		if strings.HasPrefix(rule, "INPUT ") || strings.Contains(rules.Text, "\n:FWPUSH-FWD ") {
+			behind = append(behind, fmt.Sprintf("%.64q", rule))
+		}
+	}
+	if len(behind) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(behind) - 4; n > 0 {
+		behind, more = behind[:4], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("with iptables no ban of others holds for what fwpush accepts: rules of theirs come behind its own (%s%s)",
+		strings.Join(behind, ", "), more)
 }
 
 // backendNote is what a person should know of the backend before a host is changed:

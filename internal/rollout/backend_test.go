@@ -51,6 +51,16 @@ func TestBackendOfATarget(t *testing.T) {
 	runs := func(text string) commit.Facts {
 		return commit.Facts{Generation: 1, Rules: text, NFT: "nftables v1.0.6", Tools: tools, Iptables: "iptables v1.8.9 (legacy)"}
 	}
+	bans := func(f commit.Facts, more ...string) commit.Facts {
+		f.Behind = append([]string{"FORWARD DOCKER-USER", "INPUT f2b-sshd"}, more...)
+		return f
+	}
+	told := func(which string) string {
+		return "with iptables no ban of others holds for what fwpush accepts: rules of theirs come behind its own (" + which + ")"
+	}
+	forwarding := render.Ruleset{Backend: render.BackendIptables, Text: xt.Text + ":FWPUSH-FWD - [0:0]\n", Digest: "sha256:forwards"}
+	forwards := auto
+	forwards.Print = func(commit.Choice) (render.Ruleset, error) { return forwarding, nil }
 	for _, tt := range []struct {
 		name   string
 		target Target
@@ -67,6 +77,12 @@ func TestBackendOfATarget(t *testing.T) {
 		{"first push, asked", asks(render.BackendIptables), works, xt.Digest, "by iptables: the fleet file asks for it"},
 		{"one form only", plain, works, nft.Digest, ""},
 		{"one form only, over iptables", plain, runs(xt.Text), nft.Digest, "from iptables to nftables: there are no rules for another one"},
+		{"a ban behind nftables", auto, bans(runs(nft.Text)), nft.Digest, ""},
+		{"a ban behind iptables", auto, bans(runs(xt.Text)), xt.Digest, told(`"INPUT f2b-sshd"`)},
+		{"bans behind iptables", auto, bans(runs(xt.Text), "INPUT a", "INPUT b", "INPUT c", "INPUT \x1b"), xt.Digest,
+			told(`"INPUT f2b-sshd", "INPUT a", "INPUT b", "INPUT c" and 1 more`)},
+		{"Docker behind a gateway", forwards, bans(runs(xt.Text)), forwarding.Digest, told(`"FORWARD DOCKER-USER", "INPUT f2b-sshd"`)},
+		{"a ban and a removal", gone, bans(runs(xt.Text)), "", ""},
 		{"no rules", Target{}, fails, "", ""},
 		{"remove", gone, fails, "", ""},
 		{"remove iptables", gone, runs(xt.Text), "", ""},

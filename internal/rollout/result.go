@@ -105,8 +105,10 @@ func notes(t Target, f commit.Facts) []string {
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
 	}
-	if note := t.backendNote(f); note != "" {
-		out = append(out, note)
+	for _, note := range []string{t.backendNote(f), t.behindNote(f)} {
+		if note != "" {
+			out = append(out, note)
+		}
 	}
 	return out
 }

@@ -303,9 +303,12 @@ is_iptables() {
 	[ "$first" = '# fwpush iptables' ]
 }
 
-# sides: NFT and XT as transaction T has them: what it has kept the old rules of.
+# sides: NFT and XT as transaction T has them: what it has kept the old rules of, and
+# for iptables the variants that it has begun with.
 sides() {
 	NFT=no XT=no
 	[ ! -e "$D/old.nft" ] || NFT=yes
-	[ ! -e "$D/old.ipt" ] || XT=yes
+	[ -e "$D/old.ipt" ] || return 0
+	XT=yes
+	if { read -r v4 v6 <"$D/variants"; } 2>/dev/null; then xt_use "$v4" "$v6"; else xt_now; fi
 }

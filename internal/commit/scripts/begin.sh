@@ -127,7 +127,9 @@ write_down() {
 		printf 'add table inet fwpush\ndelete table inet fwpush\n%s\n' "$NL" >"$D/old.nft" || return 1
 	fi
 	if [ -n "$XL" ] || [ "$MODE" = iptables ]; then
-		printf '%s\n' "${XL:-# fwpush iptables}" >"$D/old.ipt" || return 1
+		[ "$XT" = yes ] || xt_now
+		printf '%s %s\n' "$XT4" "$XT6" >"$D/variants" &&
+			printf '%s\n' "${XL:-# fwpush iptables}" >"$D/old.ipt" || return 1
 	fi
 	sides
 	NEWBOOT=boot.nft
@@ -234,7 +236,7 @@ refused_by() {
 # iptables-restore, which lets more pass; DEPTH says so.
 xt_check() {
 	if unshare -n true 2>/dev/null; then
-		run_tool "$quarter" unshare -n sh "$B/load.$T" check "$1"
+		run_tool "$quarter" unshare -n sh "$B/load.$T" check "$1" "$XT4" "$XT6"
 	else
 		DEPTH=shallow
 		xt_test "$quarter" "$1"

@@ -3,9 +3,11 @@
 # confirmed rules are for iptables:
 #   start       load the boot file, unless a transaction is under way whose rules run
 #   reload      load the boot file in any case
-#   check FILE  load FILE, into the network namespace that this runs in
-#   list FILE   the same, and print what runs then
-# It needs nothing of a transaction: no state is looked at before a load.
+#   check FILE V4 V6  load FILE, into the network namespace that this runs in, by the
+#               variants of iptables that a transaction has begun with
+#   list FILE   the same by those of now, and print what runs then
+# It needs nothing of a transaction: no state is looked at before a load. A boot finds
+# no rules, so the variant of iptables is the one that the host has chosen by then.
 
 # shellcheck disable=SC2317 # called by what is joined before
 fenced() { exec "$@"; }
@@ -20,8 +22,13 @@ finish() {
 	exit "$1"
 }
 
-# running: chains of ours are loaded.
-running() { xt_save && case $V4 in *:FWPUSH-*) ;; *) false ;; esac; }
+# running: chains of ours are loaded, by either variant.
+running() {
+	for family in iptables ip6tables; do
+		! beside "$family" || ! stray || return 0
+	done
+	xt_save && case $V4$V6 in *:FWPUSH-*) ;; *) false ;; esac
+}
 
 # under_way: there is a state file.
 under_way() {
@@ -29,8 +36,25 @@ under_way() {
 	[ -e "$1" ]
 }
 
+# xt_try FILE: another program that holds the lock of iptables gets a minute: a boot
+# must not wait for ever for one that hangs.
+xt_try() {
+	for beat in 1 2 3 4 5 6; do
+		xt_load 120 "$1"
+		rc=$?
+		[ "$beat" -lt 6 ] && busy "$rc" || return "$rc"
+	done
+}
+
+# alone: nothing of ours is left in the other variant. The rules are loaded whether it
+# is or not.
+alone() { xt_alone 120 || cat "$D/err" >&2; }
+
+# load_iptables FILE: by the other variant where the kernel does not know that of now.
 load_iptables() {
-	xt_load 120 "$1" || return
+	xt_now
+	xt_try "$1" || { xt_swap && xt_try "$1"; } || return
+	alone
 	if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
 }
 
@@ -41,10 +65,11 @@ load_text() {
 		load_iptables "$1"
 	else
 		[ -s "$1" ] && nft -f "$1" 2>"$D/err" || return
-		! running || xt_unload 120
+		! running || { xt_unload 120 && alone; }
 	fi
 }
 
+xt_now
 case ${1-} in
 start | reload)
 	[ "$1" = reload ] || ! under_way || ! running || finish 0
@@ -57,6 +82,7 @@ previous)
 	finish $?
 	;;
 check)
+	xt_use "$3" "$4"
 	xt_load 120 "$2"
 	finish $?
 	;;

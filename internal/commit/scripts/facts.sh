@@ -106,6 +106,7 @@ facts() {
 	[ -z "$NFTERR" ] || section nfterror "$NFTERR"
 	[ -z "$XTERR" ] || section xterror "$XTERR"
 	section running "$L"
+	[ "$XT" = no ] || behind
 	stored
 	section chains "$CHAINS"
 }
@@ -162,6 +163,7 @@ xt_facts() {
 	case $CHAINS in *FWPUSH-*) XT=yes ;; esac
 	[ "$NFT" = yes ] && ! legacy_tables || XT=yes
 	[ "$XT" = yes ] || return 0
+	xt_now
 	XTVERSION=$(iptables --version 2>&1 </dev/null) || XTVERSION=none
 	say iptables "$XTVERSION"
 	v6=no
@@ -169,6 +171,7 @@ xt_facts() {
 	say ipv6 "$v6"
 	engines
 	[ -z "$ENGINES" ] || say engines "$ENGINES"
+	[ -z "$STRAY" ] || say stray "$STRAY"
 	! command -v ipset >/dev/null || ! set_probe || say ipset ok
 	[ ! -r "$B/load.sh" ] || say loader "$(sha256sum <"$B/load.sh" | cut -c 1-64)"
 }
@@ -183,22 +186,36 @@ set_probe() {
 	' >/dev/null 2>&1 </dev/null
 }
 
-# engines: ENGINES, the other variant of iptables if it filters too. A host that has
-# rules in both is not filtered by what either of them shows.
+# engines: ENGINES, the variant of iptables that is not used if it filters too, and
+# STRAY if it does so by chains of ours. A host that has rules in both is not filtered
+# by what either of them shows.
 engines() {
-	ENGINES='' other='' name=''
-	case $XTVERSION in
-	*nf_tables*) ! legacy_tables || other=legacy name="iptables is the nf_tables variant, and legacy tables hold rules" ;;
-	*) other=nft name="iptables is the legacy variant, and tables of the nf_tables variant hold rules" ;;
-	esac
-	[ -n "$other" ] || return 0
-	for program in "iptables-$other-save" "ip6tables-$other-save"; do
-		command -v "$program" >/dev/null || continue
-		if "$program" 2>/dev/null </dev/null |
-			grep -Eq '^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) |^:[^ ]+ (DROP|-) '; then
-			ENGINES="$name ($program)"
-		fi
+	ENGINES='' STRAY=''
+	for family in iptables ip6tables; do
+		beside "$family" || continue
+		case $used in
+		nft) told="$family is the nf_tables variant, and legacy tables hold rules ($CALLED)" ;;
+		*) told="$family is the legacy variant, and tables of the nf_tables variant hold rules ($CALLED)" ;;
+		esac
+		! stray || STRAY=$told
+		! printf '%s\n' "$BESIDE" |
+			grep -Eq '^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) |^:[^ ]+ (DROP|-) ' || ENGINES=$told
 	done
+}
+
+# behind: what of others in INPUT and FORWARD refuses, or jumps to where it may. It
+# stands behind our jump, if not yet then after a load, which puts that first.
+behind() {
+	printf '%s\n%s\n' "$V4" "$V6" | awk '
+	/^[*]/ { filter = $1 == "*filter" }
+	/^:/ { chain[substr($1, 2)] }
+	filter && /^-A (INPUT|FORWARD) / {
+		gsub(/"([^"\\]|\\.)*"/, "")
+		target = ""
+		for (i = 3; i < NF && target == ""; i++) if ($i == "-j" || $i == "-g") target = $(i + 1)
+		if (target !~ /^FWPUSH-/ && (target in chain || target == "DROP" || target == "REJECT") &&
+			!seen[$2, target]++ && ++n <= 20) print $2, target
+	}' | while read -r line; do say behind "$line"; done
 }
 
 # stored: the confirmed rules. What equals something already said is not said

@@ -7,13 +7,93 @@
 # to filter and cannot even be asked.
 ipv6() { [ -e /proc/net/if_inet6 ]; }
 
+# Which variant iptables is, nft or legacy, is the choice of the host and may change at
+# any moment (update-alternatives), and each of them sees its own rules alone. So a
+# transaction keeps to those that it began with: XT4 and XT6, one for each family, and
+# IPT and IP6T, what their programs are called up to -save and -restore.
+
+# variant PROGRAM: VARIANT, which one it is. 1.6 has only one, and does not say so.
+variant() {
+	VARIANT=legacy
+	case $("$1" --version 2>/dev/null </dev/null) in *nf_tables*) VARIANT=nft ;; esac
+}
+
+# called FAMILY VARIANT: CALLED, what the programs of it are called; 1 if there are none.
+called() {
+	for CALLED in "$1-$2" "$1"; do
+		if command -v "$CALLED-save" >/dev/null && command -v "$CALLED-restore" >/dev/null; then
+			[ "$CALLED" = "$1" ] || return 0
+			variant "$1"
+			[ "$VARIANT" != "$2" ] || return 0
+		fi
+	done
+	return 1
+}
+
+# xt_use VARIANT VARIANT: the ones to use from here on, or the one there is where one
+# has gone; LOST has the families of which it has.
+xt_use() {
+	XT4=$1 XT6=$2 LOST=''
+	called iptables "$XT4" || {
+		variant iptables
+		LOST=' iptables' XT4=$VARIANT
+		called iptables "$XT4" || CALLED=iptables
+	}
+	IPT=$CALLED
+	called ip6tables "$XT6" || {
+		variant ip6tables
+		LOST="$LOST ip6tables" XT6=$VARIANT
+		called ip6tables "$XT6" || CALLED=ip6tables
+	}
+	IP6T=$CALLED
+}
+
+# xt_now: the variants that the host has chosen.
+xt_now() {
+	variant iptables
+	v4=$VARIANT
+	variant ip6tables
+	xt_use "$v4" "$VARIANT"
+}
+
+# xt_swap: the other ones; 1 if the host has not both.
+xt_swap() {
+	if [ "$XT4" = nft ]; then v4=legacy; else v4=nft; fi
+	if [ "$XT6" = nft ]; then v6=legacy; else v6=nft; fi
+	xt_use "$v4" "$v6"
+	[ -z "$LOST" ]
+}
+
+# beside FAMILY: BESIDE, what the variant that is not used has loaded, and CALLED, by
+# whose words: nft knows of those of the nft variant too. Of legacy tables the kernel
+# tells, and no program that would make one by asking for it. 1 if nobody can tell.
+beside() {
+	BESIDE=''
+	case $1 in
+	iptables) used=$XT4 inet=ip names=/proc/net/ip_tables_names ;;
+	*) used=$XT6 inet=ip6 names=/proc/net/ip6_tables_names ;;
+	esac
+	if [ "$used" = nft ]; then
+		{ read -r name <"$names"; } 2>/dev/null || return 0
+		called "$1" legacy || return
+	elif ! called "$1" nft; then
+		CALLED=nft
+		command -v nft >/dev/null && BESIDE=$(nft -a list ruleset "$inet" 2>/dev/null </dev/null)
+		return
+	fi
+	BESIDE=$("$CALLED-save" 2>/dev/null </dev/null)
+}
+
+# stray: chains of ours are in BESIDE.
+stray() { printf '%s\n' "$BESIDE" | grep -Eq '^(:|[[:space:]]chain )FWPUSH-'; }
+
 # xt_save: V4 and V6, what is loaded of both families; XTERR says why that cannot be
 # told.
 xt_save() {
 	XTERR='' V4='' V6=''
-	V4=$(iptables-save 2>&1 </dev/null) || XTERR="iptables-save: ${V4:-no message}"
-	if [ -z "$XTERR" ] && ipv6 && command -v ip6tables-save >/dev/null; then
-		V6=$(ip6tables-save 2>&1 </dev/null) || XTERR="ip6tables-save: ${V6:-no message}"
+	V4=$("$IPT-save" 2>&1 </dev/null) || XTERR="$IPT-save: ${V4:-no message}"
+	if [ -z "$XTERR" ] && ipv6 && command -v "$IP6T-save" >/dev/null; then
+		V6=$("$IP6T-save" 2>&1 </dev/null) || XTERR="$IP6T-save: ${V6:-no message}"
 	fi
 	# The nf_tables variant says so of a table that nft itself has filled.
 	case $V4$V6 in

@@ -47,6 +47,10 @@ xt_whole() {
 	}'
 }
 
+# busy STATUS: the load that ended so did not get the lock of iptables (the legacy
+# variant has one for the whole host). Who holds it keeps the rules as they are.
+busy() { [ "$1" -eq 4 ] && grep -q 'xtables lock' "$MESSAGES"; }
+
 # xt_put LIMIT TEST: sets first, then the tables, filter before nat, then the sets
 # that nothing refers to any more. Own chains are emptied and filled again in the
 # transaction that puts the jump first, so no packet meets half of them.
@@ -66,14 +70,75 @@ xt_put() {
 	fi
 	for pair in 'iptables filter' 'ip6tables filter' 'iptables nat' 'ip6tables nat'; do
 		family=${pair% *}
-		[ "$family" = iptables ] || ipv6 || continue
+		program=$IPT
+		[ "$family" = iptables ] || { ipv6 && program=$IP6T; } || continue
 		FEED=$(xt_told | xt_transaction "$family" "${pair#* }")
 		[ -n "$FEED" ] || continue
 		# shellcheck disable=SC2086 # --test, or no word
-		feed "$xt_limit" "$family-restore" --noflush -w 10 $xt_dry || return
+		feed "$xt_limit" "$program-restore" --noflush -w 10 $xt_dry || return
 	done
 	[ -n "$xt_dry" ] || [ -z "$SETS" ] || xt_sweep
 	return 0
+}
+
+# xt_alone LIMIT: nothing of ours is left in a variant that is not used. It follows a
+# load, and takes away the sets that only those chains have referred to.
+xt_alone() {
+	strays=''
+	messages
+	for family in iptables ip6tables; do
+		[ "$family" = iptables ] || ipv6 || continue
+		xt_same "$family" || {
+			printf '%s is another variant than when it was used\n' "$family" >"$MESSAGES"
+			return 1
+		}
+		beside "$family" || {
+			case $LOST in *" $family"*) ;; *) continue ;; esac
+			printf 'the programs of the variant of %s that was used are gone\n' "$family" >"$MESSAGES"
+			return 1
+		}
+		! stray || { strays=yes && xt_chase "$1"; } || return
+	done
+	[ -z "$strays" ] || [ -z "$SETS" ] || xt_sweep
+	return 0
+}
+
+# xt_same FAMILY: what was used a moment ago is still the variant that it was: a plain
+# name may be the other one by now.
+xt_same() {
+	case $1 in
+	iptables) called "$1" "$XT4" && [ "$CALLED" = "$IPT" ] ;;
+	*) called "$1" "$XT6" && [ "$CALLED" = "$IP6T" ] ;;
+	esac
+}
+
+# xt_chase LIMIT: takes away the chains of ours in BESIDE, and what leads there.
+xt_chase() {
+	if [ "$CALLED" = nft ]; then
+		FEED=$(printf '%s\n' "$BESIDE" | nft_chase)
+		feed "$1" nft -f /dev/stdin
+		return
+	fi
+	for table in filter nat; do
+		FEED=$(printf '#: save %s\n%s\n#: wish\n' "$family" "$BESIDE" | xt_transaction "$family" "$table")
+		[ -z "$FEED" ] || feed "$1" "$CALLED-restore" --noflush -w 10 || return
+	done
+}
+
+# nft_chase: the words for nft, of its listing with handles.
+nft_chase() {
+	awk '
+	/^table / { table = $2 " " $3 }
+	/^\tchain / {
+		chain = table " " $2
+		if ($2 ~ /^FWPUSH-/) ours[++n] = chain
+		own = $2 ~ /^FWPUSH-/
+	}
+	!own && /(jump|goto) FWPUSH-[^ ]+ # handle [0-9]+$/ { print "delete rule " chain " handle " $NF }
+	END {
+		for (i = 1; i <= n; i++) print "flush chain " ours[i]
+		for (i = 1; i <= n; i++) print "delete chain " ours[i]
+	}'
 }
 
 # xt_told: what is loaded and what shall be, for the programs below.

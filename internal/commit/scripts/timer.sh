@@ -5,41 +5,64 @@
 # load_old: what ran before, on both sides that the transaction has touched. What
 # has rules comes first, so that the door is not open in between.
 load_old() {
+	sides
 	lines=0
 	[ "$XT" = no ] || while [ "$lines" -lt 2 ] && read -r _; do lines=$((lines + 1)); done <"$D/old.ipt"
 	if [ "$lines" -gt 1 ]; then xt_load "$LIMIT" "$D/old.ipt" || return; fi
 	[ "$NFT" = no ] || run_nft "$LIMIT" -f "$D/old.nft" || return
-	if [ "$lines" -eq 1 ]; then xt_unload "$LIMIT"; fi
+	if [ "$lines" -eq 1 ]; then xt_unload "$LIMIT" || return; fi
+	[ "$XT" = no ] || xt_alone "$LIMIT"
 }
 
 # load_confirmed FILE: the rules of a boot file, and none of ours on the other side.
 load_confirmed() {
 	if is_iptables "$1"; then
-		xt_load "$LIMIT" "$1" && { [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; }
+		xt_load "$LIMIT" "$1" && xt_alone "$LIMIT" && { [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; }
 	else
-		run_nft "$LIMIT" -f "$1" && { [ "$XT" = no ] || xt_unload "$LIMIT"; }
+		run_nft "$LIMIT" -f "$1" && { [ "$XT" = no ] || xt_clear; }
 	fi
+}
+
+# xt_clear: nothing of ours in any variant of iptables, be it that one does not work.
+xt_clear() {
+	xt_unload "$LIMIT"
+	cleared=$?
+	! busy "$cleared" || return "$cleared"
+	xt_alone "$LIMIT" && return "$cleared"
 }
 
 # no_rules: nothing of ours on either side; the last resort.
 no_rules() {
 	OPEN='table inet fwpush was removed, the host is OPEN'
 	[ "$XT" = no ] || OPEN='chains FWPUSH-* were removed, the host is OPEN'
-	{ [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; } && { [ "$XT" = no ] || xt_unload "$LIMIT"; } && return
+	{ [ "$NFT" = no ] || run_nft "$LIMIT" "$NOTABLE"; } && { [ "$XT" = no ] || unlocked xt_clear; } && return
 	note "own rules not removed: $(head -c 300 "$D/err")"
 	OPEN='table inet fwpush could not be removed either, the new rules stay in force'
 	[ "$XT" = no ] || OPEN='chains FWPUSH-* could not be removed either, the new rules stay in force'
+}
+
+# unlocked LOAD ARGS...: a load, again and again while another program holds the lock
+# of iptables: what runs stays until then, and nothing could take it away either.
+unlocked() {
+	said=''
+	while :; do
+		"$@"
+		rc=$?
+		busy "$rc" || return "$rc"
+		[ -n "$said" ] || note 'another program holds the lock of iptables; waiting for it'
+		said=yes
+		sleep 1
+	done
 }
 
 # old_rules: puts back what ran before. Only a loader's own failure counts: a
 # listing that differs afterwards is reported, it is no reason to go on.
 # 1: nothing of ours could be loaded, and the rules of ours are gone.
 old_rules() {
-	sides
 	tries=0
 	load_limit
 	while [ "$tries" -lt 5 ]; do
-		load_old
+		unlocked load_old
 		rc=$?
 		case $rc in
 		0)
@@ -63,7 +86,7 @@ old_rules() {
 	boot_file
 	confirmed=$B/$BOOTFILE
 	[ ! -e "$D/bootbad" ] || confirmed=$B/boot.prev
-	if [ -f "$confirmed" ] && load_confirmed "$confirmed"; then
+	if [ -f "$confirmed" ] && unlocked load_confirmed "$confirmed"; then
 		printf '' >"$D/differs"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
