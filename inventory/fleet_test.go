@@ -294,7 +294,7 @@ func TestOverlapsAreMerged(t *testing.T) {
 // A burst that is not said is one that both backends can count.
 func TestBurstUnsaid(t *testing.T) {
 	for rate, want := range map[string]int{
-		"20/s": 20, "2/s": 5, "100/min": 5, "1/h": 5, "1/day": 1, "3/day": 3, "9/day": 5, "1/h burst 24": 24, "1/day burst 1": 1, "7/min burst 10000": 10000,
+		"20/s": 20, "600/min": 10, "2/s": 5, "100/min": 5, "1/h": 5, "1/day": 1, "3/day": 3, "9/day": 5, "1/h burst 24": 24, "1/day burst 1": 1, "7/min burst 10000": 10000,
 	} {
 		fleet, ps := Parse("fleet.toml", []byte(rule(`{ allow = "ssh", rate = "`+rate+`" }`)))
 		if len(ps) > 0 || fleet.Roles["x"].In[0].Rate.V.Burst != want {

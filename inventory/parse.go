@@ -193,11 +193,8 @@ func (d *decoder) rate(n *source.Node) (Rate, bool) {
 		return Rate{}, false
 	}
 	if burst == 0 {
-		burst = 5
-		switch per {
-		case time.Second:
-			burst = max(burst, count)
-		case 24 * time.Hour:
+		burst = max(5, int(time.Duration(count)*time.Second/per))
+		if per == 24*time.Hour {
 			burst = min(burst, count)
 		}
 	}
