@@ -102,3 +102,14 @@ func TestNamesFallTogether(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Raw text may match a set of which no rule speaks any more, because a limit counts its
+// peers as one.
+func TestRawMatchesASet(t *testing.T) {
+	p := concepts["limits-overlap"]
+	p.Raw = []roles.Raw{{Chain: "input", At: "before-allow", Nft: []string{"ip saddr @s_ops4 tcp dport 99 accept"}}}
+	rs := mustRender(t, p)
+	if !strings.Contains(rs.Text, "\tset s_ops4 {\n") || strings.Contains(rs.Text, "\tset s_ops6 {\n") {
+		t.Errorf("s_ops4 is to be declared, and s_ops6 is not, in\n%s", rs.Text)
+	}
+}

@@ -114,10 +114,13 @@ func (r *renderer) meters() []meter {
 	return out
 }
 
+// meterPrefix begins the names of sets that limits count in.
+const meterPrefix = "d_"
+
 // setName is the set a limit counts sources of a family in. The dots are in no name
 // of the fleet file, so that no rule counts in the set of another.
 func (l limit) setName(f family) string {
-	name := "d_" + word(l.name)
+	name := meterPrefix + word(l.name)
 	if l.conns > 0 {
 		name += ".conns"
 	}

@@ -44,7 +44,10 @@ func LoadForm(candidate Ruleset, live Layout, nft Version) (script string, kept 
 	say("add table", tableName)
 	say("flush table", tableName)
 	for _, s := range live.Sets {
-		if !s.dynamic() {
+		// A source that is counted keeps the limit that it was met with, however long it
+		// goes on, so those of limits go too. What raw text has packets put into its
+		// sets is its own.
+		if !s.dynamic() || strings.HasPrefix(s.Name, meterPrefix) {
 			say("flush set", tableName, s.Name)
 		}
 	}

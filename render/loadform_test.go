@@ -108,16 +108,21 @@ func TestLoadFormOfARemoval(t *testing.T) {
 	}
 }
 
-// TestN19LoadFormKeepsStateOfDynamicSets: what packets put into a set is not ours
-// to flush.
-func TestN19LoadFormKeepsStateOfDynamicSets(t *testing.T) {
-	rs := layouts(t)["a dynamic set"]
-	l, err := layoutOf(rs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if script, kept := render.LoadForm(rs, l, nft106); !kept || strings.Contains(script, "flush set") || strings.Contains(script, "delete") {
-		t.Errorf("kept %v:\n%s", kept, script)
+// TestN19LoadFormForgetsLimits: a source that is counted keeps the limit that it was met
+// with, so a limit that changes would not hold for it. What packets put into a set of
+// raw text is not ours to flush.
+func TestN19LoadFormForgetsLimits(t *testing.T) {
+	for name, flushed := range map[string]bool{"d_ssh4": true, "x_seen": false} {
+		rs := layouts(t)["a dynamic set"]
+		rs.Text = strings.ReplaceAll(rs.Text, "d_ssh4", name)
+		l, err := layoutOf(rs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, kept := render.LoadForm(rs, l, nft106)
+		if !kept || strings.Contains(script, "flush set inet fwpush "+name+"\n") != flushed || strings.Contains(script, "delete") {
+			t.Errorf("kept %v:\n%s", kept, script)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ func Pieces(text string, most int) []string {
 // opened divides the body of a block into the lines that every piece of it begins
 // with and those that are divided among pieces: elements, rules.
 func opened(c chunk) (opening, rest []string) {
+	ours := strings.HasPrefix(c.head, "set ") && !strings.HasPrefix(c.head, "set x_") // raw text is as people write it
 	for _, l := range c.body() {
 		switch t := strings.TrimSpace(l); {
 		case strings.HasPrefix(c.head, "chain "):
@@ -73,10 +74,10 @@ func opened(c chunk) (opening, rest []string) {
 				continue
 			}
 			rest = append(rest, l)
-		case strings.HasPrefix(c.head, "set ") && strings.HasPrefix(t, "elements = { "):
+		case ours && strings.HasPrefix(t, "elements = { "):
 			rest = append(rest, "\t\t\t"+strings.TrimSuffix(strings.TrimPrefix(t, "elements = { "), " }")+",")
-		case strings.HasPrefix(c.head, "set ") && (t == "elements = {" || t == "}"):
-		case strings.HasPrefix(c.head, "set ") && strings.HasSuffix(t, ","):
+		case ours && (t == "elements = {" || t == "}"):
+		case ours && strings.HasSuffix(t, ","):
 			rest = append(rest, l)
 		default:
 			opening = append(opening, l+"\n")

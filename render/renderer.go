@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -73,7 +74,7 @@ func (r *renderer) program() program {
 		}
 	}
 	pr.chains = slices.Concat(pr.chains, limits, base, r.translations())
-	pr.sets = slices.DeleteFunc(r.sets(), func(s addressSet) bool { return !pr.asks(s) })
+	pr.sets = slices.DeleteFunc(r.sets(), func(s addressSet) bool { return !pr.asks(s) && !r.matchedByRaw(s) })
 	pr.meters, pr.counters, pr.helpers = r.meters(), r.counters(), r.helpers()
 	for i, raw := range r.p.Raw {
 		if raw.Chain == "" {
@@ -98,6 +99,17 @@ func (pr program) asks(set addressSet) bool {
 	}
 	return false
 }
+
+// matchedByRaw tells whether raw text refers to a set.
+func (r *renderer) matchedByRaw(set addressSet) bool {
+	name := "@" + set.stem + set.family.digit
+	return slices.ContainsFunc(r.p.Raw, func(raw roles.Raw) bool {
+		return slices.ContainsFunc(raw.Nft, func(l string) bool { return slices.Contains(strings.FieldsFunc(l, notOfAName), name) })
+	})
+}
+
+// notOfAName tells what ends a name in nft text.
+func notOfAName(c rune) bool { return strings.ContainsRune(" \t{},;:!=\"", c) }
 
 // sets are the sets by name, the management sets first. A family without
 // addresses gets no set: no rule would refer to it.

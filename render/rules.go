@@ -66,7 +66,7 @@ func (r *renderer) inOrder(rules []roles.Rule, allow bool, write func(roles.Rule
 		for i, s := range stmts {
 			texts[i] = nftText(s)
 		}
-		all = append(all, written{mergePorts(rule.Ports), strings.Join(texts, "\n"), stmts})
+		all = append(all, written{slices.SortedFunc(slices.Values(roles.MergePorts(rule.Ports)), comparePorts), strings.Join(texts, "\n"), stmts})
 	}
 	slices.SortStableFunc(all, func(a, b written) int {
 		return cmp.Or(slices.CompareFunc(a.ports, b.ports, comparePorts), cmp.Compare(a.text, b.text))
@@ -194,7 +194,7 @@ func services(t roles.Traffic, f family) []cond {
 		return []cond{{family: f}}
 	}
 	var out []cond
-	ports := mergePorts(t.Ports)
+	ports := roles.MergePorts(t.Ports)
 	for _, proto := range protocols {
 		var singles, ranges []inventory.PortRange
 		for _, p := range ports {
@@ -228,20 +228,7 @@ func services(t roles.Traffic, f family) []cond {
 	return out
 }
 
-// mergePorts sorts ranges and joins those that overlap or touch.
-func mergePorts(list []inventory.PortRange) []inventory.PortRange {
-	var out []inventory.PortRange
-	for _, r := range slices.SortedFunc(slices.Values(list), comparePorts) {
-		// In int, because 65535+1 does not fit the type.
-		if n := len(out); n > 0 && out[n-1].Proto == r.Proto && int(r.From) <= int(out[n-1].To)+1 {
-			out[n-1].To = max(out[n-1].To, r.To)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
+// comparePorts puts protocols in the order in which they are written.
 func comparePorts(a, b inventory.PortRange) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(protocols[:], a.Proto), slices.Index(protocols[:], b.Proto)),

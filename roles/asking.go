@@ -51,6 +51,9 @@ func (c *compiler) reference(word string) (string, error) {
 	}
 	var kinds []string
 	all := []string{"any", "internet", "controller"}
+	if slices.Contains(known["host"], name) && len(c.byRole[name]) == 0 {
+		known["role"] = nil // a role that nobody has, such as a standard one, is nobody
+	}
 	for _, kind := range [...]string{"host", "role", "set", "group"} {
 		all = append(all, known[kind]...)
 		if slices.Contains(known[kind], name) {

@@ -194,6 +194,7 @@ func TestLints(t *testing.T) {
 		{"outbound closed, dns over tcp alone", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"tcp/53\" } ]", `8: outbound is reject and no rule allows dns out on host a`},
 		{"outbound closed, dns nowhere and yet by all", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\noutbound = \"reject\"\nout = [ { allow = \"dns\", to = \"set:none\" }, { allow = \"all\", to = \"10.0.0.1\" } ]\n[sets.none]\nallow_empty = true", ""},
 		{"outbound open, dns nowhere", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\", to = \"set:none\" } ]\n[sets.none]\nallow_empty = true", ""},
+		{"an allow that limits what goes out", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"smtp\", rate = \"5/min global\" }, { deny = \"dns\" } ]", ``},
 		{"an allow that does nothing", "[hosts.a]\nroles = [\"x\"]\n[roles.x]\nout = [ { allow = \"dns\" }, { deny = \"smtp\" } ]", `8: this allow does nothing, outbound accepts everything`},
 		{"an allow that one host needs", "[hosts.a]\nroles = [\"x\"]\n[hosts.b]\nroles = [\"x\"]\noutbound = \"reject\"\n[roles.x]\nout = [ { allow = [\"dns\", \"ntp\"] } ]", ""},
 

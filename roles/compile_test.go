@@ -306,7 +306,7 @@ func TestMergePorts(t *testing.T) {
 		{nil, nil},
 	} {
 		before := slices.Clone(tt.in)
-		if got := mergePorts(tt.in); !slices.Equal(got, tt.want) {
+		if got := MergePorts(tt.in); !slices.Equal(got, tt.want) {
 			t.Errorf("%v: got %v, want %v", tt.in, got, tt.want)
 		}
 		if !slices.Equal(before, tt.in) {

@@ -22,7 +22,7 @@ func lifelinesBeside(named []inventory.PortRange) []inventory.PortRange {
 			kept = append(kept, ports...)
 		}
 	}
-	return mergePorts(kept)
+	return MergePorts(kept)
 }
 
 // LifelineNames are the services that a closed outbound lets out to everywhere

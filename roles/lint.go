@@ -48,7 +48,7 @@ func (c *compiler) lint(policies []Policy) {
 		for _, r := range p.Out {
 			if r.Allows() {
 				useless, known := idle[r.Place]
-				idle[r.Place] = p.Outbound == inventory.Accept && (useless || !known)
+				idle[r.Place] = p.Outbound == inventory.Accept && r.plain() && (useless || !known)
 			}
 		}
 		told.lintSilence(p)
@@ -92,6 +92,11 @@ const baseRole = "base"
 
 // lintRoles warns about roles that no host has, and about the standard ones
 // that open nothing before the file names a port.
+// plain tells of an allow that does nothing beside allowing.
+func (r Rule) plain() bool {
+	return r.Rate.N == 0 && r.MaxConns == 0 && len(r.Helpers) == 0 && !r.Log.On && !r.Counted
+}
+
 func (c *compiler) lintRoles() {
 	used := map[*lineage]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.byRole)) {

@@ -24,7 +24,7 @@ func (t Traffic) join(o Traffic) Traffic {
 		return Traffic{All: true}
 	}
 	return Traffic{
-		Ports:  mergePorts(slices.Concat(t.Ports, o.Ports)),
+		Ports:  MergePorts(slices.Concat(t.Ports, o.Ports)),
 		ICMP:   union(t.ICMP, o.ICMP),
 		ICMPv6: union(t.ICMPv6, o.ICMPv6),
 		Protos: union(t.Protos, o.Protos),
@@ -198,9 +198,9 @@ func compareHelpers(a, b Helper) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), slices.CompareFunc(a.Ports, b.Ports, comparePorts))
 }
 
-// mergePorts sorts ranges by protocol and port and joins those that overlap or
+// MergePorts sorts ranges by protocol and port and joins those that overlap or
 // touch.
-func mergePorts(list []inventory.PortRange) []inventory.PortRange {
+func MergePorts(list []inventory.PortRange) []inventory.PortRange {
 	list = slices.Clone(list)
 	slices.SortFunc(list, comparePorts)
 	var out []inventory.PortRange

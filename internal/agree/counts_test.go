@@ -1,9 +1,11 @@
 package agree
 
 import (
+	"strings"
 	"time"
 
 	"fwpush/internal/wire"
+	"fwpush/render"
 )
 
 // countVerdicts are the rows about what limits count.
@@ -12,6 +14,7 @@ var countVerdicts = map[string]func(*bench){
 	"N20 connections to several ports":              connectionsTogether,
 	"N20 rules that could share a limit":            limitsApart,
 	"N20 bursts of a day":                           slowRates,
+	"N19 a limit that changes":                      changedLimit,
 	"N20 a source that never stops":                 steadySource,
 }
 
@@ -71,6 +74,30 @@ in = [
 		b.passes(3, newConns(wire.UDP, 6, 80))
 		b.expect(wire.Accepted, icmp(false, 8), icmp(false, 8), icmp(false, 8), icmp(false, 8), icmp(false, 8))
 	})
+}
+
+// changedLimit: a push that changes a limit changes it for those who are counted.
+func changedLimit(b *bench) {
+	load := func(limit string) {
+		b.Helper()
+		rs, err := render.Nftables(b.policy(`in = [ { allow = "udp/80", ` + limit + `, name = "x" } ]`))
+		if err != nil {
+			b.Fatal(err)
+		}
+		live, err := render.ParseLayout(b.load("nft -s list table inet fwpush 2>/dev/null || :", "sh"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		script, _ := render.LoadForm(rs, live, render.Version{Major: 1, Minor: 1})
+		b.nft(script)
+	}
+	load(`rate = "60/min burst 7"`)
+	b.passes(7, newConns(wire.UDP, 20, 80))
+	load(`rate = "6/min burst 3"`)
+	b.passes(3, newConns(wire.UDP, 20, 80))
+	if all := b.all(); strings.Contains(all, "60/minute") {
+		b.Errorf("the old limit is there:\n%s", all)
+	}
 }
 
 // steadySource: one that is over its rate all the time gets its burst once. It is

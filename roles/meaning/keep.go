@@ -87,8 +87,10 @@ func (p policy) sound() bool {
 // sound reports whether ranges are ranges of the family they stand in, as everything
 // that reads a policy relies on.
 func (p peer) sound() bool {
-	return len(p.Name)+len(p.Net) <= mostName && soundRanges(p.V4, true) && soundRanges(p.V6, false)
+	return slices.Contains(kinds, p.Kind) && len(p.Name)+len(p.Net) <= mostName && soundRanges(p.V4, true) && soundRanges(p.V6, false)
 }
+
+var kinds = []roles.PeerKind{roles.Any, roles.Literal, roles.SetPeer, roles.HostPeer, roles.RolePeer, roles.GroupPeer}
 
 func soundRanges(list []inventory.AddrRange, v4 bool) bool {
 	return !slices.ContainsFunc(list, func(r inventory.AddrRange) bool {

@@ -3,6 +3,7 @@ package meaning
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -91,7 +92,9 @@ func (k *kept) pack(p roles.Policy) policy {
 				known[key] = i
 				k.Peers = append(k.Peers, peer(p))
 			}
-			out = append(out, i)
+			if !slices.Contains(out, i) {
+				out = append(out, i)
+			}
 		}
 		return out
 	}
@@ -130,13 +133,17 @@ func (k *kept) unpack() (roles.Policy, error) {
 		table[i] = roles.Peer(p)
 	}
 	sound := true
+	named := make([]int, len(table)) // in which list last: a list names nobody twice
+	lists := 0
 	peers := func(indexes []int) []roles.Peer {
 		var out []roles.Peer
+		lists++
 		for _, i := range indexes {
-			if i < 0 || i >= len(table) {
+			if i < 0 || i >= len(table) || named[i] == lists {
 				sound = false
 				return nil
 			}
+			named[i] = lists
 			out = append(out, table[i])
 		}
 		return out

@@ -47,10 +47,15 @@ func family(p roles.Peer, v6 bool) []inventory.AddrRange {
 // list are the addresses of peers in one family; of an empty list none.
 func (e *Engine) list(peers []roles.Peer, v6 bool) space.Addrs {
 	n := 0
+	for _, p := range peers {
+		n += len(family(p, v6))
+	}
+	if !e.spend(len(peers) + n) { // the key holds all of them
+		return nil
+	}
 	var key strings.Builder
 	key.WriteString(map[bool]string{false: "4", true: "6"}[v6])
 	for _, p := range peers {
-		n += len(family(p, v6))
 		key.WriteByte('\n')
 		if p.Name != "" {
 			key.WriteString(p.String())

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -60,9 +61,12 @@ func TestRawNftRules(t *testing.T) {
 
 func TestRawNftBlocks(t *testing.T) {
 	refusals(t, RawNft, true, map[string]string{
-		"set x_s {\n\ttype ipv4_addr\n\tpolicy memory\n\telements = { 192.0.2.1,\n 192.0.2.2 }\n} # end": "",
-		"chain x_a { # own\n  tcp dport 1 accept; tcp dport 2 drop\n}\ncounter x_c {\n}":                 "",
-		"ct helper x_h {\n type \"ftp\" protocol tcp;\n}":                                                "",
+		"chain x_a {\n drop\n}\nchain x_b {\n drop\n}\nset x_s {\n type ipv4_addr\n}\nmap x_m {\n type ipv4_addr : verdict\n}": "",
+		"set x_s {\n type ipv4_addr\n elements = { 192.0.2.1 } include \"/etc/shadow\"\n}":                                     "\"include\" is not allowed",
+		"set x_s {\n type ipv4_addr\n auto-merge include \"/etc/shadow\"\n}":                                                   "\"include\" is not allowed",
+		"set x_s {\n\ttype ipv4_addr\n\tpolicy memory\n\telements = { 192.0.2.1,\n 192.0.2.2 }\n} # end":                       "",
+		"chain x_a { # own\n  tcp dport 1 accept; tcp dport 2 drop\n}\ncounter x_c {\n}":                                       "",
+		"ct helper x_h {\n type \"ftp\" protocol tcp;\n}":                                                                      "",
 
 		"set s_mgmt4 {\ntype ipv4_addr\n}":                                  "set \"s_mgmt4\" is not called x_NAME",
 		"chain icmp_in {\ndrop\n}":                                          "chain \"icmp_in\" is not called x_NAME",
@@ -117,13 +121,18 @@ func TestRawIptables(t *testing.T) {
 	})
 }
 
+var (
+	quotedText = regexp.MustCompile(`"[^"]*"`)
+	fileWord   = regexp.MustCompile(`(^|[^A-Za-z0-9_./*-])(include|define)($|[^A-Za-z0-9_./*-])`)
+)
+
 // FuzzRawNft holds what is taken against a reading of its own, character by
 // character: text stays in the place it is put into, and reading it on brings up
 // nothing new.
 func FuzzRawNft(f *testing.F) {
 	for _, seed := range []string{
 		"tcp dport 1 accept # x", "log prefix \"#\" ; include \"/x\"", "set x_s {\ntype ipv4_addr;\n}", "chain x_a {\n} chain b {\n}",
-		"jump x_a", "add @ x_s { ip saddr }", "} {", "\"", "a\nlist",
+		"set x_s {\nauto-merge include \"/x\"\n}", "jump x_a", "add @ x_s { ip saddr }", "} {", "\"", "a\nlist",
 	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
@@ -161,8 +170,8 @@ func FuzzRawNft(f *testing.F) {
 				t.Fatalf("%q is taken and does not end with its line %q", s, line)
 			case table && outer == 0 && (!strings.Contains(line, " x_") || !strings.HasSuffix(line, " {\n")):
 				t.Fatalf("%q is taken with %q", s, line)
-			case word == "include" || word == "define" || word == "table":
-				t.Fatalf("%q is taken with %q", s, word)
+			case word == "table", fileWord.MatchString(quotedText.ReplaceAllString(line, `""`)):
+				t.Fatalf("%q is taken with %q", s, line)
 			}
 		}
 		if depth != 0 {

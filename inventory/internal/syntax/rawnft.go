@@ -13,9 +13,12 @@ var ownName = regexp.MustCompile(`^x_[A-Za-z0-9_.-]{1,61}$`)
 
 const ownHint = "raw declares, changes and jumps to names that begin with x_; other names may be matched"
 
-// nftCommands begin statements that reach beyond the place raw text stands in, or
-// read files: nft prints lines of those in its errors.
-var nftCommands = []string{"include", "define", "undefine", "redefine", "flush", "destroy", "table", "list", "reset", "monitor",
+// nftFiles are words of nft's scanner that need no statement to begin with: it reads
+// files wherever include stands, and prints lines of them in its errors.
+var nftFiles = []string{"include", "define", "undefine", "redefine"}
+
+// nftCommands begin statements that reach beyond the place raw text stands in.
+var nftCommands = []string{"flush", "destroy", "table", "list", "reset", "monitor",
 	"import", "export", "create", "replace", "insert", "rename", "describe", "get"}
 
 // hookWords begin statements that make something else of the chain they stand in,
@@ -110,7 +113,7 @@ func RawNft(s string, table bool) (string, *Error) {
 				return bad("a brace is closed that was not opened", "")
 			}
 			starts := i == 0 || l[i-1].text == ";"
-			if msg, hint := l.reachesOut(i, starts, chain); msg != "" {
+			if msg, hint := l.reachesOut(i, starts, chain && !(table && outer == 0)); msg != "" {
 				return bad(msg, hint)
 			}
 		}
@@ -150,7 +153,7 @@ func (l nftLine) reachesOut(i int, starts, chain bool) (msg, hint string) {
 		named = l.word(i + 2)
 	}
 	switch {
-	case starts && slices.Contains(nftCommands, w), starts && chain && slices.Contains(hookWords, w), w == "hook":
+	case slices.Contains(nftFiles, w), starts && slices.Contains(nftCommands, w), starts && chain && slices.Contains(hookWords, w), w == "hook":
 		return Quote(w) + " is not allowed", place
 	case starts && chain && slices.Contains(blockWords, w):
 		return Quote(w) + " begins no rule", `sets and chains stand in raw with at = "table"`
