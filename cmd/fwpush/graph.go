@@ -60,6 +60,9 @@ func (c *console) graph(ctx context.Context, g *globals, s inventory.Selection, 
 		}
 		reach = reach.About(names)
 	}
+	if len(reach.Edges) == 0 {
+		c.Tell("note: the graph is empty: it is about roles and the sets that their rules name, and no host that gets rules has a role")
+	}
 	switch format {
 	case "mermaid":
 		return graph.Mermaid(c.out, reach)
