@@ -23,6 +23,8 @@ type Facts struct {
 	Connection string        // SSH_CONNECTION as the host's sshd told it
 	Uptime     time.Duration // of the host's clock that timers count on
 	Skew       time.Duration // host's wall clock minus the controller's
+	Tracked    int           // connections that the kernel tracks; 0 where it tracks none
+	Trackable  int           // and how many it can
 	Tools      []string      // of nft, at, unshare and what else may be needed: those found
 	Systemd    bool
 	NFT        string    // "nftables v1.0.6 (Lester Gooch #5)", or "none"
@@ -262,6 +264,10 @@ func (f *Facts) learn(key, value string) error {
 		f.Uptime = time.Duration(number()) * time.Second
 	case "clock":
 		f.Skew = time.Until(time.Unix(int64(number()), 0)).Round(time.Second)
+	case "tracked":
+		f.Tracked = number()
+	case "trackable":
+		f.Trackable = number()
 	case "tools":
 		f.Tools = strings.Fields(value)
 	case "systemd":

@@ -133,3 +133,18 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// TestC10FullConnectionTracking: a table that is full drops before any rule is asked,
+// and no rule shows it.
+func TestC10FullConnectionTracking(t *testing.T) {
+	const say = "the host tracks 800 connections of 1000 at most; once that is full new ones are dropped, whatever the rules say"
+	for _, tt := range []struct {
+		tracked, most int
+		want          string
+	}{{800, 1000, say}, {799, 1000, ""}, {5, 0, ""}} {
+		got := strings.Join(notes(Target{}, commit.Facts{Tracked: tt.tracked, Trackable: tt.most}), "\n")
+		if strings.Contains(got, "whatever the rules say") != (tt.want != "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%d of %d: %q", tt.tracked, tt.most, got)
+		}
+	}
+}

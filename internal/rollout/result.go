@@ -93,6 +93,10 @@ func (r *Result) learn(t Target) {
 // timers count on clocks that do not jump; the at job is queued by wall time.
 const maxSkew = 30 * time.Second
 
+// fullAt is how full connection tracking may be before it is worth a note: a full table
+// drops what is new before any rule is asked (nf_conntrack_core.c in the kernel).
+const fullAt = 0.8
+
 func notes(t Target, f commit.Facts) []string {
 	var out []string
 	if off := f.Skew.Abs(); off > maxSkew {
@@ -101,6 +105,9 @@ func notes(t Target, f commit.Facts) []string {
 			way = "behind"
 		}
 		out = append(out, fmt.Sprintf("the host's clock is %s %s this machine's", off, way))
+	}
+	if f.Trackable > 0 && float64(f.Tracked) >= fullAt*float64(f.Trackable) {
+		out = append(out, fmt.Sprintf("the host tracks %d connections of %d at most; once that is full new ones are dropped, whatever the rules say", f.Tracked, f.Trackable))
 	}
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))

@@ -1,6 +1,7 @@
 package verbtest
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,5 +73,21 @@ func TestP5OthersAtTheOtherEnd(t *testing.T) {
 	}
 	if _, said := f.run(0, "apply", "-y"); strings.Contains(said, "at the other end") {
 		t.Errorf("apply to all:\n%s", said)
+	}
+}
+
+// TestC10StatusCountsConnections: how full connection tracking is comes from the host.
+func TestC10StatusCountsConnections(t *testing.T) {
+	f := newFleet(t, "web1")
+	f.run(0, "apply", "-y")
+	out, _ := f.run(0, "status", "-o", "json")
+	var said struct {
+		Hosts []struct{ Tracked, Trackable int }
+	}
+	if err := json.Unmarshal([]byte(out), &said); err != nil {
+		t.Fatal(err)
+	}
+	if h := said.Hosts[0]; h.Trackable < 100 || h.Tracked < 1 || h.Tracked > h.Trackable {
+		t.Errorf("%+v", h)
 	}
 }

@@ -64,6 +64,9 @@ facts() {
 	up
 	say uptime "$U"
 	say clock "$(date +%s)"
+	# Not by read, which asks byte by byte: the kernel has but one answer for a number.
+	tracked=$(cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null) && say tracked "$tracked"
+	tracked=$(cat /proc/sys/net/netfilter/nf_conntrack_max 2>/dev/null) && say trackable "$tracked"
 	say tools "$(for t in nft at systemd-run setsid unshare iptables-restore iptables-save ip6tables-restore ip6tables-save ipset; do
 		! command -v "$t" >/dev/null || printf '%s ' "$t"
 	done)"

@@ -39,6 +39,8 @@ type Status struct {
 	Fleet      string   `json:"fleet"`
 	Pending    *Pending `json:"pending"`
 	LastRevert string   `json:"last_revert"` // when a revert last fired, RFC 3339
+	Tracked    int      `json:"tracked"`     // connections that the kernel tracks
+	Trackable  int      `json:"trackable"`   // and how many it can
 	Notes      []string `json:"notes,omitempty"`
 
 	deadline time.Time
@@ -70,6 +72,7 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	h.Generation, h.Boot, h.Backend = f.Generation, bootState(f), backend(f)
 	h.Run, h.Since = f.Meta["run"], instant(f.Meta["when"])
 	h.Timers = append(h.Timers, timersOf(f)...)
+	h.Tracked, h.Trackable = f.Tracked, f.Trackable
 	if f.LastRevert != nil {
 		h.LastRevert = f.LastRevert.When.UTC().Format(time.RFC3339)
 	}
