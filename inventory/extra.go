@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -204,15 +203,10 @@ func (d *decoder) budget(n *source.Node) At[Budget] {
 // shared decodes the addresses a host has together with others, and adds those
 // that are not among its own.
 func (d *decoder) shared(n *source.Node, h *Host) {
-	own := map[netip.Addr]bool{}
-	for _, net := range h.Addresses {
-		for _, a := range net.Addresses {
-			own[a.V] = true
-		}
-	}
+	own := h.Addrs()
 	h.Shared = d.machines(n)
 	for _, a := range h.Shared {
-		if !own[a.V] {
+		if !slices.Contains(own, a.V) {
 			d.fail(d.span(a.Place), fmt.Sprintf("%s is shared and not an address of %s", a.V, h.Name), "write it in addresses too, in the net it belongs to")
 		}
 	}

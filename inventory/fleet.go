@@ -127,6 +127,17 @@ type Host struct {
 	Rules
 }
 
+// Addrs are all addresses of the host, in the order written.
+func (h Host) Addrs() []netip.Addr {
+	var list []netip.Addr
+	for _, n := range h.Addresses {
+		for _, a := range n.Addresses {
+			list = append(list, a.V)
+		}
+	}
+	return list
+}
+
 // Backend is what loads rules on a host.
 type Backend string
 

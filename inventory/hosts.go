@@ -158,10 +158,8 @@ func plain(s string) string {
 }
 
 func firstAddress(h Host) string {
-	for _, n := range h.Addresses {
-		for _, a := range n.Addresses {
-			return a.V.String()
-		}
+	if list := h.Addrs(); len(list) > 0 {
+		return list[0].String()
 	}
 	return h.Name
 }

@@ -135,12 +135,7 @@ func (c *compiler) hostRoles(h inventory.Host) []*lineage {
 
 // ownAddresses are those a host is said to have, sorted.
 func ownAddresses(h inventory.Host) []netip.Addr {
-	var list []netip.Addr
-	for _, n := range h.Addresses {
-		for _, a := range n.Addresses {
-			list = append(list, a.V)
-		}
-	}
+	list := h.Addrs()
 	slices.SortFunc(list, netip.Addr.Compare)
 	return slices.Compact(list)
 }

@@ -140,11 +140,9 @@ func (p Peer) speaks(family string) bool {
 // families are those of a host's addresses, sorted.
 func families(h inventory.Host) []string {
 	var list []string
-	for _, n := range h.Addresses {
-		for _, a := range n.Addresses {
-			if f := family(a.V); !slices.Contains(list, f) {
-				list = append(list, f)
-			}
+	for _, a := range h.Addrs() {
+		if f := family(a); !slices.Contains(list, f) {
+			list = append(list, f)
 		}
 	}
 	slices.Sort(list)

@@ -207,10 +207,8 @@ func (c *compiler) internet() (v4, v6 []inventory.AddrRange) {
 	}
 	var known []inventory.AddrRange
 	for _, h := range c.fleet.Hosts {
-		for _, n := range h.Addresses {
-			for _, a := range n.Addresses {
-				known = append(known, inventory.AddrRange{From: a.V, To: a.V})
-			}
+		for _, a := range h.Addrs() {
+			known = append(known, inventory.AddrRange{From: a, To: a})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.fleet.Sets)) {

@@ -58,11 +58,7 @@ func (f *File) Prove(ctx context.Context, hosts []Member) []Proof {
 	proofs := make([]Proof, len(hosts))
 	jumps := map[string][]netip.Addr{}
 	for _, h := range f.Fleet.Hosts {
-		for _, n := range h.Addresses {
-			for _, a := range n.Addresses {
-				jumps[h.Name] = append(jumps[h.Name], a.V)
-			}
-		}
+		jumps[h.Name] = h.Addrs()
 	}
 	var group errgroup.Group
 	group.SetLimit(lookups)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"fwpush/internal/rollout"
@@ -23,7 +22,7 @@ func OthersOf(fleet *inventory.Fleet, selected func(name string) bool) Others {
 	var o Others
 	var all []inventory.AddrRange
 	for _, h := range fleet.Hosts {
-		for _, a := range addressesOf(h) {
+		for _, a := range h.Addrs() {
 			all = append(all, inventory.AddrRange{From: a, To: a})
 		}
 		if !h.Unmanaged && !selected(h.Name) {
@@ -61,16 +60,6 @@ func (o Others) Notes(targets []rollout.Target, kept map[string]string) []string
 	return notes
 }
 
-func addressesOf(h inventory.Host) []netip.Addr {
-	var list []netip.Addr
-	for _, n := range h.Addresses {
-		for _, a := range n.Addresses {
-			list = append(list, a.V)
-		}
-	}
-	return list
-}
-
 // note names those of the hosts that the other end of a change is, "" if there are
 // none. Only ends that are hosts of the fleet count: a prefix that opens has many
 // hosts in it, and none of them was edited for it.
@@ -85,7 +74,7 @@ func (o Others) note(changes []meaning.Change) string {
 	}
 	var names []string
 	for _, h := range o.hosts {
-		for _, a := range addressesOf(h) {
+		for _, a := range h.Addrs() {
 			if ends.Has(a) {
 				names = append(names, h.Name)
 				break
