@@ -29,7 +29,7 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 	case alien == nil && t.settled(f, rules):
 		return commit.Verdict{Act: commit.Unchanged}
 	case t.Reviewed != "" && t.Reviewed != Fingerprint(f):
-		return commit.Verdict{Err: errors.New("the host is not as it was when its change was shown"), Hint: "look at the change again: fwpush diff"}
+		return commit.Verdict{Err: ErrStale, Hint: "look at the change again: fwpush diff"}
 	case accept.LoseSSH:
 		return commit.Verdict{Act: commit.Go, Rules: rules}
 	}

@@ -27,6 +27,10 @@ type Target struct {
 	// Reviewed, if set, is the Fingerprint of the host when a person was shown its
 	// change: a host that is another one by now is not changed.
 	Reviewed string
+	Probes   []Probe
+	// Behind are the hosts of the fleet that are reached through this one: that one of
+	// them still can be is a probe of its own.
+	Behind []inventory.Endpoint
 }
 
 // Fingerprint is what a change of a host depends on: what runs, what is stored,
@@ -55,6 +59,8 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 	// ErrStopped is for hosts that are skipped because of how others ended.
 	ErrStopped = errors.New("the rollout was stopped")
+	// ErrStale is for hosts that are not changed because somebody else did meanwhile.
+	ErrStale = errors.New("the host is not as it was when its change was shown")
 )
 
 // Result is how one host ended.
