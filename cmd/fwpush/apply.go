@@ -37,7 +37,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 		The first interrupt starts no new host, and hosts in flight finish. The second
 		takes back what is not confirmed, as SIGTERM does at once. The third leaves: hosts
 		in flight revert by themselves.`) +
-			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
@@ -110,6 +110,9 @@ func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []ro
 		if err := c.approve(len(targets)); err != nil {
 			return "", nil, nil, err
 		}
+	}
+	if err := c.strategy(p.File, f.walk(), targets, &o); err != nil {
+		return "", nil, nil, err
 	}
 	if run, err = p.stamp(c, f, targets); err != nil {
 		return "", nil, nil, err

@@ -181,6 +181,9 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 	case r.Outcome != commit.OutcomePending:
 		return nil, r
 	case why != nil:
+		if errors.Is(why, ErrStopped) && !errors.Is(r.Err, commit.ErrUntried) {
+			why = r.Err // its own trouble comes before that of others
+		}
 		return nil, pending.TakeBack(ctx, h, commit.StageConfirm, why)
 	default:
 		h.seat.fail(r.Err)

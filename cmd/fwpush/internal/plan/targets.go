@@ -58,6 +58,7 @@ func (f *File) Bare(members []Member) []rollout.Target {
 		list[i] = rollout.Target{Host: m.Host, Policy: m.Policy,
 			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: m.Host.Name}}}
 	}
+	f.Behind(list)
 	return list
 }
 
