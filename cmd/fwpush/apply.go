@@ -151,7 +151,11 @@ func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, progr
 	diffs, kept := map[string]string{}, map[string]string{}
 	run := progress.New(c, targets, progress.Changes)
 	run.Facts = func(r rollout.Result) {
-		diff, byHand := report.DiffOf(byName[r.Name], *r.Facts)
+		t := byName[r.Name]
+		if r.Back != nil {
+			t = *r.Back
+		}
+		diff, byHand := report.DiffOf(t, *r.Facts)
 		if programs {
 			diffs[r.Name] = diff
 		}

@@ -55,7 +55,11 @@ func (c *console) inspect(p *prepared, o rollout.Options) []report.Change {
 	results := progress.New(c, p.targets, progress.Reads).Work(observe, p.targets, o)
 	changes := make([]report.Change, len(results))
 	for i, r := range results {
-		changes[i] = report.ChangeOf(p.targets[i], rollout.Observation{Result: r}, o.Accept, others)
+		t := p.targets[i]
+		if r.Back != nil {
+			t = *r.Back
+		}
+		changes[i] = report.ChangeOf(t, rollout.Observation{Result: r}, o.Accept, others)
 	}
 	return changes
 }

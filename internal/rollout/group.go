@@ -168,7 +168,7 @@ func (g *group) work(i int, s *seat) {
 	r := h.run(context.Background(), func(ctx context.Context, h *host) commit.Result { return h.commit(ctx) })
 	h.tell(Event{Host: r.Name, Step: StepEnded, Result: &r})
 	bare := r
-	bare.Facts = nil // they hold a host's rules several times over
+	bare.Facts, bare.Back = nil, nil // they hold a host's rules several times over
 	s.inbox <- message{index: i, ended: &bare}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/render"
 	"fwpush/transport"
 )
 
@@ -132,6 +133,9 @@ func (h *host) commit(ctx context.Context) commit.Result {
 	if err != nil {
 		return unreachable(err)
 	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return r
+	}
 	pending, r := commit.Begin(ctx, conn, h.candidate())
 	if pending == nil {
 		if r.Outcome == commit.OutcomeFailed && (errors.Is(r.Err, ErrInterrupted) || errors.Is(r.Err, ErrStopped)) {
@@ -164,6 +168,24 @@ func (h *host) commit(ctx context.Context) commit.Result {
 		}
 	}
 	return r
+}
+
+// recall finds out what the host shall go back to, if it shall.
+func (h *host) recall(ctx context.Context, conn *transport.Conn) (commit.Result, bool) {
+	past := h.target.Past
+	if past == nil {
+		return commit.Result{}, true
+	}
+	g, r := commit.Past(ctx, conn, h.target.Host.SSH.Become, past.Which)
+	switch {
+	case r.Err == nil:
+		h.target = h.target.back(g)
+	case past.OrNone && errors.Is(r.Err, commit.ErrNoGeneration):
+		h.target.Candidate.Rules, h.target.Candidate.Remove = render.Remove(), true
+	default:
+		return r, false
+	}
+	return commit.Result{}, true
 }
 
 // apply marks that the host runs the candidate, or may.
@@ -295,6 +317,9 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
+	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return conn, commit.Facts{}, r
 	}
 	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Policy)
 	return conn, f, r

@@ -94,6 +94,9 @@ func (t Target) proveOnline(f commit.Facts) error {
 	if t.Candidate.Remove {
 		return nil // without a table of ours nothing is refused that was not before
 	}
+	if t.unproved != nil {
+		return t.unproved
+	}
 	seen, err := roles.ParseSSHConnection(f.Connection)
 	if err != nil {
 		return fmt.Errorf("the host does not tell where this connection comes from: %w", err)

@@ -45,7 +45,7 @@ var share = regexp.MustCompile(`^([0-9]{1,9})(%?)$`)
 // The error is about the command line.
 func (f *File) Strategy(w Walk, targets []rollout.Target) (s rollout.Strategy, notes []string, err error) {
 	r := f.Fleet.Rollout
-	s = rollout.Strategy{MaxFailures: r.MaxFailures.V, Soak: r.Soak.V, Rollback: r.OnStop.V == "rollback", Manual: w.Manual}
+	s = rollout.Strategy{MaxFailures: r.MaxFailures.V, Soak: r.Soak.V, Manual: w.Manual}
 	for _, percent := range r.Waves {
 		s.Waves = append(s.Waves, percent.V)
 	}
@@ -67,11 +67,16 @@ func (f *File) Strategy(w Walk, targets []rollout.Target) (s rollout.Strategy, n
 	if w.MaxUnreachable != nil {
 		s.MaxUnreachable = w.MaxUnreachable
 	}
-	if w.OnStop != "" {
-		s.Rollback = w.OnStop == "rollback"
-	}
 	s.Canary, notes, err = f.canary(w.Canary, targets)
 	return s, notes, err
+}
+
+// RollsBack says whether hosts that are confirmed go back when the run stops.
+func (f *File) RollsBack(w Walk) bool {
+	if w.OnStop != "" {
+		return w.OnStop == "rollback"
+	}
+	return f.Fleet.Rollout.OnStop.V == "rollback"
 }
 
 // canary is what goes first. A pattern that names nobody at all is an error; one that

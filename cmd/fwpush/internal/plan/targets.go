@@ -62,6 +62,14 @@ func (f *File) Bare(members []Member) []rollout.Target {
 	return list
 }
 
+// GoBack makes every target go back to what its host keeps of what it confirmed.
+func GoBack(list []rollout.Target, which string) {
+	past := &rollout.Past{Which: which, Recall: meaning.Recall, OrNone: which == commit.Before}
+	for i := range list {
+		list[i].Past = past
+	}
+}
+
 // Stamp says in each target who changes it, in which run, and how long the host
 // waits for a confirm.
 func Stamp(list []rollout.Target, run, actor string, window time.Duration) {
