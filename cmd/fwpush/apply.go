@@ -21,7 +21,7 @@ import (
 
 func newApply(c *console, g *globals) *cobra.Command {
 	f := newChangeFlags()
-	dryRun := false
+	dryRun, saved := false, only("FILE")
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "push the rules, and confirm each host over a fresh connection",
@@ -40,17 +40,31 @@ func newApply(c *console, g *globals) *cobra.Command {
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dryRun {
-				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks)
+			if dryRun && saved.given {
+				return &usageError{cmd, "--dry-run shows a change, --plan has one that was shown"}
 			}
-			p, err := c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks, true)
+			if dryRun {
+				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks, "")
+			}
+			var p *prepared
+			var err error
+			switch {
+			case saved.given:
+				if err := alone("--plan", f.Selection); err != nil {
+					return &usageError{cmd, err.Error()}
+				}
+				p, err = c.planned(cmd.Context(), g, f, saved.v)
+			default:
+				p, err = c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks, true)
+			}
 			if err == nil && len(p.targets) > 1 {
-				err = c.mayGoOn(f.yes, len(p.targets))
+				err = c.mayGoOn(f.yes || p.approved, len(p.targets))
 			}
 			return c.push(cmd.Context(), "apply", p, f, err)
 		},
 	}
 	f.register(cmd, true)
+	cmd.Flags().Var(saved, "plan", "apply exactly what fwpush diff --out `FILE` saved; what has moved since is refused")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "the same as fwpush diff")
 	return cmd
 }
@@ -99,7 +113,7 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []rollout.Result, hosts []report.Host, err error) {
 	o := p.options(f.forks, f.accept.Risks)
 	targets, seen := p.targets, []report.Change(nil)
-	if !f.yes && c.isInteractive() {
+	if !f.yes && !p.approved && c.isInteractive() {
 		if seen, err = c.review(p, o); err != nil {
 			return "", nil, nil, err
 		}
@@ -201,7 +215,7 @@ func changing(targets []rollout.Target, seen []report.Change) []rollout.Target {
 	var list []rollout.Target
 	for i, t := range targets {
 		if seen[i].Outcome == rollout.OutcomeChanged {
-			t.Reviewed = seen[i].Fingerprint
+			t.Reviewed = &rollout.Review{State: seen[i].Fingerprint, Digest: seen[i].Digest}
 			list = append(list, t)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 func newDiff(c *console, g *globals) *cobra.Command {
 	f := newHostFlags()
+	out := only("FILE")
 	cmd := &cobra.Command{
 		Use:   "diff",
 		Short: "show what an apply would change, without changing anything",
@@ -25,15 +26,17 @@ func newDiff(c *console, g *globals) *cobra.Command {
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.diff(cmd.Context(), g, f, rollout.Risks{})
+			return c.diff(cmd.Context(), g, f, rollout.Risks{}, out.v)
 		},
 	}
 	f.register(cmd, true)
+	cmd.Flags().Var(out, "out", "save what is shown as a plan in `FILE`, for fwpush apply --plan")
 	return cmd
 }
 
-// diff is the verb, and apply --dry-run.
-func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rollout.Risks) error {
+// diff is the verb, and apply --dry-run. What it shows is saved as a plan too where out
+// names a file.
+func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rollout.Risks, out string) error {
 	var changes []report.Change
 	p, err := c.prepare(ctx, g, f.Selection, accept, false)
 	if err == nil {
@@ -42,6 +45,11 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 	if err == nil {
 		changes = c.inspect(p, p.options(f.forks, accept))
 		err = endedRun(report.Outcomes(changes))
+		if out != "" {
+			if saving := c.save(out, p, changes); saving != nil {
+				return saving
+			}
+		}
 	}
 	if f.json() {
 		return shown(err, c.writeRun("diff", "", err, report.ChangedHosts(changes)))

@@ -24,9 +24,9 @@ type Target struct {
 	// Without it there are those of the Candidate and no others. It may be called
 	// several times for a host, and by several goroutines.
 	Print func(commit.Choice) (render.Ruleset, error)
-	// Reviewed, if set, is the Fingerprint of the host when a person was shown its
-	// change: a host that is another one by now is not changed.
-	Reviewed string
+	// Reviewed, if set, is what was shown of the host's change: one that would be another
+	// change by now is not made.
+	Reviewed *Review
 	// Past, if set, says that the host shall go back to what it had confirmed; the
 	// Candidate has no rules then, nor a policy.
 	Past   *Past
@@ -36,6 +36,24 @@ type Target struct {
 	Behind []inventory.Endpoint
 
 	unproved error // why the Policy is not known
+}
+
+// Review is what was shown of a change before somebody said yes to it.
+type Review struct {
+	State  string // Fingerprint of the host; "" if it may be another one by now
+	Digest string // of the rules that it was to get; "" if they may be others
+}
+
+// stale is why a change is not the one that was shown, nil if it is.
+func (r *Review) stale(f commit.Facts, rules render.Ruleset) error {
+	switch {
+	case r == nil:
+	case r.State != "" && r.State != Fingerprint(f):
+		return fmt.Errorf("the host is %w", ErrStale)
+	case r.Digest != "" && r.Digest != rules.Digest:
+		return fmt.Errorf("what the host would get is %w", ErrStale)
+	}
+	return nil
 }
 
 // Past is a way back to rules that a host keeps.
@@ -89,8 +107,9 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 	// ErrStopped is for hosts that are skipped because of how others ended.
 	ErrStopped = errors.New("the rollout was stopped")
-	// ErrStale is for hosts that are not changed because somebody else did meanwhile.
-	ErrStale = errors.New("the host is not as it was when its change was shown")
+	// ErrStale is for hosts that are not changed because they, or their rules, are others
+	// than somebody has agreed to.
+	ErrStale = errors.New("not as it was when the change was shown")
 )
 
 // Result is how one host ended.
