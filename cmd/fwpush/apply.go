@@ -44,7 +44,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 				return &usageError{cmd, "--dry-run shows a change, --plan has one that was shown"}
 			}
 			if dryRun {
-				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks, "")
+				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks)
 			}
 			var p *prepared
 			var err error

@@ -51,6 +51,7 @@ var house = []room{
 	{dir: "internal/ui", modules: []string{xterm}, tests: []string{pty}},
 	{dir: "internal/lab", modules: []string{xcrypto, xsys}},
 	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
+	{dir: "internal/simhost", rooms: []string{"inventory", "render", "transport", "internal/commit", "internal/sshtest"}, modules: []string{xcrypto}},
 	{dir: "internal/sandbox", rooms: []string{"inventory", "roles", "render"}},
 	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
@@ -62,7 +63,7 @@ var house = []room{
 }
 
 // testRooms stand in for hosts, servers and networks.
-var testRooms = []string{"internal/lab", "internal/sshtest", "internal/wire"}
+var testRooms = []string{"internal/lab", "internal/sshtest", "internal/simhost", "internal/wire"}
 
 // topLevel are the entries at the top of the repository. Names with a leading dot are free: they
 // belong to git and to other tools.
