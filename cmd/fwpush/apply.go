@@ -88,6 +88,9 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	var hosts []report.Host
 	var results []rollout.Result
 	began := time.Now()
+	if err == nil { // before a host is contacted, with all that are selected
+		_, err = strategy(p.File, f.walk(), p.targets, &rollout.Options{Forks: p.options(f.forks, f.accept.Risks).Forks}, false)
+	}
 	if err == nil {
 		err = p.preflight(ctx)
 	}
@@ -125,8 +128,12 @@ func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []ro
 			return "", nil, nil, err
 		}
 	}
-	if err := c.strategy(p.File, f.walk(), targets, &o); err != nil {
+	notes, err := strategy(p.File, f.walk(), targets, &o, len(targets) < len(p.targets))
+	if err != nil {
 		return "", nil, nil, err
+	}
+	for _, n := range notes {
+		c.Note("%s", n)
 	}
 	if run, err = p.stamp(c, f, targets); err != nil {
 		return "", nil, nil, err

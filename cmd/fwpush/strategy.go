@@ -61,24 +61,25 @@ func (f *walkFlags) walk() plan.Walk {
 	return w
 }
 
-// strategy fills in how a run over targets goes.
-func (c *console) strategy(f *plan.File, w plan.Walk, targets []rollout.Target, o *rollout.Options) error {
+// strategy fills in how a run over targets goes, and notes what is worth telling of that.
+// Fewer may change than were selected: clip says so.
+func strategy(f *plan.File, w plan.Walk, targets []rollout.Target, o *rollout.Options, clip bool) (notes []string, err error) {
 	s, notes, err := f.Strategy(w, targets)
+	if clip {
+		s.Canary = plan.Clip(s.Canary, targets)
+	}
 	if err == nil {
 		o.Waves, err = rollout.Waves(targets, s)
 	}
 	if err != nil {
-		return ended(exitConfig, "%v; no host was changed", err)
-	}
-	for _, n := range notes {
-		c.Note("%s", n)
+		return nil, ended(exitConfig, "%v; no host was changed", err)
 	}
 	if s.Manual && (len(o.Waves) > 1 || len(targets) > max(1, o.Forks)) {
-		return ended(exitConfig, "--confirm manual is for one commit group: here are %s in %s, at most %d at a time; select fewer, or raise --forks",
+		return nil, ended(exitConfig, "--confirm manual is for one commit group: here are %s in %s, at most %d at a time; select fewer, or raise --forks",
 			ui.Count(len(targets), "host"), ui.Count(len(o.Waves), "wave"), o.Forks)
 	}
 	o.Strategy = s
-	return nil
+	return notes, nil
 }
 
 // shareFlag is a number of hosts or a share of them.

@@ -71,6 +71,25 @@ func (f *File) Strategy(w Walk, targets []rollout.Target) (s rollout.Strategy, n
 	return s, notes, err
 }
 
+// Clip makes a canary of no more hosts than there are left to change, for a selection
+// that a larger one was right for.
+func Clip(c rollout.Canary, targets []rollout.Target) rollout.Canary {
+	if c.Share == (inventory.Budget{}) {
+		return c
+	}
+	free := 0
+	for _, t := range targets {
+		if len(t.Behind) == 0 {
+			free++
+		}
+	}
+	if c.Share.Percent > 0 && free > 0 {
+		c.Share = inventory.Budget{Count: (len(targets)*c.Share.Percent + 99) / 100}
+	}
+	c.Share = inventory.Budget{Count: min(c.Share.Count, free)}
+	return c
+}
+
 // RollsBack says whether hosts that are confirmed go back when the run stops.
 func (f *File) RollsBack(w Walk) bool {
 	if w.OnStop != "" {
