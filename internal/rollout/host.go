@@ -30,6 +30,7 @@ type host struct {
 	going  atomic.Bool       // the host was let go on to arm and apply
 
 	trials  []trial
+	notes   []string        // of the latest tries
 	applied time.Time       // no later than that
 	pending *commit.Pending // applied, and not yet known how it ends
 }
@@ -155,10 +156,12 @@ func (h *host) commit(ctx context.Context) commit.Result {
 			h.seat.fail(err)
 			return pending.TakeBack(ctx, h, commit.StageConfirm, err)
 		case word == makeItLast:
-			return proof.Commit(ctx, h)
+			r = proof.Commit(ctx, h)
+			r.Notes = append(r.Notes, h.notes...)
+			return r
 		case word == leavePending:
 			r.Hint = "reverts by itself unless it is confirmed before"
-			r.Deadline = pending.Deadline()
+			r.Deadline, r.Notes = pending.Deadline(), append(r.Notes, h.notes...)
 			return r
 		}
 		// The rules have held for a while: they must still let somebody in.
@@ -219,7 +222,7 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 		h.seat.fail(err)
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
-	r.Notes = append(r.Notes, notes...)
+	h.notes = notes
 	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Probes: h.probed()})
 	return proof, r
 }
