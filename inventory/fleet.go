@@ -168,15 +168,18 @@ type Group struct {
 // Endpoint is how a host is reached. transport knows this type and nothing
 // else of the fleet.
 type Endpoint struct {
-	Name           string // the host's name in the fleet, for messages
-	Place          Place
-	Address        string // IP literal or a name to resolve
-	Port           uint16
-	User           string   // "" as ssh would choose
-	Identity       []string // key files; empty: the agent, then ~/.ssh/id_*
-	KnownHosts     []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
-	Become         string   // "none" | "sudo"
-	Jump           string   // host of the fleet, or [user@]address[:port]; "" for none
+	Name       string // the host's name in the fleet, for messages
+	Place      Place
+	Address    string // IP literal or a name to resolve
+	Port       uint16
+	User       string   // "" as ssh would choose
+	Identity   []string // key files; empty: the agent, then ~/.ssh/id_*
+	KnownHosts []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
+	Become     string   // "none" | "sudo"
+	Jump       string   // host of the fleet, or [user@]address[:port]; "" for none
+	// Via is how Jump is reached; nil for none. The way ends, even in a file in which jumps
+	// go in a circle. Hosts share it: it must not be changed.
+	Via            *Endpoint
 	ConnectTimeout time.Duration
 }
 
