@@ -223,7 +223,7 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
 	h.notes = notes
-	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Probes: h.probed()})
+	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed()})
 	return proof, r
 }
 

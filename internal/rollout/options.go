@@ -47,6 +47,7 @@ type Event struct {
 	Deadline time.Time       // when the host reverts, or the soak is over; on this machine's clock
 	Hosts    []string        // of StepWave and StepSoaking
 	Evidence commit.Evidence // of StepProved
+	Through  []string        // of StepProved: jump hosts on the way, the first hop first
 	Probes   []string        // of StepProved: those that are as they must be
 	Err      error           // of StepStopped
 	Result   *Result         // of StepEnded

@@ -2,7 +2,6 @@ package record
 
 import (
 	"sync"
-	"time"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/journal"
@@ -79,7 +78,7 @@ func (r *Recorder) Event(e rollout.Event) {
 		r.write(journal.Applied{Host: e.Host, Deadline: e.Deadline})
 	case rollout.StepProved:
 		r.write(journal.Proved{Host: e.Host, Client: e.Evidence.Client, Server: e.Evidence.Server, Timers: e.Evidence.Timers,
-			Left: e.Evidence.Left.Seconds(), Probes: e.Probes, Through: e.Evidence.Through})
+			Left: e.Evidence.Left.Seconds(), Probes: e.Probes, Through: e.Through})
 	case rollout.StepExtended:
 		r.write(journal.Extended{Host: e.Host, Deadline: e.Deadline})
 	case rollout.StepStopped:
@@ -135,6 +134,3 @@ func (r *Recorder) told(err error) {
 		r.log.Tell("the record of this run is not complete any more: %v; the hosts are whole without it", err)
 	}
 }
-
-// second is how exactly times are written down.
-const second = time.Second
