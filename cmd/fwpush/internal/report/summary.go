@@ -12,8 +12,8 @@ import (
 	"fwpush/inventory"
 )
 
-// outcomes in the order in which a summary names them, the good ones first.
-func outcomeOrder() []commit.Outcome {
+// OutcomeOrder is all outcomes in the order in which a summary names them, the good ones first.
+func OutcomeOrder() []commit.Outcome {
 	return []commit.Outcome{
 		commit.OutcomeConfirmed, commit.OutcomeUnchanged, rollout.OutcomeChanged, commit.OutcomePending, commit.OutcomeReverted,
 		commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable, commit.OutcomeUnknown, rollout.OutcomeSkipped,
@@ -23,7 +23,7 @@ func outcomeOrder() []commit.Outcome {
 // writeSummary prints how many hosts ended in which way, folded.
 func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error {
 	var table ui.Table
-	for _, outcome := range outcomeOrder() {
+	for _, outcome := range OutcomeOrder() {
 		var names []string
 		for _, r := range results {
 			if r.Outcome == outcome {
@@ -31,7 +31,7 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 			}
 		}
 		if len(names) > 0 {
-			table.Painted(shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names), len(names), remark(outcome)))
+			table.Painted(Shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names), len(names), remark(outcome)))
 		}
 	}
 	return table.Write(w)
@@ -48,7 +48,8 @@ func remark(o commit.Outcome) string {
 	return ""
 }
 
-func shade(colour ui.Colour, o commit.Outcome) func(string) string {
+// Shade is the colour of an outcome.
+func Shade(colour ui.Colour, o commit.Outcome) func(string) string {
 	switch o {
 	case commit.OutcomeConfirmed:
 		return colour.Green
