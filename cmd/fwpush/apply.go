@@ -103,11 +103,11 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	case len(results) == 0:
 		return err
 	}
-	again := "fwpush " + command + " -l"
+	end := report.Ending{Run: run, Took: time.Since(began)}
 	if command == "remove" { // its hosts are arguments
-		again = "fwpush remove"
+		end.Again = "fwpush remove"
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), again))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results, end))
 }
 
 // pushAll asks where it has to, and pushes. Only hosts whose change was shown are

@@ -9,12 +9,20 @@ import (
 // hostFlags are the flags of verbs that contact hosts.
 type hostFlags struct {
 	selecting
-	output *checked[string]
-	forks  *checked[int]
+	output   *checked[string]
+	forks    *checked[int]
+	progress *checked[string]
 }
 
+// Values of --progress.
+const (
+	progressAuto  = "auto"
+	progressPlain = "plain"
+	progressNone  = "none"
+)
+
 func newHostFlags() *hostFlags {
-	return &hostFlags{output: oneOf("text", "json"), forks: forksFlag()}
+	return &hostFlags{output: oneOf("text", "json"), forks: forksFlag(), progress: oneOf(progressAuto, progressPlain, progressNone)}
 }
 
 func (f *hostFlags) json() bool { return f.output.v == "json" }
@@ -26,6 +34,7 @@ func (f *hostFlags) register(cmd *cobra.Command, selects bool) {
 		f.selecting.register(cmd)
 	}
 	cmd.Flags().Var(f.forks, "forks", "work on `N` hosts at a time; default rollout.parallel of the fleet file")
+	cmd.Flags().Var(f.progress, "progress", "show how the run goes: auto draws it on a terminal and prints lines elsewhere, plain prints lines, none tells only what went wrong")
 	addOutput(cmd, f.output)
 }
 

@@ -51,6 +51,9 @@ func newRoot(c *console) *cobra.Command {
 			if err := fromEnvironment(cmd, c.environ); err != nil {
 				return err
 			}
+			if f := cmd.Flag("progress"); f != nil {
+				c.progress = f.Value.String()
+			}
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
 			return nil

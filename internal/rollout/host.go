@@ -102,6 +102,7 @@ func (h *host) gate(ctx context.Context) error {
 		return err
 	}
 	h.trials = firstTries(h.seat.going, h.probes(), h.conns[0])
+	h.step(Event{Step: StepReady})
 	// Package commit keeps the host waiting meanwhile.
 	if _, err := h.seat.arrive(atGate, commit.Secrets{}, time.Hour, func() error { return nil }); err != nil {
 		return err

@@ -59,6 +59,7 @@ type Step string
 // The steps of a host, in their order. Those between applied and ended may come again.
 const (
 	StepConnecting Step = "connecting"
+	StepReady      Step = "ready"    // checked by the host, which waits for its group to be so
 	StepChecked    Step = "checked"  // the host is told to go on: from here on something may change
 	StepApplied    Step = "applied"  // the host runs it, a fresh connection comes next
 	StepProbing    Step = "probing"  // a fresh connection is in

@@ -95,7 +95,7 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 
 // writeTrouble says what went wrong with the hosts of a group.
 func (g group) writeTrouble(out *strings.Builder, colour ui.Colour) {
-	text := troubleOfMany(g.hosts(), g.Result)
+	text := TroubleOfMany(g.hosts(), g.Result)
 	if len(g.names) == 1 {
 		text = Trouble(g.hosts(), g.Result)
 	}
