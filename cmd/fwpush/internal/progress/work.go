@@ -22,7 +22,7 @@ func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) 
 	p.board = newBoard(p.clock, targets, o.Waves)
 	in, stop := watchInterrupts(p.interrupted)
 	defer stop()
-	o.Event, o.Unwind = p.event, in.unwind
+	o.Event, o.Unwind = both(o.Event, p.event), in.unwind
 	ended := make(chan struct{})
 	defer close(ended)
 	go p.watch(ended)
@@ -37,6 +37,17 @@ func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) 
 		return results
 	case <-in.leave:
 		return p.leftBehind(targets)
+	}
+}
+
+// both is first and then second, where there is a first.
+func both(first, second func(rollout.Event)) func(rollout.Event) {
+	if first == nil {
+		return second
+	}
+	return func(e rollout.Event) {
+		first(e)
+		second(e)
 	}
 }
 
