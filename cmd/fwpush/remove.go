@@ -28,12 +28,10 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := c.reach(cmd.Context(), g, inventory.Selection{Named: strings.Join(args, ",")})
 			if err == nil {
-				err = c.mayGoOn(f.yes, len(p.targets))
-			}
-			if err == nil {
 				without(p.targets)
 			}
-			return c.push(cmd.Context(), "remove", p, f, err)
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush remove", alwaysAsks: true}
+			return run.do(cmd.Context(), p, err)
 		},
 	}
 	f.register(cmd, false)

@@ -36,13 +36,11 @@ func newRollback(c *console, g *globals) *cobra.Command {
 				}
 			}
 			p, err := c.reach(cmd.Context(), g, f.Selection)
-			if err == nil && len(p.targets) > 1 {
-				err = c.mayGoOn(f.yes, len(p.targets))
-			}
 			if err == nil {
 				plan.GoBack(p.targets, which)
 			}
-			return c.push(cmd.Context(), "rollback", p, f, err)
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush rollback -l"}
+			return run.do(cmd.Context(), p, err)
 		},
 	}
 	f.register(cmd, true)
