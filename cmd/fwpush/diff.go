@@ -16,10 +16,11 @@ import (
 type diffFlags struct {
 	*hostFlags
 	stat, between bool
+	out           *checked[string]
 }
 
 func newDiff(c *console, g *globals) *cobra.Command {
-	f := &diffFlags{hostFlags: newHostFlags()}
+	f := &diffFlags{hostFlags: newHostFlags(), out: only("FILE")}
 	cmd := &cobra.Command{
 		Use:   "diff",
 		Short: "show what an apply would change, without changing anything",
@@ -44,6 +45,9 @@ func newDiff(c *console, g *globals) *cobra.Command {
 			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.between && f.out.given {
+				return &usageError{cmd, "--between changes nothing: there is no plan to save"}
+			}
 			if f.between {
 				return c.between(cmd.Context(), g, f)
 			}
@@ -52,13 +56,14 @@ func newDiff(c *console, g *globals) *cobra.Command {
 	}
 	f.register(cmd, true)
 	cmd.Flags().BoolVar(&f.stat, "stat", false, "one line for each change, and a total")
+	cmd.Flags().Var(f.out, "out", "save what is shown as a plan in `FILE`, for fwpush apply --plan")
 	cmd.Flags().BoolVar(&f.between, "between", false, "compare hosts with the same roles with each other")
 	return cmd
 }
 
 // diff is apply --dry-run.
 func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rollout.Risks) error {
-	return c.changes(ctx, g, &diffFlags{hostFlags: f}, accept)
+	return c.changes(ctx, g, &diffFlags{hostFlags: f, out: only("FILE")}, accept)
 }
 
 // changes is the verb: what an apply would change.
@@ -71,6 +76,11 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 	if err == nil {
 		changes = c.inspect(p, p.options(f.forks, accept))
 		err = endedRun(report.Outcomes(changes))
+		if f.out.given {
+			if saving := c.save(f.out.v, p, changes); saving != nil {
+				return saving
+			}
+		}
 	}
 	switch {
 	case f.json():
@@ -116,7 +126,11 @@ func (c *console) inspect(p *prepared, o rollout.Options) []report.Change {
 	results := progress.New(c, p.targets, progress.Reads).Work(observe, p.targets, o)
 	changes := make([]report.Change, len(results))
 	for i, r := range results {
-		changes[i] = report.ChangeOf(p.targets[i], rollout.Observation{Result: r}, o.Accept, others)
+		t := p.targets[i]
+		if r.Back != nil {
+			t = *r.Back
+		}
+		changes[i] = report.ChangeOf(t, rollout.Observation{Result: r}, o.Accept, others)
 	}
 	return changes
 }

@@ -32,17 +32,19 @@ func (f *hostFlags) register(cmd *cobra.Command, selects bool) {
 // changeFlags are the flags of verbs that change hosts.
 type changeFlags struct {
 	*hostFlags
+	*walkFlags
 	window *checked[time.Duration]
 	accept risks
 	yes    bool
 }
 
 func newChangeFlags() *changeFlags {
-	return &changeFlags{hostFlags: newHostFlags(), window: windowFlag()}
+	return &changeFlags{hostFlags: newHostFlags(), walkFlags: newWalkFlags(), window: windowFlag()}
 }
 
 func (f *changeFlags) register(cmd *cobra.Command, selects bool) {
 	f.hostFlags.register(cmd, selects)
+	f.walkFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.Var(f.window, "window", "revert what is not confirmed after `DURATION`, 15s to 60m; default rollout.window of the fleet file")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask; never overrides a lock or a lock-out proof")
