@@ -10,7 +10,7 @@ import (
 
 // TestRunOverAFleet pushes to thirty hosts, of which one locks itself out, one is not
 // there, one is held by another run and one refuses the rules: each stays by itself,
-// and the others cost two connections each.
+// and the others are confirmed at two connections each.
 func TestRunOverAFleet(t *testing.T) {
 	f := newSimFleet(t, simhost.Options{}, "web 30")
 	f.run(0, "apply", "-y", "-q")
@@ -24,7 +24,7 @@ func TestRunOverAFleet(t *testing.T) {
 	for i := range before {
 		before[i] = f.sim.Host(i).Counts()
 	}
-	o := f.json(3, "apply", "-y")
+	o := f.json(3, "apply", "-y", "--max-fail", "5", "--max-unreachable", "5")
 	for i, h := range o.Hosts {
 		want := map[string]string{"web005": "reverted", "web006": "unreachable", "web007": "locked", "web008": "failed"}[h.Name]
 		if want == "" {
