@@ -65,6 +65,9 @@ func Open(dir string) (*Store, error) {
 	return s, root.Close()
 }
 
+// Dir is the path of the directory, which may not be there yet.
+func (s *Store) Dir() string { return s.dir }
+
 // root opens the directory. Nothing that is done through it leaves it, whatever links
 // there are.
 func (s *Store) root() (*os.Root, error) {
