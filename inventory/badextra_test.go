@@ -213,9 +213,9 @@ func TestBadExtras(t *testing.T) {
 		{`max_unreachable 101%`, top("[rollout]\nmax_unreachable = \"101%\""),
 			`5:19 rollout.max_unreachable: max_unreachable must be a number or a share such as "10%", not the string "101%"`},
 		{`soak of a number`, top("[rollout]\nsoak = 30"),
-			`5:8 rollout.soak: soak must be 0s..60m, not the number 30; write the unit in a string, as in "30s"`},
+			`5:8 rollout.soak: soak must be 0s..55m, not the number 30; write the unit in a string, as in "30s"`},
 		{`soak of an hour and more`, top("[rollout]\nsoak = \"61m\""),
-			`5:8 rollout.soak: soak must be 0s..60m, not the string "61m"`},
+			`5:8 rollout.soak: soak must be 0s..55m, not the string "61m"`},
 		{`on_stop revert`, top("[rollout]\non_stop = \"revert\""),
 			`5:11 rollout.on_stop: on_stop must be keep or rollback, not "revert"`},
 	})

@@ -3,7 +3,6 @@ package inventory
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"fwpush/inventory/internal/hostlist"
 	"fwpush/inventory/internal/schema"
@@ -210,59 +209,6 @@ func (d *decoder) shared(n *source.Node, h *Host) {
 			d.fail(d.span(a.Place), fmt.Sprintf("%s is shared and not an address of %s", a.V, h.Name), "write it in addresses too, in the net it belongs to")
 		}
 	}
-}
-
-// jumps reports hosts that are reached through themselves, and jump hosts that are
-// not of the fleet and look as if they were meant to be.
-func (d *decoder) jumps(hosts []Host) {
-	through := map[string]string{}
-	var names []string
-	for _, h := range hosts {
-		through[h.Name] = h.SSH.Jump
-		names = append(names, h.Name)
-	}
-	told := map[string]bool{}
-	for _, h := range hosts {
-		if _, ours := through[h.SSH.Jump]; !ours && h.SSH.Jump != "" && !told["\x00"+h.SSH.Jump] && !strings.ContainsAny(h.SSH.Jump, ".:@") {
-			j := h.SSH.Jump
-			if near := syntax.Nearest(j, names); near != "" {
-				told["\x00"+j] = true
-				d.report(Warning, d.jumpSpan(h), fmt.Sprintf("jump %s is no host of the fleet", syntax.Quote(j)), fmt.Sprintf("did you mean %q?", near))
-			}
-		}
-		chain := []string{h.Name}
-		for next := through[h.Name]; next != "" && (through[next] != "" || slices.Contains(chain, next)); next = through[next] {
-			if i := slices.Index(chain, next); i >= 0 {
-				cycle := append(slices.Clone(chain[i:]), next)
-				if i == 0 && !told[slices.Min(cycle)] {
-					told[slices.Min(cycle)] = true
-					d.fail(d.jumpSpan(h), "jump cycle: "+arrows(cycle), "one of these hosts must be reached without the others")
-				}
-				break
-			}
-			chain = append(chain, next)
-		}
-	}
-}
-
-// jumpSpan is where it is written what a host is reached through.
-func (d *decoder) jumpSpan(h Host) source.Span {
-	own := d.root.Kid("hosts").Kid(h.Name).Kid("ssh").Kid("jump")
-	if own == nil {
-		own = d.root.Kid("defaults").Kid("ssh").Kid("jump")
-	}
-	if own == nil {
-		return d.span(h.SSH.Place)
-	}
-	return own.Val
-}
-
-func arrows(names []string) string {
-	s := names[0]
-	for _, n := range names[1:] {
-		s += " → " + n
-	}
-	return s
 }
 
 func number(d *decoder, n *source.Node) At[int] {

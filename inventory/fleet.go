@@ -11,7 +11,10 @@ import (
 // Fleet is a fleet file with the files it includes, as written: defaults are
 // merged into Hosts, names are not resolved. It is immutable once loaded.
 type Fleet struct {
-	Path       string // as the user named it
+	Path string // as the user named it
+	// Digest is "sha256:" and the hex digest of the file and all files it includes or
+	// reads, under their names; "" if it was not read from a file.
+	Digest     string
 	Name       string // key "fleet", the owner stamp on hosts; "default" if absent
 	Defaults   Settings
 	Management Management
@@ -165,15 +168,18 @@ type Group struct {
 // Endpoint is how a host is reached. transport knows this type and nothing
 // else of the fleet.
 type Endpoint struct {
-	Name           string // the host's name in the fleet, for messages
-	Place          Place
-	Address        string // IP literal or a name to resolve
-	Port           uint16
-	User           string   // "" as ssh would choose
-	Identity       []string // key files; empty: the agent, then ~/.ssh/id_*
-	KnownHosts     []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
-	Become         string   // "none" | "sudo"
-	Jump           string   // host of the fleet, or [user@]address[:port]; "" for none
+	Name       string // the host's name in the fleet, for messages
+	Place      Place
+	Address    string // IP literal or a name to resolve
+	Port       uint16
+	User       string   // "" as ssh would choose
+	Identity   []string // key files; empty: the agent, then ~/.ssh/id_*
+	KnownHosts []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
+	Become     string   // "none" | "sudo"
+	Jump       string   // host of the fleet, or [user@]address[:port]; "" for none
+	// Via is how Jump is reached; nil for none. The way ends, even in a file in which jumps
+	// go in a circle. Hosts share it: it must not be changed.
+	Via            *Endpoint
 	ConnectTimeout time.Duration
 }
 

@@ -99,7 +99,7 @@ func (d *decoder) ssh(n *source.Node, parent ...string) fields {
 		t = schema.Kind("hosts.NAME.ssh")
 	}
 	f := d.table(n, t, header(append(parent, "ssh")...))
-	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User, "jump": syntax.Jump} {
+	for key, check := range map[string]func(string) *syntax.Error{"address": syntax.SSHAddress, "user": syntax.User, "jump": jump} {
 		if n := f[key]; n != nil && d.wrong(n, check(n.Text())) {
 			delete(f, key)
 		}
@@ -107,6 +107,11 @@ func (d *decoder) ssh(n *source.Node, parent ...string) fields {
 	d.checkPaths(f["identity"])
 	d.checkPaths(f["known_hosts"])
 	return f
+}
+
+func jump(s string) *syntax.Error {
+	_, _, _, e := syntax.Jump(s)
+	return e
 }
 
 // endpoint says how a host is reached: by its own settings, else the defaults.
@@ -117,9 +122,9 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		}
 		return defaults[key]
 	}
-	jump := pick("jump").Text()
-	if own["jump"] == nil && jump == h.Name {
-		jump = "" // what [defaults] lead others through is itself reached without
+	through := pick("jump").Text()
+	if own["jump"] == nil && through == h.Name {
+		through = "" // what [defaults] lead others through is itself reached without
 	}
 	e := Endpoint{
 		Name:           h.Name,
@@ -130,7 +135,7 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		Identity:       d.paths(pick("identity")),
 		KnownHosts:     d.paths(pick("known_hosts")),
 		Become:         pick("become").Text(),
-		Jump:           jump,
+		Jump:           through,
 		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
 	}
 	if e.Address == "" {
@@ -213,14 +218,17 @@ func sameAddress(a, b, addr string, first, second Place) string {
 }
 
 // checkWindow reports hosts whose connection and probes may take longer than they
-// are given to prove they are reachable: both families are tried, one by one.
+// are given to prove they are reachable: both families are tried, one by one, and jump
+// hosts on the way may have to be logged in to anew.
 func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host, roles map[string]Role) {
 	for _, h := range hosts {
-		families := 2
-		if _, err := netip.ParseAddr(h.SSH.Address); err == nil {
-			families = 1
+		connecting, probing := time.Duration(0), time.Duration(0)
+		for hop := &h.SSH; hop != nil; hop = hop.Via {
+			connecting += hop.ConnectTimeout
+			if _, err := netip.ParseAddr(hop.Address); err != nil && hop.Via == nil {
+				connecting += hop.ConnectTimeout
+			}
 		}
-		connecting, probing := time.Duration(families)*h.SSH.ConnectTimeout, time.Duration(0)
 		for _, p := range probesOf(h, roles) {
 			probing += p.Timeout
 		}

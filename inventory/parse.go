@@ -114,10 +114,11 @@ func (d *decoder) fleet() *Fleet {
 	f.Groups = d.groups(top["groups"])
 	f.Raw = d.raws(top["raw"])
 	f.Tests = d.tests(top["tests"])
-	f.Rollout = d.rollout(top["rollout"], f)
-	f.LeftOut = d.left
 	d.distinctHosts(f.Hosts)
 	d.jumps(f.Hosts)
+	route(f.Hosts)
+	f.Rollout = d.rollout(top["rollout"], f)
+	f.LeftOut = d.left
 	slices.SortStableFunc(f.Hosts, func(a, b Host) int { return hostlist.Compare(a.Name, b.Name) })
 	return f
 }

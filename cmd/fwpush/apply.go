@@ -21,7 +21,7 @@ import (
 
 func newApply(c *console, g *globals) *cobra.Command {
 	f := newChangeFlags()
-	dryRun := false
+	dryRun, saved := false, only("FILE")
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "push the rules, and confirm each host over a fresh connection",
@@ -37,20 +37,34 @@ func newApply(c *console, g *globals) *cobra.Command {
 		The first interrupt starts no new host, and hosts in flight finish. The second
 		takes back what is not confirmed, as SIGTERM does at once. The third leaves: hosts
 		in flight revert by themselves.`) +
-			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dryRun && saved.given {
+				return &usageError{cmd, "--dry-run shows a change, --plan has one that was shown"}
+			}
 			if dryRun {
 				return c.diff(cmd.Context(), g, f.hostFlags, f.accept.Risks)
 			}
-			p, err := c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks, true)
+			var p *prepared
+			var err error
+			switch {
+			case saved.given:
+				if err := alone("--plan", f.Selection); err != nil {
+					return &usageError{cmd, err.Error()}
+				}
+				p, err = c.planned(cmd.Context(), g, f, saved.v)
+			default:
+				p, err = c.prepare(cmd.Context(), g, f.Selection, f.accept.Risks, true)
+			}
 			if err == nil && len(p.targets) > 1 {
-				err = c.mayGoOn(f.yes, len(p.targets))
+				err = c.mayGoOn(f.yes || p.approved, len(p.targets))
 			}
 			return c.push(cmd.Context(), "apply", p, f, err)
 		},
 	}
 	f.register(cmd, true)
+	cmd.Flags().Var(saved, "plan", "apply exactly what fwpush diff --out `FILE` saved; what has moved since is refused")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "the same as fwpush diff")
 	return cmd
 }
@@ -74,6 +88,9 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	var hosts []report.Host
 	var results []rollout.Result
 	began := time.Now()
+	if err == nil { // before a host is contacted, with all that are selected
+		_, err = strategy(p.File, f.walk(), p.targets, &rollout.Options{Forks: p.options(f.forks, f.accept.Risks).Forks}, false)
+	}
 	if err == nil {
 		err = p.preflight(ctx)
 	}
@@ -86,11 +103,11 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 	case len(results) == 0:
 		return err
 	}
-	again := "fwpush " + command + " -l"
+	end := report.Ending{Run: run, Took: time.Since(began)}
 	if command == "remove" { // its hosts are arguments
-		again = "fwpush remove"
+		end.Again = "fwpush remove"
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), again))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results, end))
 }
 
 // pushAll asks where it has to, and pushes. Only hosts whose change was shown are
@@ -99,7 +116,7 @@ func (c *console) push(ctx context.Context, command string, p *prepared, f *chan
 func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []rollout.Result, hosts []report.Host, err error) {
 	o := p.options(f.forks, f.accept.Risks)
 	targets, seen := p.targets, []report.Change(nil)
-	if !f.yes && c.isInteractive() {
+	if !f.yes && !p.approved && c.isInteractive() {
 		if seen, err = c.review(p, o); err != nil {
 			return "", nil, nil, err
 		}
@@ -110,6 +127,13 @@ func (c *console) pushAll(p *prepared, f *changeFlags) (run string, results []ro
 		if err := c.approve(len(targets)); err != nil {
 			return "", nil, nil, err
 		}
+	}
+	notes, err := strategy(p.File, f.walk(), targets, &o, len(targets) < len(p.targets))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	for _, n := range notes {
+		c.Note("%s", n)
 	}
 	if run, err = p.stamp(c, f, targets); err != nil {
 		return "", nil, nil, err
@@ -148,7 +172,11 @@ func (c *console) pushTargets(targets []rollout.Target, o rollout.Options, progr
 	diffs, kept := map[string]string{}, map[string]string{}
 	run := progress.New(c, targets, progress.Changes)
 	run.Facts = func(r rollout.Result) {
-		diff, byHand := report.DiffOf(byName[r.Name], *r.Facts)
+		t := byName[r.Name]
+		if r.Back != nil {
+			t = *r.Back
+		}
+		diff, byHand := report.DiffOf(t, *r.Facts)
 		if programs {
 			diffs[r.Name] = diff
 		}
@@ -194,7 +222,7 @@ func changing(targets []rollout.Target, seen []report.Change) []rollout.Target {
 	var list []rollout.Target
 	for i, t := range targets {
 		if seen[i].Outcome == rollout.OutcomeChanged {
-			t.Reviewed = seen[i].Fingerprint
+			t.Reviewed = &rollout.Review{State: seen[i].Fingerprint, Digest: seen[i].Digest}
 			list = append(list, t)
 		}
 	}

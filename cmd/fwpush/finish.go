@@ -88,7 +88,8 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 	case len(results) == 0:
 		return err
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), "fwpush "+cmd.Name()+" "+run+" -l"))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results,
+		report.Ending{Run: run, Took: time.Since(began), Again: "fwpush " + cmd.Name() + " " + run + " -l"}))
 }
 
 // concerned says whether the run was found anywhere: a mistyped one must not

@@ -17,8 +17,9 @@ import (
 // prepared is a run that may dial once preflight has looked at the keys.
 type prepared struct {
 	*plan.File
-	targets []rollout.Target
-	dialer  *transport.Dialer
+	targets  []rollout.Target
+	dialer   *transport.Dialer
+	approved bool // somebody has agreed to exactly this
 }
 
 // prepare does all that comes before the first connection of a push, or of a look
@@ -29,6 +30,11 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 	if err != nil {
 		return nil, err
 	}
+	return c.ready(ctx, f, s, accept, changes)
+}
+
+// ready is prepare for a file that is loaded.
+func (c *console) ready(ctx context.Context, f *plan.File, s inventory.Selection, accept rollout.Risks, changes bool) (*prepared, error) {
 	members, err := choose(f, s)
 	if err != nil {
 		return nil, err

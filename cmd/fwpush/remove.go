@@ -22,7 +22,7 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		all state of fwpush go too; a line of history stays.
 
 		HOST is a host or a pattern such as web[01-20]. Needs --yes or a terminal's yes.`) +
-			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args:              some("HOST", "web1"),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -38,7 +38,7 @@ func newRoot(c *console) *cobra.Command {
 		given as FWPUSH_<FLAG> in the environment, such as FWPUSH_FORKS=10. FWPUSH_ACTOR
 		says who acts, for the record on the hosts. Results go to stdout, everything else
 		to stderr; unless all went well the last line there is "exit N: why".`) +
-			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// The root takes any word as an argument to say itself what is wrong.
@@ -52,6 +52,9 @@ func newRoot(c *console) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd, c.environ); err != nil {
 				return err
+			}
+			if f := cmd.Flag("progress"); f != nil {
+				c.progress = f.Value.String()
 			}
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
@@ -78,7 +81,7 @@ func newRoot(c *console) *cobra.Command {
 
 	root.AddCommand(
 		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
-		newConfirm(c, g), newRevert(c, g), newRemove(c, g), newHistory(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
+		newConfirm(c, g), newRevert(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelp(root))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/internal/stop"
 	"fwpush/render"
 	"fwpush/transport"
 )
@@ -85,7 +86,7 @@ func (b *beginning) run(ctx context.Context) (*Pending, Result) {
 		}
 		return nil, failed(v.Stage, v.Err, v.Hint)
 	}
-	stopAt("stage")
+	stop.At("stage")
 	if r, ok := b.stage(ctx); !ok {
 		return nil, r
 	}
@@ -96,7 +97,7 @@ func (b *beginning) run(ctx context.Context) (*Pending, Result) {
 			return nil, failed(StageStage, err, "nothing was applied")
 		}
 	}
-	stopAt("arm")
+	stop.At("arm")
 	return b.apply(ctx)
 }
 
@@ -280,7 +281,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 				p.hangUp()
 			}
 			if applying {
-				stopAt("applied")
+				stop.At("applied")
 			}
 			return p, p.result
 		}
@@ -292,7 +293,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			}
 			p.result.Timers = words[1:]
 			p.setLeft(words[0])
-			stopAt("apply")
+			stop.At("apply")
 		case "applying":
 			applying = true
 			// A load takes milliseconds; 100,000 set elements a second. Nothing
@@ -305,7 +306,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			}
 			p.setLeft(words[0])
 			p.seal = words[1]
-			stopAt("applied")
+			stop.At("applied")
 			return p, p.result
 		case "reverted":
 			return nil, Result{Outcome: OutcomeReverted, Stage: StageApply, Err: errors.New(rest), Facts: b.facts}

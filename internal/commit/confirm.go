@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/internal/stop"
 	"fwpush/transport"
 )
 
@@ -38,10 +39,13 @@ const (
 // itself, and its outcome unknown.
 func (p *Pending) Confirm(ctx context.Context, dial Dialer) Result {
 	proof, r := p.Prove(ctx, dial)
-	if proof == nil {
-		return r
+	switch {
+	case proof != nil:
+		return proof.Commit(ctx, dial)
+	case r.Outcome == OutcomePending:
+		return p.Watch(ctx, dial, r.Err)
 	}
-	return proof.Commit(ctx, dial)
+	return r
 }
 
 // Proof is a fresh connection that got in while the candidate was running. The
@@ -55,11 +59,13 @@ type Proof struct {
 	Timers int
 }
 
-// Prove dials until a fresh connection is in or the time is over. A nil Proof
-// comes with the outcome.
+// Prove dials until a fresh connection is in, the time is over or ctx is done. A nil
+// Proof comes with the outcome; where that is pending nobody got in, Err says why, and
+// Watch or TakeBack find out how the host ends. A Proof does not depend on ctx. Prove may
+// be called again while an earlier Proof stands: each is a connection of its own.
 func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
-	stopAt("confirm")
-	cause := errors.New("there was no time for one")
+	stop.At("confirm")
+	cause := ErrUntried
 	failures := 0
 	for pause := time.Second; ; {
 		left := time.Until(p.Deadline())
@@ -77,21 +83,28 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 		if errors.Is(err, errTold) {
 			continue // at once: the next connection may confirm
 		}
+		if ctx.Err() != nil {
+			break // an attempt that was given up says nothing
+		}
 		cause = err
 		if !errors.Is(err, errNotYet) {
 			failures++
 		}
 		if failures >= enough {
-			if r, ok := p.abort(ctx, cause); ok {
+			if r, ok := p.abort(ctx, StageConfirm, fmt.Errorf("no fresh connection got in: %w", cause)); ok {
 				return nil, r
 			}
 		}
 		sleep(ctx, min(pause, time.Until(p.Deadline())))
 		pause = min(2*pause, 4*time.Second)
 	}
-	p.hangUp()
-	return nil, p.await(ctx, dial, StageConfirm, fmt.Errorf("no fresh connection got in: %w", cause))
+	r := p.result
+	r.Stage, r.Err = StageConfirm, fmt.Errorf("no fresh connection got in: %w", cause)
+	return nil, r
 }
+
+// ErrUntried is why nobody got in where nobody tried to the end.
+var ErrUntried = errors.New("there was no time for one")
 
 var (
 	// errTold: this connection was told the seal and may not confirm.
@@ -106,6 +119,7 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 	if err != nil {
 		return nil, nil, err
 	}
+	ctx = context.WithoutCancel(ctx) // what comes now is bounded by itself
 	keep := false
 	defer func() {
 		if !keep {
@@ -201,7 +215,7 @@ func ask(ctx context.Context, conn *transport.Conn, become, verb, tx string) (wo
 // abort asks for the revert over the first connection, which the new rules may
 // still let through although nobody else gets in. It saves the rest of the
 // window; if nobody hears it the timers do the same.
-func (p *Pending) abort(ctx context.Context, cause error) (Result, bool) {
+func (p *Pending) abort(ctx context.Context, stage Stage, cause error) (Result, bool) {
 	first := p.first
 	if first == nil {
 		return Result{}, false
@@ -211,16 +225,15 @@ func (p *Pending) abort(ctx context.Context, cause error) (Result, bool) {
 	if err := first.dialogue.say(ctx, "revert"); err != nil {
 		return Result{}, false
 	}
-	lockedOut := fmt.Errorf("no fresh connection got in: %w", cause)
 	for end := time.Now().Add(abortTime); ; {
 		word, rest, err := first.dialogue.hear(ctx, time.Until(end))
 		switch {
 		case err != nil:
 			return Result{}, false
 		case word == "reverted":
-			return p.over("reverted", StageConfirm, lockedOut), true
+			return p.over("reverted", stage, cause), true
 		case word == "open":
-			return p.over("reverting open", StageConfirm, fmt.Errorf("%w; %s", lockedOut, rest)), true
+			return p.over("reverting open", stage, fmt.Errorf("%w; %s", cause, rest)), true
 		}
 		// What the host said before it heard of the revert: applied, late.
 	}
@@ -255,7 +268,7 @@ func (p *Pending) over(word string, stage Stage, cause error) Result {
 func (f *Proof) Commit(ctx context.Context, dial Dialer) Result {
 	defer f.conn.Close()
 	defer f.p.hangUp()
-	stopAt("commit")
+	stop.At("commit")
 	word, rest := "", ""
 	err := f.d.say(ctx, "commit")
 	if err == nil {
@@ -292,8 +305,38 @@ func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause erro
 	return f.p.await(ctx, dial, stage, cause)
 }
 
-// Extend moves the deadline to d from now, on the host; 60 minutes after apply
-// at most. On an error the old deadline stands.
+// Evidence is what a Proof is: who got in how, and what still guards the host.
+type Evidence struct {
+	Client, Server string        // both ends of the fresh connection, as this machine sees them
+	Left           time.Duration // until the host reverts
+	Timers         int           // of the host that still stand
+}
+
+// Evidence tells what got in, as of now.
+func (f *Proof) Evidence() Evidence {
+	return Evidence{Client: f.conn.LocalAddr().String(), Server: f.conn.RemoteAddr().String(),
+		Left: time.Until(f.p.Deadline()).Round(time.Second), Timers: f.Timers}
+}
+
+// Conn is the fresh connection, for what has to be tried on the host itself. It ends
+// with the Proof.
+func (f *Proof) Conn() *transport.Conn { return f.conn }
+
+// Deadline is when the host reverts unless it is told otherwise.
+func (f *Proof) Deadline() time.Time { return f.p.Deadline() }
+
+// Hold keeps the host waiting for a decision: it waits 120 s for each word. An error
+// says that it does not wait any more.
+func (f *Proof) Hold(ctx context.Context) error {
+	// A deadline that is no later than the one there is changes nothing.
+	return f.Extend(ctx, minExtension)
+}
+
+// minExtension is the least that a host takes, in scripts/finish.sh.
+const minExtension = 2 * time.Second
+
+// Extend moves the deadline to d from now, on the host, in whole seconds; 60 minutes
+// after apply at most. It never makes it earlier. On an error the old deadline stands.
 func (f *Proof) Extend(ctx context.Context, d time.Duration) error {
 	if err := f.d.say(ctx, "extend", fmt.Sprint(int(d/time.Second))); err != nil {
 		return err
@@ -310,11 +353,8 @@ func (f *Proof) Extend(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// Close leaves the decision to the host's timers, or to a later confirm.
-func (f *Proof) Close() {
-	f.conn.Close()
-	f.p.hangUp()
-}
+// Close leaves the decision to another Proof, a later confirm, or the host's timers.
+func (f *Proof) Close() { f.conn.Close() }
 
 // takeBack asks for the revert over conn, which is in, and looks at the result.
 func (p *Pending) takeBack(ctx context.Context, conn *transport.Conn, dial Dialer, refused *refusedError) Result {

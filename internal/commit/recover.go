@@ -45,6 +45,51 @@ func ConfirmedBefore(f Facts) Result {
 	return Result{Outcome: OutcomeConfirmed, Facts: &f}.unlessDrifted(f)
 }
 
+// Secrets are what the host asks of a connection that wants to confirm: they fence
+// transactions against each other and keep nobody out who is root there.
+type Secrets struct {
+	TX, Nonce, Seal string
+}
+
+// Secrets are those of this transaction, for a record that outlives this process.
+func (p *Pending) Secrets() Secrets { return Secrets{p.tx, p.nonce, p.seal} }
+
+// Recall takes up a transaction whose secrets were recorded. conn is the one that told
+// the facts, which must be of that transaction.
+func Recall(conn *transport.Conn, become string, f Facts, s Secrets) (*Pending, Result) {
+	if f.Pending == nil || f.Pending.TX != s.TX || s.Nonce == "" || s.Seal == "" {
+		return nil, failed(StageInspect, errors.New("the recorded transaction is not pending on this host"), "")
+	}
+	p := &Pending{
+		tx: s.TX, nonce: s.Nonce, seal: s.Seal, become: become, target: conn.Pinned(),
+		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(f.Pending.Left)},
+	}
+	return p, p.result
+}
+
+// TakeBack asks for the revert now, because of cause: over the first connection if that
+// still reaches the host, else over new ones until the deadline. It returns when the
+// outcome is known, at the latest 150 s after the deadline.
+func (p *Pending) TakeBack(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
+	if r, ok := p.abort(ctx, stage, cause); ok {
+		return r
+	}
+	for pause := time.Second; ctx.Err() == nil && time.Now().Before(p.Deadline()); pause = min(2*pause, 4*time.Second) {
+		if conn, err := p.dial(ctx, dial, time.Until(p.Deadline())); err == nil {
+			word, rest, err := ask(ctx, conn, p.become, "revert", p.tx)
+			if err == nil && word == "over" {
+				if r, known := p.ended(ctx, conn, rest, stage, cause); known {
+					conn.Close()
+					return r
+				}
+			}
+			conn.Close()
+		}
+		sleep(ctx, min(pause, time.Until(p.Deadline())))
+	}
+	return p.await(ctx, dial, stage, cause)
+}
+
 // TakeBack fires the revert of a pending transaction now.
 func TakeBack(ctx context.Context, conn *transport.Conn, become string, f Facts) Result {
 	if f.Pending == nil {

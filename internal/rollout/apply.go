@@ -2,106 +2,117 @@ package rollout
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
-
-	"fwpush/internal/commit"
+	"slices"
 )
 
-// Apply takes every target through its confirmed commit: two connections and
-// two executions on a host that changes, one and one on a host that runs its
-// candidate already. Each host decides for itself. Results are in the order of
-// targets.
+// run is an Apply under way. Its fields belong to the goroutine that walks the waves.
+type run struct {
+	targets []Target
+	options Options
+	budget  *budget
+	results []*Result // by target; nil while it has not ended
+	tell    func(Event)
+}
+
+// Apply takes every target through its confirmed commit, wave by wave and in each wave
+// in commit groups of at most Forks hosts that change: a group is confirmed as one or
+// reverts as one. Two connections and two executions on a host that changes, one and one
+// on a host that runs its candidate already; a soak costs one of each more. Results are
+// in the order of targets.
 //
-// When ctx is done no further host is started; those in flight finish. Facts
-// are handed to Event and left out of the results, so that the memory a run
-// needs depends on Forks and not on the fleet.
+// When ctx is done no further host is started; the group under way finishes. When the
+// run stops by its Strategy, the hosts that it did not come to are skipped. Facts are
+// handed to Event and left out of the results, so that the memory a run needs depends on
+// Forks and not on the fleet.
 func Apply(ctx context.Context, targets []Target, o Options) []Result {
-	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
-		return h.commit(context.WithoutCancel(ctx))
-	})
+	if o.Waves == nil {
+		o.Waves, _ = Waves(targets, Strategy{}) // without a canary there is no error
+	}
+	events := newQueue()
+	r := &run{targets: targets, options: o, budget: newBudget(o.Strategy, len(targets)), results: make([]*Result, len(targets)), tell: events.put}
+	go func() {
+		defer events.close()
+		r.walk(ctx)
+	}()
+	events.each(o.Event)
+	results := make([]Result, len(targets))
+	for i := range targets {
+		results[i] = *r.results[i]
+	}
+	return results
 }
 
-// Observation is what a host told: Facts, with an empty Outcome. Without Facts
-// the Outcome is unreachable, failed or skipped and Err says why.
-type Observation struct{ Result }
-
-// Inspect asks every target for its facts: one connection and one execution of
-// a program that can change nothing. When ctx is done the hosts in flight are
-// given up, since nothing depends on them.
-func Inspect(ctx context.Context, targets []Target, o Options) []Observation {
-	observations := make([]Observation, len(targets))
-	walk(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
-		_, _, r := h.inspect(ctx)
-		if r.Err != nil && ctx.Err() != nil {
-			return skipped(ErrInterrupted, "")
+// walk goes through the waves.
+func (r *run) walk(ctx context.Context) {
+	var stopped *StopError
+	for n, w := range r.options.Waves {
+		p := r.portion(n, w)
+		if len(p.list) == 0 || p.room == 0 {
+			continue
 		}
-		return r
-	}, func(i int, r Result) { observations[i] = Observation{r} })
-	return observations
-}
-
-// ConfirmRun finishes a run that was left pending: on every target where it is,
-// it repeats the proof of a fresh connection and confirms. A host where that
-// run is confirmed already says so again; one that took it back is reverted, with
-// an Err; one that it does not concern is skipped, with a nil Err.
-func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []Result {
-	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
-		ctx = context.WithoutCancel(ctx)
-		conn, f, r := h.inspect(ctx)
-		switch {
-		case r.Err != nil:
-			return r
-		case f.Pending != nil && f.Pending.Run == run:
-		case f.Meta["run"] == run && f.Stored():
-			return commit.ConfirmedBefore(f)
-		case revertedBy(run, f):
-			return commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Facts: &f,
-				Err:  fmt.Errorf("the host took the run back %s, a confirm comes too late", f.LastRevert.When.UTC().Format(time.RFC3339)),
-				Hint: "apply again"}
-		default:
-			return unconcerned(run, f)
+		if stopped == nil && ctx.Err() == nil {
+			r.tell(Event{Step: StepWave, Wave: p.number, Hosts: r.names(p.list[:p.room])})
 		}
-		h.goOn()
-		pending, r := commit.Resume(ctx, conn, h.target.Host.SSH.Become, f)
-		if pending == nil {
-			return r
+		for stopped == nil && ctx.Err() == nil && p.room > 0 && len(p.list) > 0 {
+			g := &group{run: r, portion: p, inbox: make(chan message), seats: map[int]*seat{}}
+			stopped = g.conduct(ctx)
 		}
-		return h.confirm(ctx, pending)
-	})
-}
-
-// RevertRun fires the reverts of a run that was left pending, on every target
-// where it is. A host where the run is confirmed stays confirmed, with an Err.
-func RevertRun(ctx context.Context, targets []Target, run string, o Options) []Result {
-	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
-		ctx = context.WithoutCancel(ctx)
-		conn, f, r := h.inspect(ctx)
-		switch {
-		case r.Err != nil:
-			return r
-		case f.Pending != nil && f.Pending.Run == run:
-			h.goOn()
-			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
-		case f.Meta["run"] == run && f.Stored():
-			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
-				Err:  errors.New("the run is confirmed here, a revert comes too late"),
-				Hint: "apply the fleet file as it was before"}
-		case revertedBy(run, f):
-			return commit.Result{Outcome: commit.OutcomeReverted, Facts: &f}
+		if stopped != nil || ctx.Err() != nil {
+			break
 		}
-		return unconcerned(run, f)
-	})
+	}
+	for i, t := range r.targets {
+		if r.results[i] != nil {
+			continue
+		}
+		left := r.left(i, t, stopped)
+		r.results[i] = &left
+		r.tell(Event{Host: t.Host.Name, Wave: left.Wave, Step: StepEnded, Result: &left})
+	}
 }
 
-// revertedBy says whether the last revert of the host took that run back.
-func revertedBy(run string, f commit.Facts) bool {
-	return f.LastRevert != nil && f.LastRevert.Run == run
+// left is the end of a host that the run did not come to.
+func (r *run) left(i int, t Target, stopped *StopError) Result {
+	left := Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: r.waveOf(i), Result: skipped(ErrInterrupted, "")}
+	if stopped != nil {
+		left.Result = skipped(stopped, "")
+	}
+	return left
 }
 
-func unconcerned(run string, f commit.Facts) commit.Result {
-	r := skipped(nil, fmt.Sprintf("not concerned: run %s is not pending here", run))
-	r.Facts = &f
-	return r
+func (r *run) waveOf(i int) int {
+	return 1 + slices.IndexFunc(r.options.Waves, func(w Wave) bool { return slices.Contains(w.Targets, i) })
+}
+
+// portion is what is left to do of the n-th wave. Hosts of later waves that take the
+// place of canaries come behind them: none that has to go late, and none that would
+// stand beside its like.
+func (r *run) portion(n int, w Wave) *portion {
+	p := &portion{Wave: w, number: n + 1, list: r.open(w.Targets)}
+	p.room = len(p.list)
+	if !w.replaces {
+		return p
+	}
+	for _, later := range r.options.Waves[n+1:] {
+		for _, i := range r.open(later.Targets) {
+			t := r.targets[i]
+			if len(t.Behind) == 0 && !slices.ContainsFunc(r.options.Strategy.Serial, t.has) {
+				p.list = append(p.list, i)
+			}
+		}
+	}
+	return p
+}
+
+// open are those of the targets that have not ended.
+func (r *run) open(targets []int) []int {
+	return slices.DeleteFunc(slices.Clone(targets), func(i int) bool { return r.results[i] != nil })
+}
+
+func (r *run) names(targets []int) []string {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = r.targets[t].Host.Name
+	}
+	return names
 }

@@ -53,6 +53,7 @@ func ExitLine(results []Result) string {
 	}
 	hosts := make(map[string][]string) // by label
 	var labels []string                // in the order of their first hosts
+	var stop *StopError
 	for _, r := range results {
 		label := ""
 		switch {
@@ -60,6 +61,7 @@ func ExitLine(results []Result) string {
 			label = r.refusal() + ", no host was changed"
 		case code != exitRefused && r.exit() == code:
 			label = r.label()
+			errors.As(r.Err, &stop)
 		default:
 			continue
 		}
@@ -68,13 +70,16 @@ func ExitLine(results []Result) string {
 		}
 		hosts[label] = append(hosts[label], r.Name)
 	}
-	parts := make([]string, len(labels))
-	for i, label := range labels {
+	var parts []string
+	if code == exitStopped && stop != nil {
+		parts = append(parts, stop.Error())
+	}
+	for _, label := range labels {
 		noun := "hosts"
 		if len(hosts[label]) == 1 {
 			noun = "host"
 		}
-		parts[i] = fmt.Sprintf("%d %s %s: %s", len(hosts[label]), noun, label, inventory.Fold(hosts[label]))
+		parts = append(parts, fmt.Sprintf("%d %s %s: %s", len(hosts[label]), noun, label, inventory.Fold(hosts[label])))
 	}
 	return fmt.Sprintf("exit %d: %s", code, strings.Join(parts, "; "))
 }
@@ -97,10 +102,12 @@ func (r Result) refusal() string {
 	var lockout *roles.LockoutError
 	switch {
 	case r.Outcome != commit.OutcomeFailed || r.Stage != commit.StageInspect:
-	case errors.As(r.Err, &lockout):
+	case errors.As(r.Err, &lockout), errors.Is(r.Err, errUnproved):
 		return "refused by the lock-out proof"
 	case errors.Is(r.Err, commit.ErrVersion):
 		return "stored by another version of fwpush"
+	case errors.Is(r.Err, ErrStale):
+		return "not as when the change was shown"
 	}
 	return ""
 }
@@ -141,8 +148,12 @@ func (r Result) label() string {
 		return "locked by another run"
 	case errors.Is(r.Err, ErrInterrupted):
 		return string(r.Outcome) + " by the interrupt"
+	case errors.Is(r.Err, ErrStopped) && r.Outcome == OutcomeSkipped:
+		return "untouched"
+	case errors.Is(r.Err, ErrStopped) && r.Outcome == commit.OutcomeReverted:
+		return "taken back"
 	case errors.Is(r.Err, ErrStopped):
-		return string(r.Outcome) + " because the rollout was stopped"
+		return string(r.Outcome)
 	}
 	return string(r.Outcome)
 }

@@ -68,7 +68,7 @@ func TestExit(t *testing.T) {
 		{"unknown is the worst", hosts{stopped, reverted, unreachable, locked, interrupted, changed, unknown}, 5,
 			"exit 5: 1 host unknown: web07"},
 		{"then stopped", hosts{reverted, unreachable, locked, interrupted, changed, stopped}, 6,
-			"exit 6: 1 host skipped because the rollout was stopped: web06"},
+			"exit 6: 1 host untouched: web06"},
 		{"then failed", hosts{unreachable, locked, interrupted, changed, reverted}, 3, "exit 3: 1 host reverted: web05"},
 		{"then unreachable", hosts{locked, interrupted, changed, unreachable}, 4, "exit 4: 1 host unreachable: web04"},
 		{"then locked", hosts{interrupted, changed, locked}, 7, "exit 7: 1 host locked by another run: web03"},

@@ -23,6 +23,10 @@ func (f dialFunc) Dial(ctx context.Context, ep inventory.Endpoint) (*transport.C
 	return nil, f(ctx, ep.Name)
 }
 
+func (f dialFunc) DialApart(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error) {
+	return f.Dial(ctx, ep)
+}
+
 func (f dialFunc) Redial(context.Context, transport.Target) (*transport.Conn, error) {
 	return nil, errors.New("redialled a host that was never reached")
 }

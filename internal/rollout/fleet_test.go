@@ -40,7 +40,7 @@ func TestFleetWithADeadHost(t *testing.T) {
 		t.Errorf("last line %q", got)
 	}
 	for i, r := range results {
-		want, way := 2, "connecting checked applied ended"
+		want, way := 2, "connecting ready checked applied proved ended"
 		if r.Name == "web04" {
 			want, way = 0, "connecting ended"
 		} else if !strings.Contains(table(t, hosts[i]), "tcp dport 80") {
@@ -107,7 +107,7 @@ func TestHostThatIsNotOursIsLeftAlone(t *testing.T) {
 	for i := range theirs {
 		theirs[i].Candidate.Stamp.Fleet = "prod"
 	}
-	o := Options{Dialer: dialer(), Forks: 2}
+	o := Options{Dialer: dialer(), Forks: 2, Strategy: eachForItself()}
 	expect(t, Apply(t.Context(), theirs[:1], o), "web01 confirmed")
 	before := table(t, hosts[0])
 

@@ -8,8 +8,10 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/render"
 	"fwpush/transport"
 )
 
@@ -19,13 +21,24 @@ import (
 type host struct {
 	target  Target
 	options Options
+	wave    int
+	seat    *seat // in its commit group; nil for a host that goes by itself
 	tell    func(Event)
 
 	conns  []*transport.Conn // logged in, closed or not
 	failed int               // TCP connections that came to no login
 	going  atomic.Bool       // the host was let go on to arm and apply
 
+	trials  []trial
+	notes   []string        // of the latest tries
+	applied time.Time       // no later than that
 	pending *commit.Pending // applied, and not yet known how it ends
+}
+
+// step tells of this host.
+func (h *host) step(e Event) {
+	e.Host, e.Wave = h.target.Host.Name, h.wave
+	h.tell(e)
 }
 
 func (h *host) dial(ctx context.Context) (*transport.Conn, error) {
@@ -78,58 +91,227 @@ func (h *host) candidate() commit.Candidate {
 	c.Become = h.target.Host.SSH.Become
 	c.AcceptStuckRevert = h.options.Accept.StuckRevert
 	c.Judge = func(f commit.Facts) commit.Verdict { return h.target.Judge(f, h.options.Accept) }
-	c.Gate = func(context.Context) error {
-		if h.unwinding() {
-			return ErrInterrupted
-		}
-		h.goOn()
-		return nil
-	}
+	c.Gate = h.gate
 	return c
 }
 
-// goOn is the last moment at which nothing has been decided on the host.
-func (h *host) goOn() {
-	h.going.Store(true)
-	h.tell(Event{Host: h.target.Host.Name, Step: StepChecked})
+// gate is the last moment at which nothing has been decided on the host: the probes are
+// tried as they are without the new rules, and the group is waited for.
+func (h *host) gate(ctx context.Context) error {
+	if err := h.seat.given(); err != nil {
+		return err
+	}
+	h.trials = firstTries(h.seat.going, h.probes(), h.conns[0])
+	h.step(Event{Step: StepReady})
+	// Package commit keeps the host waiting meanwhile.
+	if _, err := h.seat.arrive(atGate, commit.Secrets{}, time.Hour, func() error { return nil }); err != nil {
+		return err
+	}
+	h.goOn()
+	return nil
 }
 
-func (h *host) unwinding() bool {
+// goOn marks that from here on something may change on the host.
+func (h *host) goOn() {
+	h.applied = time.Now()
+	h.going.Store(true)
+	h.step(Event{Step: StepChecked})
+}
+
+// unwinding says whether the second interrupt has come.
+func (o Options) unwinding() bool {
 	select {
-	case <-h.options.Unwind:
+	case <-o.Unwind:
 		return true
 	default:
 		return false
 	}
 }
 
-// commit takes the host through its confirmed commit. ctx must not be one that
-// an interrupt cancels: it would leave the host to its timers.
+// commit takes the host through its confirmed commit, as one of its group. ctx must not
+// be one that an interrupt cancels: it would leave the host to its timers.
 func (h *host) commit(ctx context.Context) commit.Result {
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return unreachable(err)
 	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return r
+	}
 	pending, r := commit.Begin(ctx, conn, h.candidate())
 	if pending == nil {
-		if r.Outcome == commit.OutcomeFailed && errors.Is(r.Err, ErrInterrupted) {
+		if r.Outcome == commit.OutcomeFailed && (errors.Is(r.Err, ErrInterrupted) || errors.Is(r.Err, ErrStopped)) {
 			r.Outcome = OutcomeSkipped
 		}
 		return r
 	}
-	return h.confirm(ctx, pending)
+	h.apply(pending)
+	proof, r := h.prove(ctx, pending)
+	for proof != nil {
+		word, err := h.seat.arrive(isIn, pending.Secrets(), h.beat(), func() error { return h.keep(ctx, proof) })
+		switch {
+		case err != nil && h.seat.given() != nil:
+			return proof.Revert(ctx, h, commit.StageConfirm, err)
+		case err != nil:
+			err = fmt.Errorf("the host stopped waiting for the decision: %w", err)
+			h.seat.fail(err)
+			return pending.TakeBack(ctx, h, commit.StageConfirm, err)
+		case word == makeItLast:
+			r = proof.Commit(ctx, h)
+			r.Notes = append(r.Notes, h.notes...)
+			return r
+		case word == leavePending:
+			r.Hint = "reverts by itself unless it is confirmed before"
+			r.Deadline, r.Notes = pending.Deadline(), append(r.Notes, h.notes...)
+			return r
+		}
+		// The rules have held for a while: they must still let somebody in.
+		first := proof
+		if proof, r = h.prove(ctx, pending); proof == nil && r.Outcome == commit.OutcomePending {
+			return first.Revert(ctx, h, r.Stage, r.Err)
+		}
+	}
+	return r
 }
 
-// confirm decides a pending transaction by a fresh connection.
-func (h *host) confirm(ctx context.Context, pending *commit.Pending) commit.Result {
+// recall finds out what the host shall go back to, if it shall.
+func (h *host) recall(ctx context.Context, conn *transport.Conn) (commit.Result, bool) {
+	past := h.target.Past
+	if past == nil {
+		return commit.Result{}, true
+	}
+	g, r := commit.Past(ctx, conn, h.target.Host.SSH.Become, past.Which)
+	switch {
+	case r.Err == nil:
+		h.target = h.target.back(g)
+	case past.OrNone && errors.Is(r.Err, commit.ErrNoGeneration):
+		h.target.Candidate.Rules, h.target.Candidate.Remove = render.Remove(), true
+	default:
+		return r, false
+	}
+	return commit.Result{}, true
+}
+
+// apply marks that the host runs the candidate, or may.
+func (h *host) apply(pending *commit.Pending) {
 	h.pending = pending
-	h.tell(Event{Host: h.target.Host.Name, Step: StepApplied, Deadline: pending.Deadline()})
+	h.step(Event{Step: StepApplied, Deadline: pending.Deadline()})
+}
+
+// prove gets a fresh connection in and has every probe tried. Without a Proof the
+// outcome is known, and the group has been told as soon as it could be.
+func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proof, commit.Result) {
+	proof, r := pending.Prove(h.seat.going, h)
+	switch why := h.seat.given(); {
+	case proof != nil:
+	case r.Outcome != commit.OutcomePending:
+		return nil, r
+	case why != nil:
+		if errors.Is(why, ErrStopped) && !errors.Is(r.Err, commit.ErrUntried) {
+			why = r.Err // its own trouble comes before that of others
+		}
+		return nil, pending.TakeBack(ctx, h, commit.StageConfirm, why)
+	default:
+		h.seat.fail(r.Err)
+		return nil, pending.Watch(ctx, h, r.Err)
+	}
+	notes, err := h.tryProbes(ctx, proof)
+	switch why := h.seat.given(); {
+	case why != nil:
+		return nil, proof.Revert(ctx, h, commit.StageConfirm, why)
+	case err != nil:
+		h.seat.fail(err)
+		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
+	}
+	h.notes = notes
+	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed()})
+	return proof, r
+}
+
+// tryProbes tries the probes while the host is kept waiting.
+func (h *host) tryProbes(ctx context.Context, proof *commit.Proof) (notes []string, err error) {
+	if len(h.trials) == 0 {
+		return nil, nil
+	}
+	h.step(Event{Step: StepProbing, Deadline: proof.Deadline()})
+	done := make(chan struct{})
+	going := context.WithoutCancel(ctx)
+	if h.seat != nil {
+		going = h.seat.going
+	}
+	go func() {
+		defer close(done)
+		defer func() { // a panic here would end every transaction of this controller
+			if p := recover(); p != nil {
+				err = fmt.Errorf("a bug in fwpush: %v", p)
+			}
+		}()
+		notes, err = tryAgain(going, h.trials, proof.Conn())
+	}()
+	ticker := time.NewTicker(h.beat())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return notes, err
+		case <-ticker.C:
+			if kept := h.keep(ctx, proof); kept != nil {
+				<-done
+				return nil, fmt.Errorf("the host stopped waiting for the decision: %w", kept)
+			}
+		}
+	}
+}
+
+// beat is how often a host that waits for its group hears of it.
+func (h *host) beat() time.Duration { return min(h.target.Candidate.Window/4, 30*time.Second) }
+
+// keep has the host go on waiting, with its deadline moved once half of the window is
+// over. A transaction lasts 60 minutes at most; after that the host reverts.
+func (h *host) keep(ctx context.Context, proof *commit.Proof) error {
+	window, left := h.target.Candidate.Window, time.Until(proof.Deadline())
+	more := min(window, longest-time.Since(h.applied))
+	if left > window/2 || more <= left+time.Second {
+		return proof.Hold(ctx)
+	}
+	if err := proof.Extend(ctx, more.Truncate(time.Second)); err != nil {
+		return err
+	}
+	h.step(Event{Step: StepExtended, Deadline: proof.Deadline()})
+	return nil
+}
+
+// longest is how long after apply a deadline may be, less what this clock and the host's
+// may differ by.
+const longest = time.Hour - 10*time.Second
+
+// takeUp goes on with a transaction of a controller that is gone. Where that had decided
+// to confirm, it had tried the probes.
+func (h *host) takeUp(ctx context.Context, conn *transport.Conn, f commit.Facts) (*commit.Pending, commit.Result) {
+	become := h.target.Host.SSH.Become
+	if s, decided := h.options.Decided[h.target.Host.Name]; decided && s.TX == f.Pending.TX {
+		return commit.Recall(conn, become, f, s)
+	}
+	for _, p := range h.probes() {
+		h.trials = append(h.trials, trial{Probe: p}) // how they were before nobody knows
+	}
+	return commit.Resume(ctx, conn, become, f)
+}
+
+// finish decides a pending transaction of a host that goes by itself.
+func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Result {
+	h.apply(pending)
 	proof, r := pending.Prove(ctx, h)
 	switch {
+	case proof == nil && r.Outcome == commit.OutcomePending:
+		return pending.Watch(ctx, h, r.Err)
 	case proof == nil:
 		return r
-	case h.unwinding():
+	case h.options.unwinding():
 		return proof.Revert(ctx, h, commit.StageConfirm, ErrInterrupted)
+	}
+	if _, err := h.tryProbes(ctx, proof); err != nil {
+		return proof.Revert(ctx, h, commit.StageProbe, err)
 	}
 	return proof.Commit(ctx, h)
 }
@@ -139,6 +321,9 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
+	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return conn, commit.Facts{}, r
 	}
 	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Policy)
 	return conn, f, r

@@ -77,6 +77,9 @@ func labTargets(t *testing.T, hosts []*lab.Host, ports ...uint16) []Target {
 	return targets
 }
 
+// eachForItself lets every host fail.
+func eachForItself() Strategy { return Strategy{MaxFailures: inventory.Budget{Percent: 100}} }
+
 func dialer() *transport.Dialer { return transport.New(transport.Options{}) }
 
 // sh runs a script at the host's console and returns its output.

@@ -9,48 +9,43 @@ import (
 	"fwpush/internal/commit"
 )
 
-// note is an event on its way from a worker to the collector.
-type note struct {
-	index int
-	Event
-}
-
 // work is what is done with one host.
 type work func(ctx context.Context, h *host) commit.Result
 
-// walk does work for every target, Forks at a time, and hands each Result to
-// done, in the order in which hosts end. Events and results are handed over by
+// walk does work for every target, Forks at a time, each for itself, and hands each
+// Result to done, in the order in which hosts end. Events and results are handed over by
 // the calling goroutine. Once ctx is done no host is started any more.
 //
 // The group is one without a context: a context of errgroup.WithContext would
 // end all transactions as soon as one host fails.
 func walk(ctx context.Context, targets []Target, o Options, do work, done func(index int, r Result)) {
-	// There is room for every event, so that no transaction ever waits for a
-	// slow terminal.
-	notes := make(chan note, stepsPerHost*len(targets))
+	events := newQueue()
+	index := make(map[string]int, len(targets))
+	for i, t := range targets {
+		index[t.Host.Name] = i
+	}
 	go func() {
+		defer events.close()
 		var group errgroup.Group
 		group.SetLimit(max(1, o.Forks))
-		for i, t := range targets {
+		for _, t := range targets {
 			group.Go(func() error {
-				h := &host{target: t, options: o, tell: func(e Event) { notes <- note{i, e} }}
+				h := &host{target: t, options: o, wave: 1, tell: events.put}
 				r := h.run(ctx, do)
 				h.tell(Event{Host: r.Name, Step: StepEnded, Result: &r})
 				return nil // how a host ended is its Result
 			})
 		}
-		group.Wait()
+		_ = group.Wait() // nothing but nil is returned above
 	}()
-	for ended := 0; ended < len(targets); {
-		n := <-notes
+	events.each(func(e Event) {
+		if e.Result != nil {
+			done(index[e.Host], *e.Result)
+		}
 		if o.Event != nil {
-			contained(func() { o.Event(n.Event) })
+			o.Event(e)
 		}
-		if n.Result != nil {
-			done(n.index, *n.Result)
-			ended++
-		}
-	}
+	})
 }
 
 // outcomes is walk for runs of which only the outcomes are kept: facts hold the
@@ -58,7 +53,7 @@ func walk(ctx context.Context, targets []Target, o Options, do work, done func(i
 func outcomes(ctx context.Context, targets []Target, o Options, do work) []Result {
 	results := make([]Result, len(targets))
 	walk(ctx, targets, o, do, func(i int, r Result) {
-		r.Facts = nil
+		r.Facts, r.Back = nil, nil
 		results[i] = r
 	})
 	return results
@@ -73,7 +68,7 @@ func contained(f func()) {
 
 // run does work with one host and makes a Result of whatever happens.
 func (h *host) run(ctx context.Context, do work) (r Result) {
-	r = Result{Name: h.target.Host.Name, Digest: h.target.Candidate.Rules.Digest, Wave: 1}
+	r = Result{Name: h.target.Host.Name, Digest: h.target.Candidate.Rules.Digest, Wave: h.wave}
 	if ctx.Err() != nil {
 		r.Result = skipped(ErrInterrupted, "")
 		return r
@@ -82,14 +77,21 @@ func (h *host) run(ctx context.Context, do work) (r Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.Result = h.panicked(p)
+			if h.seat != nil {
+				h.seat.fail(r.Err) // its group need not wait for what comes now
+			}
 			// What the host came to is still to be seen.
 			contained(func() { r.Result = h.watched(ctx, r.Result) })
 		}
 		contained(func() { r.learn(h.target) })
+		if h.target.Past != nil && r.Facts != nil {
+			back := h.target
+			r.Back = &back
+		}
 		r.Connections, r.Execs = h.hangUp()
 		r.Took = time.Since(began)
 	}()
-	h.tell(Event{Host: r.Name, Step: StepConnecting})
+	h.step(Event{Step: StepConnecting})
 	r.Result = do(ctx, h)
 	return r
 }

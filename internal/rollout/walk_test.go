@@ -153,7 +153,7 @@ func TestInterruptedInspectGivesUpAtOnce(t *testing.T) {
 }
 
 func TestPanicEndsOneHostOnly(t *testing.T) {
-	results := Apply(t.Context(), named(3), Options{Forks: 2, Dialer: dialFunc(func(_ context.Context, host string) error {
+	results := Apply(t.Context(), named(3), Options{Forks: 2, Strategy: eachForItself(), Dialer: dialFunc(func(_ context.Context, host string) error {
 		if host == "web02" {
 			var nothing map[string]int
 			nothing[host] = 1 //lint:ignore SA5000 this is the bug
@@ -173,9 +173,7 @@ func TestPanicEndsOneHostOnly(t *testing.T) {
 
 func TestPanicAfterApplyIsUnknown(t *testing.T) {
 	results := outcomes(t.Context(), named(1), Options{}, func(_ context.Context, h *host) commit.Result {
-		if err := h.candidate().Gate(t.Context()); err != nil {
-			t.Error(err)
-		}
+		h.goOn()
 		panic("late")
 	})
 	if r := results[0]; r.Outcome != commit.OutcomeUnknown || r.Name != "web01" {
@@ -215,9 +213,10 @@ func TestSlowListenerHoldsUpNoHost(t *testing.T) {
 }
 
 func TestUnwindStopsAHostBeforeApply(t *testing.T) {
-	now := make(chan struct{})
-	close(now)
-	h := &host{options: Options{Unwind: now}, tell: func(Event) { t.Error("an event of a host that goes no further") }}
+	s := &seat{}
+	s.going, s.leave = context.WithCancelCause(t.Context())
+	s.leave(ErrInterrupted)
+	h := &host{seat: s, tell: func(Event) { t.Error("an event of a host that goes no further") }}
 	if err := h.candidate().Gate(t.Context()); !errors.Is(err, ErrInterrupted) {
 		t.Errorf("the gate says %v, want that the run was interrupted", err)
 	}

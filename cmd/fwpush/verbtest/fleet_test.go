@@ -141,13 +141,13 @@ func (f *fleet) run(want int, args ...string) (stdout, stderr string) {
 
 // outcome is a host of -o json, for all verbs.
 type outcome struct {
-	Name, Outcome, Stage, Error, Hint, Digest, Previous, Deadline, Diff string
-	Wave, Connections, Execs, Generation                                int
-	Seconds                                                             float64
-	Drift                                                               bool
-	Run, Since, Running, Boot, Backend, Fleet                           string
-	Timers                                                              []string
-	Pending                                                             *struct{ Run, TX, State, By, Deadline string }
+	Name, Outcome, Stage, Error, Hint, Digest, Previous, Deadline, Diff, Like string
+	Wave, Connections, Execs, Generation                                      int
+	Seconds                                                                   float64
+	Drift                                                                     bool
+	Run, Since, Running, Boot, Backend, Fleet                                 string
+	Timers                                                                    []string
+	Pending                                                                   *struct{ Run, TX, State, By, Deadline string }
 }
 
 type object struct {

@@ -6,44 +6,45 @@ import (
 	"strings"
 )
 
-// Jump checks what a host is reached through: the name of a host, or
-// [user@]address[:port].
-func Jump(s string) *Error {
+// Jump reads what a host is reached through: the name of a host, or
+// [user@]address[:port]. The port is 0 if none is written.
+func Jump(s string) (user, address string, port uint16, e *Error) {
 	user, rest, hasUser := strings.Cut(s, "@")
 	if !hasUser {
-		rest = s
+		user, rest = "", s
 	} else if e := User(user); e != nil {
-		return e
+		return "", "", 0, e
 	}
-	host, port := rest, ""
+	address, digits := rest, ""
 	switch {
 	case strings.HasPrefix(rest, "["):
 		inside, after, ok := strings.Cut(rest[1:], "]")
 		if !ok || after != "" && after[0] != ':' {
-			return wrong("invalid jump host "+Quote(s), "write [user@]address[:port]")
+			return "", "", 0, wrong("invalid jump host "+Quote(s), "write [user@]address[:port]")
 		}
-		host, port = inside, strings.TrimPrefix(after, ":")
-		if after != "" && port == "" {
-			return wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
+		address, digits = inside, strings.TrimPrefix(after, ":")
+		if after != "" && digits == "" {
+			return "", "", 0, wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
 		}
 	case strings.Count(rest, ":") == 1:
-		if host, port, _ = strings.Cut(rest, ":"); port == "" {
-			return wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
+		if address, digits, _ = strings.Cut(rest, ":"); digits == "" {
+			return "", "", 0, wrong("invalid jump host "+Quote(s), "a port is missing after the colon")
 		}
 	}
-	if port != "" {
-		n, err := strconv.ParseInt(port, 10, 32)
+	if digits != "" {
+		n, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil {
-			return wrong("invalid jump host "+Quote(s), "the port is not a number")
+			return "", "", 0, wrong("invalid jump host "+Quote(s), "the port is not a number")
 		}
 		if e := Port(n); e != nil {
-			return e
+			return "", "", 0, e
 		}
+		port = uint16(n)
 	}
-	if strings.HasPrefix(host, "-") {
-		return wrong("invalid jump host "+Quote(s), "an address does not begin with -")
+	if strings.HasPrefix(address, "-") {
+		return "", "", 0, wrong("invalid jump host "+Quote(s), "an address does not begin with -")
 	}
-	return SSHAddress(host)
+	return user, address, port, SSHAddress(address)
 }
 
 // Target reads where connections are sent: an address, with a port after a

@@ -1,6 +1,6 @@
 //go:build fwpushtest
 
-package commit
+package stop
 
 import (
 	"os"
@@ -12,10 +12,10 @@ import (
 
 var stopped atomic.Int64
 
-// stopAt kills this process with SIGKILL when the step named by
+// At kills this process with SIGKILL when the step named by
 // FWPUSH_TEST_STOP ("step" or "step:n") is reached for the n-th time. Those who
 // reach it earlier wait there.
-func stopAt(step string) {
+func At(step string) {
 	want, count, _ := strings.Cut(os.Getenv("FWPUSH_TEST_STOP"), ":")
 	if want != step {
 		return

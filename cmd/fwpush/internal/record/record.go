@@ -1,0 +1,136 @@
+package record
+
+import (
+	"sync"
+
+	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/journal"
+	"fwpush/internal/rollout"
+)
+
+// Log is where it is told that something could not be written down.
+type Log interface {
+	Tell(format string, args ...any)
+}
+
+// Recorder writes down what becomes of one run. It is a rollout.Journal. Its methods may
+// be called from any goroutine. A nil Recorder writes nothing.
+type Recorder struct {
+	run *journal.Run
+	log Log
+
+	mu      sync.Mutex
+	failing bool // told already
+	begun   bool // a group was written down as about to be applied
+	wave    int  // of the group under way
+}
+
+// New writes into a run that has begun.
+func New(run *journal.Run, log Log) *Recorder { return &Recorder{run: run, log: log} }
+
+// Applying says that a group is about to be applied, and returns once that is on disk.
+// Where the first one cannot be written nothing may be changed; a disk that is full
+// later is told of, and the run goes on: hosts are whole without it.
+func (r *Recorder) Applying(wave int, hosts []string) error {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	first := !r.begun
+	r.begun, r.wave = true, wave
+	r.mu.Unlock()
+	err := r.run.Write(journal.Applying{Wave: wave, Hosts: hosts})
+	if err == nil {
+		err = r.run.Sync()
+	}
+	if first {
+		return err
+	}
+	r.told(err)
+	return nil
+}
+
+// Decide writes down what a group has decided, before its hosts hear of it.
+func (r *Recorder) Decide(commit bool, hosts []rollout.Decided) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	d := journal.Decision{Decision: journal.Revert, Wave: r.wave}
+	r.mu.Unlock()
+	if commit {
+		d.Decision = journal.Commit
+	}
+	for _, h := range hosts {
+		d.Hosts = append(d.Hosts, journal.Decided{Host: h.Host, TX: h.TX, Nonce: h.Nonce, Seal: h.Seal})
+	}
+	r.write(d)
+	r.told(r.run.Sync())
+}
+
+// Event writes down a step.
+func (r *Recorder) Event(e rollout.Event) {
+	if r == nil {
+		return
+	}
+	switch e.Step {
+	case rollout.StepApplied:
+		r.write(journal.Applied{Host: e.Host, Deadline: e.Deadline})
+	case rollout.StepProved:
+		r.write(journal.Proved{Host: e.Host, Client: e.Evidence.Client, Server: e.Evidence.Server, Timers: e.Evidence.Timers,
+			Left: e.Evidence.Left.Seconds(), Probes: e.Probes, Through: e.Through})
+	case rollout.StepExtended:
+		r.write(journal.Extended{Host: e.Host, Deadline: e.Deadline})
+	case rollout.StepStopped:
+		r.write(journal.Stopped{Why: e.Err.Error()})
+	case rollout.StepEnded:
+		r.Ended(*e.Result)
+	}
+}
+
+// Wave writes down that a wave begins.
+func (r *Recorder) Wave(w rollout.Wave, number int, hosts []string) {
+	if r != nil {
+		r.write(journal.Wave{Number: number, Name: w.Name, Hosts: hosts})
+	}
+}
+
+// Interrupted writes down an interrupt.
+func (r *Recorder) Interrupted(count int) {
+	if r != nil {
+		r.write(journal.Interrupted{Count: count})
+	}
+}
+
+// Ended writes down how a host ended.
+func (r *Recorder) Ended(res rollout.Result) {
+	if r == nil {
+		return
+	}
+	h := report.HostOf(res, "")
+	r.write(journal.Ended{Host: h.Name, Outcome: h.Outcome, Stage: h.Stage, Error: h.Error, Hint: h.Hint, Digest: h.Digest, Previous: h.Previous,
+		Deadline: res.Deadline, Connections: h.Connections, Execs: h.Execs, Seconds: h.Seconds, Drift: h.Drift, Notes: h.Notes})
+}
+
+// Finish writes down how the run ended.
+func (r *Recorder) Finish(exit int, line string) {
+	if r != nil {
+		r.told(r.run.Finish(journal.Done{Exit: exit, Line: line}))
+	}
+}
+
+func (r *Recorder) write(e journal.Event) { r.told(r.run.Write(e)) }
+
+// told tells once that the disk does not take any more.
+func (r *Recorder) told(err error) {
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	again := r.failing
+	r.failing = true
+	r.mu.Unlock()
+	if !again {
+		r.log.Tell("the record of this run is not complete any more: %v; the hosts are whole without it", err)
+	}
+}

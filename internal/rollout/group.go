@@ -1,0 +1,357 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"fwpush/internal/commit"
+	"fwpush/internal/stop"
+)
+
+// Journal is told what must be on disk before it happens.
+type Journal interface {
+	// Applying comes before the first of these hosts is told to apply. An error keeps
+	// them from it.
+	Applying(wave int, hosts []string) error
+	// Decide comes before the first of these hosts hears how its group has decided. That
+	// it cannot be written changes nothing: hosts that hear of it end whole, and the
+	// others revert.
+	Decide(commit bool, hosts []Decided)
+}
+
+// Decided is a host of a group that is decided, and what a later confirm of it needs.
+type Decided struct {
+	Host string
+	commit.Secrets
+}
+
+// group is a commit group under way: hosts that are confirmed together or not at all.
+// Its fields belong to the goroutine of conduct; hosts send it messages and wait for
+// words.
+//
+// Hosts that need no change, or fail before anything was applied, make room for others
+// of the wave, so that a group is up to Forks hosts that change. The way of all of them:
+//
+//	filling    each connects, stages, checks, and waits at the gate
+//	proving    each arms, applies, and shows that a fresh connection gets in
+//	soaking    all are in; the rules must hold for a while
+//	reproving  each shows it once more, after the soak
+//	decided    committed, or taken back
+type group struct {
+	*run
+	*portion
+	phase phase
+	inbox chan message
+
+	seats   map[int]*seat // of hosts under way, by target
+	soak    *time.Timer
+	stopped *StopError
+}
+
+type phase int
+
+const (
+	filling phase = iota
+	proving
+	soaking
+	reproving
+	decided
+)
+
+// seat is a host's place in its group.
+type seat struct {
+	inbox chan<- message
+	index int
+	words chan word       // at most one is under way
+	going context.Context // done once the host shall not go on; its cause says why
+	leave context.CancelCauseFunc
+	// Of the group's goroutine:
+	at      place
+	secrets commit.Secrets
+}
+
+// portion is what is left of a wave.
+type portion struct {
+	Wave
+	number int   // counted from 1
+	list   []int // targets, in the order in which they go
+	room   int   // how many of them may still go
+}
+
+// next is the next host of the wave.
+func (p *portion) next() (target int, more bool) {
+	if p.room == 0 || len(p.list) == 0 {
+		return 0, false
+	}
+	target, p.list, p.room = p.list[0], p.list[1:], p.room-1
+	return target, true
+}
+
+// place is how far a host has come, as its group knows it.
+type place int
+
+const (
+	underWay place = iota
+	atGate         // checked, and nothing applied
+	isIn           // a fresh connection is in, and every probe as it must be
+	failing        // not confirmed any more, how it ends is still looked at
+)
+
+// word is what a host is told that waits.
+type word int
+
+const (
+	goOn         word = iota // apply
+	proveAgain               // the soak is over
+	makeItLast               // commit
+	leavePending             // somebody will confirm by hand
+)
+
+// message is what a host tells its group. One with a Result is its last.
+type message struct {
+	index   int
+	at      place
+	err     error // of failing
+	secrets commit.Secrets
+	ended   *Result
+}
+
+// conduct takes a group from its first connection to its last outcome, and says why the
+// run stops, nil if it goes on.
+func (g *group) conduct(ctx context.Context) *StopError {
+	unwind, started := g.options.Unwind, ctx.Done()
+	g.start(ctx)
+	for len(g.seats) > 0 {
+		var soaked <-chan time.Time
+		if g.soak != nil {
+			soaked = g.soak.C
+		}
+		select {
+		case m := <-g.inbox:
+			g.hear(m)
+		case <-soaked:
+			g.soak, g.phase = nil, reproving
+			g.say(isIn, proveAgain)
+		case <-started:
+			started = nil // nobody new; those under way finish
+		case <-unwind:
+			unwind = nil
+			g.giveUp(ErrInterrupted)
+		}
+		if g.phase == filling && g.stopped == nil {
+			g.start(ctx)
+		}
+		g.advance()
+	}
+	return g.stopped
+}
+
+// start fills the group up.
+func (g *group) start(ctx context.Context) {
+	for len(g.seats) < max(1, g.options.Forks) && ctx.Err() == nil && !g.options.unwinding() {
+		i, more := g.next()
+		if !more {
+			return
+		}
+		s := &seat{inbox: g.inbox, index: i, words: make(chan word, 1)}
+		s.going, s.leave = context.WithCancelCause(context.Background())
+		g.seats[i] = s
+		go g.work(i, s)
+	}
+}
+
+// work takes one host through its commit.
+func (g *group) work(i int, s *seat) {
+	h := &host{target: g.targets[i], options: g.options, wave: g.number, seat: s, tell: func(e Event) { g.tell(e) }}
+	r := h.run(context.Background(), func(ctx context.Context, h *host) commit.Result { return h.commit(ctx) })
+	h.tell(Event{Host: r.Name, Step: StepEnded, Result: &r})
+	bare := r
+	bare.Facts, bare.Back = nil, nil // they hold a host's rules several times over
+	s.inbox <- message{index: i, ended: &bare}
+}
+
+// hear takes in what a host tells.
+func (g *group) hear(m message) {
+	s := g.seats[m.index]
+	if m.ended == nil {
+		s.at, s.secrets = m.at, m.secrets
+		if m.at == failing {
+			g.count(Result{Name: g.targets[m.index].Host.Name, Result: commit.Result{Outcome: commit.OutcomeUnknown, Err: m.err}})
+		}
+		return
+	}
+	counted := s.at == failing
+	s.leave(nil)
+	delete(g.seats, m.index)
+	if g.replaces && m.ended.Outcome == commit.OutcomeUnchanged {
+		g.room++
+	}
+	g.results[m.index] = m.ended
+	if !counted {
+		g.count(*m.ended)
+	}
+}
+
+// count takes a host's end into the budget, and takes the group back if that is broken.
+func (g *group) count(r Result) {
+	if why := g.budget.count(r, g.Canary); why != nil && g.stopped == nil {
+		g.stopped = why
+		g.tell(Event{Step: StepStopped, Wave: g.number, Err: why})
+		g.giveUp(why)
+	}
+}
+
+// giveUp has every host of the group that is not decided take its rules back, or not
+// apply them.
+func (g *group) giveUp(why error) {
+	if g.phase == decided {
+		return // it is on disk, and some hosts have heard it
+	}
+	if back := g.proved(); len(back) > 0 && g.options.Journal != nil {
+		g.options.Journal.Decide(false, back)
+	}
+	g.soak, g.phase = nil, decided
+	for _, s := range g.seats {
+		s.leave(why)
+	}
+}
+
+// advance takes the group to its next phase once everybody is there.
+func (g *group) advance() {
+	switch {
+	case g.phase == filling && g.all(atGate):
+		g.apply()
+	case g.phase == proving && g.all(isIn):
+		g.allIn()
+	case g.phase == reproving && g.all(isIn):
+		g.decide()
+	}
+}
+
+// all says whether every host that is to be confirmed has come to a place. Where there
+// is none left there is nothing to wait for.
+func (g *group) all(at place) bool {
+	some := false
+	for _, s := range g.seats {
+		if s.at != at && s.at != failing {
+			return false
+		}
+		some = some || s.at == at
+	}
+	return some
+}
+
+// apply lets everybody through the gate.
+func (g *group) apply() {
+	g.phase = proving
+	names := g.names(atGate)
+	if g.options.Journal != nil {
+		if err := g.options.Journal.Applying(g.number, names); err != nil {
+			g.stopped = &StopError{Cause: fmt.Errorf("what happens could not be written down beforehand: %w", err)}
+			g.tell(Event{Step: StepStopped, Wave: g.number, Err: g.stopped})
+			g.giveUp(g.stopped)
+			return
+		}
+	}
+	g.say(atGate, goOn)
+}
+
+// allIn begins the soak, or decides where there is none.
+func (g *group) allIn() {
+	if soak := g.options.Strategy.Soak; soak > 0 {
+		g.phase = soaking
+		g.soak = time.NewTimer(soak)
+		g.tell(Event{Step: StepSoaking, Wave: g.number, Hosts: g.names(isIn), Deadline: time.Now().Add(soak)})
+		return
+	}
+	g.decide()
+}
+
+// decide confirms the group. From here on it is too late to take it back as one.
+func (g *group) decide() {
+	g.phase = decided
+	if g.options.Strategy.Manual {
+		g.say(isIn, leavePending)
+		return
+	}
+	stop.At("undecided")
+	if g.options.Journal != nil {
+		g.options.Journal.Decide(true, g.proved())
+	}
+	stop.At("decided")
+	g.say(isIn, makeItLast)
+}
+
+// proved are the hosts that wait for the decision.
+func (g *group) proved() []Decided {
+	var list []Decided
+	for _, i := range g.sitting(isIn) {
+		list = append(list, Decided{g.targets[i].Host.Name, g.seats[i].secrets})
+	}
+	return list
+}
+
+// sitting are the targets at a place, in their order.
+func (g *group) sitting(at place) []int {
+	var list []int
+	for i, s := range g.seats {
+		if s.at == at {
+			list = append(list, i)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// say tells everybody at a place to go on. They are under way again.
+func (g *group) say(at place, w word) {
+	for _, s := range g.seats {
+		if s.at == at {
+			s.at = underWay
+			s.words <- w
+		}
+	}
+}
+
+func (g *group) names(at place) []string {
+	var names []string
+	for _, i := range g.sitting(at) {
+		names = append(names, g.targets[i].Host.Name)
+	}
+	return names
+}
+
+// arrive tells the group that a host has come to a place, and waits for its word. beat
+// is called now and then meanwhile, so that the host goes on waiting too; an error of it
+// ends the wait. So does a group that is given up, with the reason.
+func (s *seat) arrive(at place, secrets commit.Secrets, every time.Duration, beat func() error) (word, error) {
+	s.inbox <- message{index: s.index, at: at, secrets: secrets}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case w := <-s.words:
+			return w, nil
+		case <-s.going.Done():
+			return 0, context.Cause(s.going)
+		case <-ticker.C:
+			if err := beat(); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
+
+// fail tells the group that this host will not be confirmed, before it is known how it
+// ends: the others need not wait for that.
+func (s *seat) fail(why error) { s.inbox <- message{index: s.index, at: failing, err: why} }
+
+// given is why the group was given up, nil if it was not.
+func (s *seat) given() error {
+	if s.going.Err() == nil {
+		return nil
+	}
+	return context.Cause(s.going)
+}

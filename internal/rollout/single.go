@@ -1,0 +1,94 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fwpush/internal/commit"
+)
+
+// Observation is what a host told: Facts, with an empty Outcome. Without Facts
+// the Outcome is unreachable, failed or skipped and Err says why.
+type Observation struct{ Result }
+
+// Inspect asks every target for its facts: one connection and one execution of
+// a program that can change nothing. When ctx is done the hosts in flight are
+// given up, since nothing depends on them.
+func Inspect(ctx context.Context, targets []Target, o Options) []Observation {
+	observations := make([]Observation, len(targets))
+	walk(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		_, _, r := h.inspect(ctx)
+		if r.Err != nil && ctx.Err() != nil {
+			return skipped(ErrInterrupted, "")
+		}
+		return r
+	}, func(i int, r Result) { observations[i] = Observation{r} })
+	return observations
+}
+
+// ConfirmRun finishes a run that was left pending: on every target where it is,
+// it repeats the proof of a fresh connection, and the probes unless the decision to
+// confirm it is on record, and confirms. A host where that
+// run is confirmed already says so again; one that took it back is reverted, with
+// an Err; one that it does not concern is skipped, with a nil Err.
+func ConfirmRun(ctx context.Context, targets []Target, run string, o Options) []Result {
+	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		ctx = context.WithoutCancel(ctx)
+		conn, f, r := h.inspect(ctx)
+		switch {
+		case r.Err != nil:
+			return r
+		case f.Pending != nil && f.Pending.Run == run:
+		case f.Meta["run"] == run && f.Stored():
+			return commit.ConfirmedBefore(f)
+		case revertedBy(run, f):
+			return commit.Result{Outcome: commit.OutcomeReverted, Stage: commit.StageConfirm, Facts: &f,
+				Err:  fmt.Errorf("the host took the run back %s, a confirm comes too late", f.LastRevert.When.UTC().Format(time.RFC3339)),
+				Hint: "apply again"}
+		default:
+			return unconcerned(run, f)
+		}
+		h.goOn()
+		pending, r := h.takeUp(ctx, conn, f)
+		if pending == nil {
+			return r
+		}
+		return h.finish(ctx, pending)
+	})
+}
+
+// RevertRun fires the reverts of a run that was left pending, on every target
+// where it is. A host where the run is confirmed stays confirmed, with an Err.
+func RevertRun(ctx context.Context, targets []Target, run string, o Options) []Result {
+	return outcomes(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		ctx = context.WithoutCancel(ctx)
+		conn, f, r := h.inspect(ctx)
+		switch {
+		case r.Err != nil:
+			return r
+		case f.Pending != nil && f.Pending.Run == run:
+			h.goOn()
+			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
+		case f.Meta["run"] == run && f.Stored():
+			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
+				Err:  errors.New("the run is confirmed here, a revert comes too late"),
+				Hint: "apply the fleet file as it was before"}
+		case revertedBy(run, f):
+			return commit.Result{Outcome: commit.OutcomeReverted, Facts: &f}
+		}
+		return unconcerned(run, f)
+	})
+}
+
+// revertedBy says whether the last revert of the host took that run back.
+func revertedBy(run string, f commit.Facts) bool {
+	return f.LastRevert != nil && f.LastRevert.Run == run
+}
+
+func unconcerned(run string, f commit.Facts) commit.Result {
+	r := skipped(nil, fmt.Sprintf("not concerned: run %s is not pending here", run))
+	r.Facts = &f
+	return r
+}
