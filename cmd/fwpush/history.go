@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/cmd/fwpush/internal/past"
 	"fwpush/internal/journal"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
@@ -41,13 +41,13 @@ func newHistory(c *console, g *globals) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			list, err := c.history(g, most.v)
 			if output.v == "json" {
-				return shown(err, ui.WriteJSON(c.out, report.History{Schema: 1, Command: "history",
-					Exit: exitCode(err), Error: reason(err), Runs: append([]report.PastRun{}, list...)}))
+				return shown(err, ui.WriteJSON(c.out, past.History{Schema: 1, Command: "history",
+					Exit: exitCode(err), Error: reason(err), Runs: append([]past.Entry{}, list...)}))
 			}
 			if len(list) == 0 {
 				return err
 			}
-			return shown(err, report.WriteHistory(c.out, c.outColour, list))
+			return shown(err, past.WriteHistory(c.out, c.outColour, list))
 		},
 	}
 	cmd.Flags().VarP(most, "number", "n", "list the last `N` runs")
@@ -75,9 +75,9 @@ func newHistoryShow(c *console, g *globals) *cobra.Command {
 			}
 			record, err := c.record(g, args[0])
 			if output.v == "json" {
-				object := report.Shown{Schema: 1, Command: "history show", Exit: exitCode(err), Error: reason(err)}
+				object := past.Shown{Schema: 1, Command: "history show", Exit: exitCode(err), Error: reason(err)}
 				if err == nil {
-					whole := report.RecordOf(record)
+					whole := past.RecordOf(record)
 					object.Record = &whole
 				}
 				return shown(err, ui.WriteJSON(c.out, object))
@@ -85,7 +85,7 @@ func newHistoryShow(c *console, g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return shown(nil, report.WriteRecord(c.out, c.outColour, record))
+			return shown(nil, past.WriteRecord(c.out, c.outColour, record))
 		},
 	}
 	addOutput(cmd, output)
@@ -112,12 +112,12 @@ func (c *console) storeIn(dir string) (*journal.Store, error) {
 }
 
 // history are the last runs. One that cannot be read is told and does not hide the rest.
-func (c *console) history(g *globals, most int) ([]report.PastRun, error) {
+func (c *console) history(g *globals, most int) ([]past.Entry, error) {
 	store, err := c.store(g)
 	if err != nil {
 		return nil, err
 	}
-	var list []report.PastRun
+	var list []past.Entry
 	for sum, err := range store.Runs() {
 		if err != nil {
 			if sum.Run == "" {
@@ -125,7 +125,7 @@ func (c *console) history(g *globals, most int) ([]report.PastRun, error) {
 			}
 			c.Tell("%v", err)
 		}
-		list = append(list, report.PastRunOf(sum, err))
+		list = append(list, past.EntryOf(sum, err))
 		if len(list) == most {
 			break
 		}

@@ -1,4 +1,4 @@
-package report
+package past
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/journal"
 	"fwpush/internal/ui"
@@ -18,7 +19,7 @@ import (
 
 // WriteHistory prints a table of runs. What they hold may come from files that were
 // edited by hand: the table makes it safe.
-func WriteHistory(w io.Writer, colour ui.Colour, runs []PastRun) error {
+func WriteHistory(w io.Writer, colour ui.Colour, runs []Entry) error {
 	var table ui.Table
 	table.Painted(colour.Dim, "RUN", "WHEN", "WHO", "COMMAND", "FLEET", "HOSTS", "EXIT")
 	for _, r := range runs {
@@ -31,7 +32,7 @@ func WriteHistory(w io.Writer, colour ui.Colour, runs []PastRun) error {
 	return table.Write(w)
 }
 
-func (r PastRun) shade(c ui.Colour) func(string) string {
+func (r Entry) shade(c ui.Colour) func(string) string {
 	switch {
 	case r.Exit != nil && *r.Exit == 0:
 		return c.Green
@@ -42,10 +43,10 @@ func (r PastRun) shade(c ui.Colour) func(string) string {
 }
 
 // counts is how many hosts ended in which way, the good ones first.
-func (r PastRun) counts() string {
+func (r Entry) counts() string {
 	var parts []string
 	words := slices.Sorted(maps.Keys(r.Outcomes))
-	for _, o := range outcomeOrder() {
+	for _, o := range report.OutcomeOrder() {
 		if n := r.Outcomes[string(o)]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
@@ -85,8 +86,8 @@ func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record) error {
 	var hosts ui.Table
 	hosts.Painted(colour.Dim, "OUTCOME", "WAVE", "HOSTS", "RULES", "")
 	for _, g := range r.fold() {
-		h := g.PastHost
-		hosts.Painted(shade(colour, commit.Outcome(h.Outcome)), h.word(), r.wave(h.Wave), fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names)),
+		h := g.Host
+		hosts.Painted(report.Shade(colour, commit.Outcome(h.Outcome)), h.word(), r.wave(h.Wave), fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names)),
 			h.rules(), h.story(len(g.names) == 1))
 	}
 	if err := hosts.Write(w); err != nil {
@@ -101,7 +102,7 @@ func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record) error {
 }
 
 // about is what there is to say of a run as a whole.
-func (r PastRecord) about() [][2]string {
+func (r Record) about() [][2]string {
 	who := r.Who
 	if r.From != r.Who {
 		who += ", from " + r.From
@@ -140,7 +141,7 @@ func (r PastRecord) about() [][2]string {
 	return append(rows, [2]string{"ended", r.end()})
 }
 
-func (r PastRecord) end() string {
+func (r Record) end() string {
 	switch {
 	case r.Exit != nil && r.Line != "":
 		return r.Line
@@ -154,12 +155,12 @@ func (r PastRecord) end() string {
 
 // tale is hosts with the same story, and that of the first of them.
 type tale struct {
-	PastHost
+	Host
 	names []string
 }
 
 // fold puts hosts with the same story together, in the order of the hosts.
-func (r PastRecord) fold() []tale {
+func (r Record) fold() []tale {
 	var groups []tale
 	index := map[string]int{}
 	for _, h := range r.Hosts {
@@ -168,14 +169,14 @@ func (r PastRecord) fold() []tale {
 		if !known {
 			i = len(groups)
 			index[key] = i
-			groups = append(groups, tale{PastHost: h})
+			groups = append(groups, tale{Host: h})
 		}
 		groups[i].names = append(groups[i].names, h.Name)
 	}
 	return groups
 }
 
-func (h PastHost) word() string {
+func (h Host) word() string {
 	switch {
 	case h.Outcome != "":
 		return h.Outcome
@@ -185,7 +186,7 @@ func (h PastHost) word() string {
 	return "not begun"
 }
 
-func (r PastRecord) wave(n int) string {
+func (r Record) wave(n int) string {
 	for _, w := range r.Waves {
 		if w.Number == n && w.Name != "" {
 			return fmt.Sprintf("%d %s", n, w.Name)
@@ -199,12 +200,12 @@ func (r PastRecord) wave(n int) string {
 
 // rules are the digests before and after; of a host that ended as it was, what it would
 // have got does not matter.
-func (h PastHost) rules() string {
-	after := strings.TrimPrefix(short(h.Digest), "sha256:")
+func (h Host) rules() string {
+	after := brief(h.Digest)
 	if h.Remove {
 		after = "none"
 	}
-	before := strings.TrimPrefix(short(h.Previous), "sha256:")
+	before := brief(h.Previous)
 	switch {
 	case h.Outcome != "" && !slices.Contains([]string{"confirmed", "pending", "unknown"}, h.Outcome):
 		return orDash(before)
@@ -214,9 +215,26 @@ func (h PastHost) rules() string {
 	return before + " → " + after
 }
 
+// brief is a digest for people.
+func brief(digest string) string {
+	const shown = 4
+	digest = strings.TrimPrefix(digest, "sha256:")
+	if len(digest) <= shown {
+		return digest
+	}
+	return digest[:shown] + "…"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
 // story is how it came to that. What is of one host alone, such as the port of a
 // connection, is left out where there are more.
-func (h PastHost) story(alone bool) string {
+func (h Host) story(alone bool) string {
 	var parts []string
 	if h.Stage != "" {
 		parts = append(parts, "at "+h.Stage)
@@ -259,12 +277,14 @@ func (h PastHost) story(alone bool) string {
 	return strings.Join(append(parts, h.Notes...), "; ")
 }
 
-// next is what to do about hosts whose end is not known.
-func (r PastRecord) next() []string {
+// next is what to type for hosts whose end is not known, and for those that a run of apply
+// did not get to.
+func (r Record) next() []string {
 	if r.State == string(journal.Running) {
 		return nil
 	}
 	var decided, open []string
+	left := false
 	for _, h := range r.Hosts {
 		waits := h.Outcome == "" && h.Begun || h.Outcome == "pending" || h.Outcome == "unknown"
 		switch {
@@ -272,6 +292,8 @@ func (r PastRecord) next() []string {
 			decided = append(decided, h.Name)
 		case waits:
 			open = append(open, h.Name)
+		case slices.Contains([]string{"", "unreachable", "locked", "skipped"}, h.Outcome):
+			left = true
 		}
 	}
 	var lines []string
@@ -280,6 +302,9 @@ func (r PastRecord) next() []string {
 	}
 	if len(open) > 0 {
 		lines = append(lines, fmt.Sprintf("next: fwpush status -l '%s'", inventory.Fold(open)))
+	}
+	if left && r.Command == "apply" {
+		lines = append(lines, "next: fwpush apply --resume "+r.Run)
 	}
 	return lines
 }

@@ -1,4 +1,4 @@
-package report
+package past
 
 import (
 	"maps"
@@ -9,15 +9,15 @@ import (
 
 // History is the object of history -o json.
 type History struct {
-	Schema  int       `json:"schema"`
-	Command string    `json:"command"`
-	Exit    int       `json:"exit"`
-	Error   string    `json:"error,omitempty"` // why it is not 0
-	Runs    []PastRun `json:"runs"`
+	Schema  int     `json:"schema"`
+	Command string  `json:"command"`
+	Exit    int     `json:"exit"`
+	Error   string  `json:"error,omitempty"` // why it is not 0
+	Runs    []Entry `json:"runs"`
 }
 
-// PastRun is one run of history -o json. Fields are only ever added.
-type PastRun struct {
+// Entry is one run of history -o json. Fields are only ever added.
+type Entry struct {
 	Run      string         `json:"run"`
 	State    string         `json:"state"` // running, finished, died, unreadable
 	Command  string         `json:"command"`
@@ -42,16 +42,16 @@ type PastRun struct {
 
 // Shown is the object of history show -o json.
 type Shown struct {
-	Schema  int         `json:"schema"`
-	Command string      `json:"command"`
-	Exit    int         `json:"exit"`
-	Error   string      `json:"error,omitempty"`
-	Record  *PastRecord `json:"record"`
+	Schema  int     `json:"schema"`
+	Command string  `json:"command"`
+	Exit    int     `json:"exit"`
+	Error   string  `json:"error,omitempty"`
+	Record  *Record `json:"record"`
 }
 
-// PastRecord is a run with all that is recorded of it but the secrets.
-type PastRecord struct {
-	PastRun
+// Record is a run with all that is recorded of it but the secrets.
+type Record struct {
+	Entry
 	Options    map[string]string `json:"options"`
 	Waves      []journal.Wave    `json:"waves"`
 	Stopped    []journal.Stopped `json:"stopped"`
@@ -59,11 +59,11 @@ type PastRecord struct {
 	Again      []journal.Again   `json:"again"` // commands that went on with the run
 	Damaged    int               `json:"damaged_lines"`
 	Lost       int               `json:"lost_lines"`
-	Hosts      []PastHost        `json:"hosts"`
+	Hosts      []Host            `json:"hosts"`
 }
 
-// PastHost is one host of a past run. Outcome is "" for one whose end is not known.
-type PastHost struct {
+// Host is one host of a past run. Outcome is "" for one whose end is not known.
+type Host struct {
 	Name        string           `json:"name"`
 	Wave        int              `json:"wave"`
 	Outcome     string           `json:"outcome"`
@@ -96,16 +96,16 @@ type Proof struct {
 	Through []string `json:"through"`
 }
 
-// PastRunOf is a run of a list, or what can be told of one that cannot be read.
-func PastRunOf(s journal.Summary, err error) PastRun {
+// EntryOf is a run of a list, or what can be told of one that cannot be read.
+func EntryOf(s journal.Summary, err error) Entry {
 	if err != nil {
-		return PastRun{Run: s.Run, State: "unreadable", Error: err.Error(), Outcomes: map[string]int{}}
+		return Entry{Run: s.Run, State: "unreadable", Error: err.Error(), Outcomes: map[string]int{}}
 	}
-	return pastRun(s.Header, s.State, s.Began, s.Ended, s.Done, s.Outcomes)
+	return entryOf(s.Header, s.State, s.Began, s.Ended, s.Done, s.Outcomes)
 }
 
-func pastRun(h journal.Header, state journal.State, began, end time.Time, done *journal.Done, outcomes map[string]int) PastRun {
-	p := PastRun{
+func entryOf(h journal.Header, state journal.State, began, end time.Time, done *journal.Done, outcomes map[string]int) Entry {
+	p := Entry{
 		Run: h.Run, State: string(state), Command: h.Command, Began: stamp(began), Ended: stamp(end), Who: h.Who, From: h.From, PID: h.PID,
 		Version: h.Version, Fleet: h.Fleet, File: h.File, Digest: h.Digest, Commit: h.Commit, Outcomes: map[string]int{}, began: began, ended: end,
 	}
@@ -123,22 +123,22 @@ func pastRun(h journal.Header, state journal.State, began, end time.Time, done *
 }
 
 // RecordOf is a record for programs.
-func RecordOf(r journal.Record) PastRecord {
+func RecordOf(r journal.Record) Record {
 	outcomes := map[string]int{}
-	p := PastRecord{Options: map[string]string{}, Interrupts: r.Broken, Damaged: r.Damaged, Lost: r.Lost,
+	p := Record{Options: map[string]string{}, Interrupts: r.Broken, Damaged: r.Damaged, Lost: r.Lost,
 		Waves: append([]journal.Wave{}, r.Waves...), Stopped: append([]journal.Stopped{}, r.Stops...), Again: append([]journal.Again{}, r.Again...),
-		Hosts: []PastHost{}}
+		Hosts: []Host{}}
 	maps.Copy(p.Options, r.Options)
 	for _, h := range r.Hosts {
-		p.Hosts = append(p.Hosts, pastHost(h))
+		p.Hosts = append(p.Hosts, hostOf(h))
 		outcomes[h.Outcome()]++
 	}
-	p.PastRun = pastRun(r.Header, r.State, r.Began, r.Ended, r.Done, outcomes)
+	p.Entry = entryOf(r.Header, r.State, r.Began, r.Ended, r.Done, outcomes)
 	return p
 }
 
-func pastHost(h journal.HostRecord) PastHost {
-	p := PastHost{Name: h.Name, Wave: h.Wave, Digest: h.Digest, Remove: h.Remove, Deadline: stamp(h.Deadline),
+func hostOf(h journal.HostRecord) Host {
+	p := Host{Name: h.Name, Wave: h.Wave, Digest: h.Digest, Remove: h.Remove, Deadline: stamp(h.Deadline),
 		Begun: h.Begun, Decision: h.Decision, TX: h.Decided.TX, SSH: h.SSH}
 	if e := h.Ended; e != nil {
 		p.Outcome, p.Stage, p.Error, p.Hint, p.Previous = e.Outcome, e.Stage, e.Error, e.Hint, e.Previous
