@@ -271,6 +271,25 @@ func (s Selection) String() string {
 	return strings.Join(words, " ")
 }
 
+// Match returns those of the names that a pattern of names stands for, in their order;
+// role: and group: stand for none of them.
+func Match(pattern string, names []string) ([]string, error) {
+	terms, err := hostlist.Parse(pattern)
+	if err != nil {
+		return nil, err
+	}
+	var hits []string
+	for _, name := range names {
+		if slices.ContainsFunc(terms, func(t hostlist.Term) bool { return t.Role == "" && t.Group == "" && t.Match(name) }) {
+			hits = append(hits, name)
+		}
+	}
+	return hits, nil
+}
+
+// Sort puts host names into their natural order: web2 before web10.
+func Sort(names []string) { slices.SortFunc(names, hostlist.Compare) }
+
 // Fold writes host names as few patterns that Select takes back:
 // web[01-11,13-20],db1.
 func Fold(names []string) string { return hostlist.Fold(names) }

@@ -45,10 +45,11 @@ type changeFlags struct {
 	window *checked[time.Duration]
 	accept risks
 	yes    bool
+	events *checked[string]
 }
 
 func newChangeFlags() *changeFlags {
-	return &changeFlags{hostFlags: newHostFlags(), walkFlags: newWalkFlags(), window: windowFlag()}
+	return &changeFlags{hostFlags: newHostFlags(), walkFlags: newWalkFlags(), window: windowFlag(), events: only("FILE")}
 }
 
 func (f *changeFlags) register(cmd *cobra.Command, selects bool) {
@@ -56,8 +57,14 @@ func (f *changeFlags) register(cmd *cobra.Command, selects bool) {
 	f.walkFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.Var(f.window, "window", "revert what is not confirmed after `DURATION`, 15s to 60m; default rollout.window of the fleet file")
+	registerEvents(cmd, f.events)
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask; never overrides a lock or a lock-out proof")
 	flags.Var(&f.accept, "accept-risk", "name a `RISK` to take it: lose-ssh tries rules that a lock-out proof refuses, take-over changes hosts of another fleet, stuck-revert takes the running rules as they are where an earlier revert cannot be finished")
 	_ = cmd.RegisterFlagCompletionFunc("accept-risk", cobra.FixedCompletions(
 		[]string{riskLoseSSH, "take-over", "stuck-revert"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// registerEvents adds --events to a verb.
+func registerEvents(cmd *cobra.Command, events *checked[string]) {
+	cmd.Flags().Var(events, "events", "append what happens to `FILE`, one JSON object a line")
 }

@@ -20,8 +20,8 @@ func newRollback(c *console, g *globals) *cobra.Command {
 		itself, which keeps its last five generations; those it leaves stay among them, so
 		that a second rollback goes forward again.
 
-		--to is the number of a generation of a host, as fwpush status shows it, or the run
-		that confirmed it, which is the same for all hosts of that run. A host that does not
+		--to is the number of a generation of a host, as fwpush status -o json tells it, or the
+		run that confirmed it, which is the same for all hosts of that run. A host that does not
 		keep that generation stays as it is and counts as failed.
 
 		The fleet file is not changed: the next apply pushes what it says.`) +
@@ -36,13 +36,11 @@ func newRollback(c *console, g *globals) *cobra.Command {
 				}
 			}
 			p, err := c.reach(cmd.Context(), g, f.Selection)
-			if err == nil && len(p.targets) > 1 {
-				err = c.mayGoOn(f.yes, len(p.targets))
-			}
 			if err == nil {
 				plan.GoBack(p.targets, which)
 			}
-			return c.push(cmd.Context(), "rollback", p, f, err)
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush rollback -l"}
+			return run.do(cmd.Context(), p, err)
 		},
 	}
 	f.register(cmd, true)

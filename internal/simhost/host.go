@@ -167,7 +167,8 @@ func (h *Host) SetUnit(state string) {
 }
 
 // Hold has another run hold the host for so long, in whole seconds: a transaction of
-// its own that changes nothing and then takes itself back.
+// its own that would confirm once more what is confirmed, and takes itself back unless
+// somebody does.
 func (h *Host) Hold(run, who string, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -177,7 +178,7 @@ func (h *Host) Hold(run, who string, d time.Duration) {
 	h.tx = &transaction{
 		id: draw(), state: applied, nonce: draw(), seal: draw(), run: run, who: who, window: int(d / time.Second),
 		seen: []string{"192.0.2.99 40000 " + h.addr.Addr().String() + " 22"}, canon: h.running, before: h.running,
-		unit: h.unit, born: time.Now(), timers: 2,
+		rules: h.boot, policy: h.last().policy, stamp: h.owner, unit: h.unit, born: time.Now(), appliedUp: h.up(), timers: 2,
 	}
 	h.step++
 	h.arm(h.up() + h.tx.window)

@@ -23,6 +23,7 @@ import (
 type fleet struct {
 	t     *testing.T
 	dir   string
+	state string // where the controller keeps its records
 	hosts map[string]*lab.Host
 	order []string
 }
@@ -31,7 +32,7 @@ type fleet struct {
 // the role web and those called bastion... the role bastion.
 func newFleet(t *testing.T, names ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
+	f := &fleet{t: t, dir: t.TempDir(), state: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	hosts := make([]*lab.Host, len(names))
@@ -107,7 +108,7 @@ func (f *fleet) command(args ...string) *exec.Cmd {
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "FWPUSH_") || strings.HasPrefix(v, "SSH_AUTH_SOCK=")
 	})
-	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=tester")
+	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=tester", "XDG_STATE_HOME="+f.state)
 	return cmd
 }
 

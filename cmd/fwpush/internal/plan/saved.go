@@ -133,21 +133,11 @@ func (s Saved) Bind(targets []rollout.Target) error {
 	for _, h := range s.Hosts {
 		planned[h.Name] = h
 	}
-	digests := map[string]rollout.Review{}
-	for name, h := range planned {
-		digests[name] = rollout.Review{State: h.State, Digest: h.Digest}
-	}
-	return Bind(targets, digests)
-}
-
-// Bind has every target get the rules that a Review names. The error names those that
-// cannot.
-func Bind(targets []rollout.Target, reviews map[string]rollout.Review) error {
 	var moved []string
 	for i, t := range targets {
-		r := reviews[t.Host.Name]
-		targets[i].Reviewed = &r
-		if !mayGet(t, r.Digest) {
+		h := planned[t.Host.Name]
+		targets[i].Reviewed = &rollout.Review{State: h.State, Digest: h.Digest}
+		if !mayGet(t, h.Digest) {
 			moved = append(moved, t.Host.Name)
 		}
 	}
@@ -155,6 +145,18 @@ func Bind(targets []rollout.Target, reviews map[string]rollout.Review) error {
 		return fmt.Errorf("%s would get other rules than were agreed to: the fleet file, or a name or a date in it, means something else by now", inventory.Fold(moved))
 	}
 	return nil
+}
+
+// Moved are the targets that would get other rules than those of these digests, as far
+// as the file says.
+func Moved(targets []rollout.Target, digests map[string]string) []string {
+	var names []string
+	for _, t := range targets {
+		if t.Candidate.Rules.Digest != digests[t.Host.Name] {
+			names = append(names, t.Host.Name)
+		}
+	}
+	return names
 }
 
 // mayGet says whether a host can be given rules of a digest. Which backend it has may

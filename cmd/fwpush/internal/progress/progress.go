@@ -31,12 +31,22 @@ type Progress struct {
 	does   Manner
 	// Facts, if set, hears of each host's result while it still has its facts.
 	Facts func(rollout.Result)
+	// Interrupted, if set, hears of each interrupt, counted from 1.
+	Interrupted func(count int)
 
 	mu       sync.Mutex
 	board    *board
 	shown    frame // on the screen
 	lastWord time.Time
 	ended    bool // or left: nothing more is told of it
+	left     bool
+}
+
+// Left says whether the run was left at the third interrupt, with hosts in flight.
+func (p *Progress) Left() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
 }
 
 // Manner is what a run does with hosts.
@@ -168,6 +178,9 @@ func lastDeadline(hosts []*seat) time.Time {
 func (p *Progress) interrupted(count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.Interrupted != nil {
+		p.Interrupted(count)
+	}
 	flying := p.inFlight(underWay, (*seat).flying, unlessConfirmed)
 	p.board.unwinding = p.board.unwinding || count >= 2
 	switch {

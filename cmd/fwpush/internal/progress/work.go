@@ -80,6 +80,7 @@ func (p *Progress) leftBehind(targets []rollout.Target) []rollout.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end()
+	p.left = true
 	results := make([]rollout.Result, len(targets))
 	for i, t := range targets {
 		s := p.board.seats[i]

@@ -16,17 +16,21 @@ type Log interface {
 // Recorder writes down what becomes of one run. It is a rollout.Journal. Its methods may
 // be called from any goroutine. A nil Recorder writes nothing.
 type Recorder struct {
-	run *journal.Run
-	log Log
+	run   *journal.Run
+	waves []rollout.Wave
+	log   Log
 
 	mu      sync.Mutex
 	failing bool // told already
 	begun   bool // a group was written down as about to be applied
+	over    bool // the record is closed; a run that was left goes on for a moment
 	wave    int  // of the group under way
 }
 
-// New writes into a run that has begun.
-func New(run *journal.Run, log Log) *Recorder { return &Recorder{run: run, log: log} }
+// New writes into a run that has begun, with the waves it goes in.
+func New(run *journal.Run, waves []rollout.Wave, log Log) *Recorder {
+	return &Recorder{run: run, waves: waves, log: log}
+}
 
 // Applying says that a group is about to be applied, and returns once that is on disk.
 // Where the first one cannot be written nothing may be changed; a disk that is full
@@ -74,6 +78,12 @@ func (r *Recorder) Event(e rollout.Event) {
 		return
 	}
 	switch e.Step {
+	case rollout.StepWave:
+		w := journal.Wave{Number: e.Wave, Hosts: e.Hosts}
+		if e.Wave <= len(r.waves) {
+			w.Name = r.waves[e.Wave-1].Name
+		}
+		r.write(w)
 	case rollout.StepApplied:
 		r.write(journal.Applied{Host: e.Host, Deadline: e.Deadline})
 	case rollout.StepProved:
@@ -85,13 +95,6 @@ func (r *Recorder) Event(e rollout.Event) {
 		r.write(journal.Stopped{Why: e.Err.Error()})
 	case rollout.StepEnded:
 		r.Ended(*e.Result)
-	}
-}
-
-// Wave writes down that a wave begins.
-func (r *Recorder) Wave(w rollout.Wave, number int, hosts []string) {
-	if r != nil {
-		r.write(journal.Wave{Number: number, Name: w.Name, Hosts: hosts})
 	}
 }
 
@@ -114,12 +117,23 @@ func (r *Recorder) Ended(res rollout.Result) {
 
 // Finish writes down how the run ended.
 func (r *Recorder) Finish(exit int, line string) {
-	if r != nil {
-		r.told(r.run.Finish(journal.Done{Exit: exit, Line: line}))
+	if r == nil {
+		return
 	}
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.told(r.run.Finish(journal.Done{Exit: exit, Line: line}))
 }
 
-func (r *Recorder) write(e journal.Event) { r.told(r.run.Write(e)) }
+func (r *Recorder) write(e journal.Event) {
+	r.mu.Lock()
+	over := r.over
+	r.mu.Unlock()
+	if !over {
+		r.told(r.run.Write(e))
+	}
+}
 
 // told tells once that the disk does not take any more.
 func (r *Recorder) told(err error) {

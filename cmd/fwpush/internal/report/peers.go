@@ -125,12 +125,8 @@ func (s *peerSet) settle() {
 func (g *peerGroup) compare(most commit.Facts) {
 	f := g.facts
 	switch {
-	case f.Generation == 0 && f.Running == "":
-		g.apart = "no rules of fwpush"
-		return
 	case f.Generation == 0:
-		g.apart = "rules that nobody confirmed"
-		return
+		return // a remark says so
 	case most.Generation == 0:
 		g.apart = "the others have no confirmed rules"
 		return
@@ -181,6 +177,10 @@ func (g *peerGroup) remarks() []string {
 	var list []string
 	drifted := edits(g.facts).Changed
 	switch {
+	case g.facts.Generation == 0 && g.facts.Running == "":
+		list = append(list, "no rules of fwpush")
+	case g.facts.Generation == 0:
+		list = append(list, "rules that nobody confirmed")
 	case g.apart != "":
 		list = append(list, g.apart)
 	case drifted:
@@ -204,7 +204,7 @@ func (g *peerGroup) remarks() []string {
 
 // lines are how many a group has that the most have not, and the other way round.
 func (g *peerGroup) lines() string {
-	if g.apart != "" {
+	if len(g.diffs) == 0 {
 		return ""
 	}
 	added, removed := 0, 0

@@ -51,6 +51,7 @@ func TestPeers(t *testing.T) {
 		{"one is of before", usual, confirmed(target(t, "web4", 443)), rollout.OutcomeChanged,
 			[]string{"● web4 (1)   +1 -1   the fleet file says otherwise\n", "\n  -  tcp dport 80 accept\n", "\n  +  tcp dport 443 accept\n"}},
 		{"one has nothing", usual, commit.Facts{}, rollout.OutcomeChanged, []string{"● web4 (1)   no rules of fwpush   the fleet file says otherwise\n"}},
+		{"none has any", commit.Facts{}, commit.Facts{}, commit.OutcomeUnchanged, []string{"○ web[1-4] (4)   all the same   sha256:0123…   no rules of fwpush   the fleet file says otherwise\n"}},
 		{"one has rules of nobody", usual, commit.Facts{Running: usual.Running}, rollout.OutcomeChanged, []string{"● web4 (1)   rules that nobody confirmed   "}},
 		{"only one has rules", commit.Facts{}, usual, rollout.OutcomeChanged, []string{"● web4 (1)   the others have no confirmed rules   as the fleet file says\n"}},
 		{"one has another backend", usual, iptables, rollout.OutcomeChanged, []string{"● web4 (1)   iptables, the others nftables   "}},
