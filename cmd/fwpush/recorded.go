@@ -16,22 +16,6 @@ import (
 	"fwpush/inventory"
 )
 
-// store is the journal of this machine.
-func (c *console) store(g *globals) (*journal.Store, error) {
-	dir := g.stateDir.v
-	if !g.stateDir.given {
-		var err error
-		if dir, err = journal.DefaultDir(c.getenv); err != nil {
-			return nil, ended(exitConfig, "%v", err)
-		}
-	}
-	s, err := journal.Open(dir)
-	if err != nil {
-		return nil, ended(exitConfig, "%v", err)
-	}
-	return s, nil
-}
-
 // beginning is what is written down of a run before it changes anything.
 type beginning struct {
 	command, run string

@@ -143,8 +143,6 @@ func TestControllerKilledInMidGroup(t *testing.T) {
 	}
 
 	// Resumed with another file it would be another run.
-	run = f.dieAt(binary, "stage", "--window", "15s", "-l", "web01", "--max-fail", "1")
-	_ = run
 	f.append("[roles.base]\nping = false\n")
 	run = f.dieAt(binary, "stage:12", "--window", "15s")
 	f.append("dhcp_client = true\n")
@@ -225,7 +223,8 @@ func TestOnStopRollback(t *testing.T) {
 		}
 	}
 	for _, host := range f.order {
-		if got := f.ruleset(host); got != before[host] {
+		// nft lists chains in the order in which it got them.
+		if got := f.ruleset(host); inOrder(got) != inOrder(before[host]) {
 			t.Errorf("%s runs\n%s\nbefore\n%s", host, got, before[host])
 		}
 	}
@@ -236,4 +235,10 @@ func TestOnStopRollback(t *testing.T) {
 	if o := f.json(6, "apply", "-y", "--batch", "2", "--window", "15s"); o.outcomes()["web1"] != "confirmed" {
 		t.Errorf("by default confirmed hosts stay: %v", o.outcomes())
 	}
+}
+
+func inOrder(text string) string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }

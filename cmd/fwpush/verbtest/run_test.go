@@ -187,7 +187,7 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
-	if !strings.Contains(out.String(), "next: fwpush apply -l 'web") {
+	if !strings.Contains(out.String(), "next: fwpush apply --resume 20") {
 		t.Errorf("stdout:\n%s", out.String())
 	}
 	if f.ruleset("web1") == "" || f.ruleset("web4") != "" {
