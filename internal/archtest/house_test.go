@@ -49,7 +49,7 @@ var house = []room{
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},
-	{dir: "internal/probe", rooms: []string{"inventory", "transport"}, tests: []string{goleak}},
+	{dir: "internal/probe", rooms: []string{"inventory", "transport"}, tests: []string{goleak, xcrypto}},
 	{dir: "internal/vt"},
 	{dir: "internal/ui", modules: []string{xterm, xtext}, tests: []string{pty, rapid}},
 	{dir: "internal/journal", rooms: []string{"internal/ui"}, tests: []string{rapid}},

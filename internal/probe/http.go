@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -65,43 +67,52 @@ type answer struct {
 }
 
 // ask sends one request over a connection and closes that. Redirects are not followed,
-// and nothing is kept from one request to the next.
+// nothing is kept from one request to the next, and no proxy is asked. It does without
+// an http.Transport, which logs what a server says unasked.
 func ask(ctx context.Context, conn net.Conn, u *url.URL) answer {
 	defer conn.Close()
 	// A connection through a host has no deadlines.
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	only := make(chan net.Conn, 1)
-	only <- conn
-	t := &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			select {
-			case c := <-only:
-				return c, nil
-			default:
-				return nil, errors.New("the connection was closed")
-			}
-		},
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxAnswer,
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return answer{err: err}
-	}
-	r.Header.Set("User-Agent", "fwpush")
-	got, err := t.RoundTrip(r)
-	if err == nil {
-		defer got.Body.Close()
-		_, err = io.Copy(io.Discard, io.LimitReader(got.Body, maxAnswer))
-	}
-	switch {
-	case err == nil:
-		return answer{status: got.StatusCode}
-	case ctx.Err() != nil:
+	status, err := exchange(ctx, conn, u)
+	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // and not what closing the connection looks like
 	}
-	return answer{err: err}
+	return answer{status, err}
+}
+
+func exchange(ctx context.Context, conn net.Conn, u *url.URL) (status int, err error) {
+	if u.Scheme == "https" {
+		secure := tls.Client(conn, &tls.Config{ServerName: u.Hostname()})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return 0, err
+		}
+		conn = secure
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("User-Agent", "fwpush")
+	request.Close = true
+	if err := request.Write(conn); err != nil {
+		return 0, err
+	}
+	bounded := &io.LimitedReader{R: conn, N: maxAnswer}
+	in := bufio.NewReader(bounded)
+	for {
+		got, err := http.ReadResponse(in, request)
+		switch {
+		case err != nil && bounded.N <= 0:
+			return 0, errors.New("a header of more than 64 KiB")
+		case err != nil:
+			return 0, err
+		case got.StatusCode < 200 && got.StatusCode != http.StatusSwitchingProtocols:
+			continue // the answer itself is still to come (RFC 9110, section 15.2)
+		}
+		bounded.N = 16 * maxAnswer // a body in small chunks is mostly their headers
+		_, err = io.Copy(io.Discard, io.LimitReader(got.Body, maxAnswer))
+		return got.StatusCode, err
+	}
 }
 
 func (p *Probe) answer(at, scheme string, got answer) attempt {

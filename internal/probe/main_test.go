@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -221,13 +223,17 @@ func closed(t *testing.T, addr string) (port string) {
 func portIn(a net.Addr) string { return strconv.Itoa(a.(*net.TCPAddr).Port) }
 
 // expect compares how a probe ends: "" for passed, else what the error has to say in
-// this order, parts between "…". "?" before it means that it could not be tried.
+// this order, parts between "…". "?" before it means that it could not be tried. No
+// error has anything in it that a terminal would act on.
 func expect(t *testing.T, err error, want string) {
 	t.Helper()
 	var untried *NotTriedError
 	got := ""
 	if err != nil {
 		got = err.Error()
+	}
+	if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("raw: %q", got)
 	}
 	want, unknown := strings.CutPrefix(want, "?")
 	if errors.As(err, &untried) != unknown || (err == nil) != (want == "") {

@@ -89,9 +89,9 @@ func (p *Probe) begin(ctx context.Context, conn *transport.Conn, mark string) (*
 	p.prober.group.Go(func() {
 		x, err := conn.Start(context.WithoutCancel(ctx), p.command(mark))
 		if err == nil {
-			if _, err = x.Write([]byte(oneLine("T='" + escaped(p.want.Text) + "'\n" + runScript))); err != nil {
-				x.Close()
-			}
+			// One that ends without reading it says why: these errors would only hide that.
+			_, _ = x.Write([]byte(oneLine("T='" + escaped(p.want.Text) + "'\n" + runScript)))
+			_ = x.CloseWrite()
 		}
 		select {
 		case got <- started{x, err}:

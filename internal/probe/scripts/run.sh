@@ -6,10 +6,19 @@
 # The text has a session of its own, and so a process group to be ended by: whatever
 # it starts goes with it, be it that time is up, also for a controller that is gone, or
 # that it has ended and left something behind. Only what makes itself another session
-# stays.
+# stays. Of ours nothing does, a second after the time is up.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-say() { printf '\n%s %s\n' "$MARK" "$*"; }
 MARK=$1
+say() { printf '\n%s %s\n' "$MARK" "$*"; }
+
+# end PID: by its own number too, since it may not have come to its session yet.
+end() { kill -9 "$1" "-$1" 2>/dev/null; }
+
+# watch SECONDS PID: ends it by then. $! is who watches.
+watch() {
+	# shellcheck disable=SC2016
+	setsid sh -c 'sleep "$1"; kill -9 "$2" "-$2"' sh "$1" "$2" >/dev/null 2>&1 3>&- &
+}
 
 if [ "$3" = root ] && [ "$(id -u)" != 0 ]; then
 	say noroot
@@ -22,22 +31,26 @@ for tool in setsid env head tail cat sleep; do
 	}
 done
 
+exec 3>&1 # past the pipe
 {
 	# The text is read from stdin as a whole before any of it runs; its own stdin is empty.
 	# shellcheck disable=SC2016
 	printf %b "$T" | setsid env -i PATH="$PATH" LC_ALL=C sh -c 'eval "$(cat)" </dev/null' 2>&1 3>&- &
-	job=$!
-	# shellcheck disable=SC2016
-	setsid sh -c 'sleep "$1"; kill -9 "$2" "-$2"' sh "$2" "$job" >/dev/null 3>&- &
-	dog=$!
-	wait "$job"
+	text=$!
+	watch "$2" "$text"
+	wait "$text"
 	status=$?
-	kill -9 "-$job"
-	# By its own number too: it may not have come to its session yet.
-	kill -9 "$dog" "-$dog"
+	end "$text"
+	end "$!"
 	say ended "$status" >&3
-} 3>&1 2>/dev/null | {
-	head -c 65024
-	exec tail -c 512
-} >&2
+} 2>/dev/null | {
+	# A command in the background has an empty stdin unless it is given one by number.
+	exec 4<&0
+	setsid sh -c 'head -c 65024; exec tail -c 512' <&4 4<&- &
+	reader=$!
+	exec 4<&-
+	watch "$(($2 + 1))" "$reader"
+	wait "$reader"
+	end "$!"
+} >&2 3>&-
 exit 0
