@@ -72,10 +72,22 @@ func (p *Probe) Try(ctx context.Context, conn *transport.Conn) error {
 	defer cancel()
 	err := p.try(trying, conn)
 	// With less time than was asked for, silence says nothing.
-	if ctx.Err() != nil && (err != nil || p.want.Fails) {
-		return &NotTriedError{sayf(context.Cause(ctx), "given up: %s", safe(context.Cause(ctx).Error()))}
+	if why := over(ctx); why != nil && (err != nil || p.want.Fails) {
+		return &NotTriedError{sayf(why, "given up: %s", safe(why.Error()))}
 	}
 	return err
+}
+
+// over returns why the caller has given up, or does so at this moment: timers of the
+// kernel's may ring a little before those of a context.
+func over(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if until, ok := ctx.Deadline(); ok && time.Until(until) < 50*time.Millisecond {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 func (p *Probe) try(ctx context.Context, conn *transport.Conn) error {
