@@ -124,8 +124,12 @@ func (s *start) through(ctx context.Context, l *login, at string, limit time.Dur
 		}
 	})
 	// Silence is that of the address only if the host has taken in what we asked.
-	alive := make(chan error, 1)
-	defer time.AfterFunc(limit/2, func() { alive <- l.conn.Alive(ctx) }).Stop()
+	alive := make(chan struct{})
+	defer time.AfterFunc(limit/2, func() {
+		if l.conn.Alive(ctx) == nil {
+			close(alive)
+		}
+	}).Stop()
 	select {
 	case r := <-got:
 		return r.conn, r.err
@@ -134,10 +138,7 @@ func (s *start) through(ctx context.Context, l *login, at string, limit time.Dur
 	close(left)
 	s.hang(l, +1)
 	select {
-	case err := <-alive:
-		if err != nil {
-			return nil, errGone
-		}
+	case <-alive:
 		return nil, errSilent
 	default:
 		return nil, errGone

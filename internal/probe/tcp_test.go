@@ -112,3 +112,28 @@ func TestGivenUp(t *testing.T) {
 	defer cancel()
 	expect(t, p.Of(entry(h, "root", "none"), []inventory.Probe{read(t, `tcp = 5001, expect = false`)})[0].Try(ctx, nil), "?given up")
 }
+
+// What several addresses make of one probe.
+func TestJudge(t *testing.T) {
+	of := func(fates ...fate) []attempt {
+		var list []attempt
+		for _, f := range fates {
+			list = append(list, attempt{at: "a:1", fate: f, why: errors.New([]string{"", "absent", "unrouted", "broken"}[f])})
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		missed       []attempt
+		works, fails string // for a probe that must work, and for one that must not
+	}{
+		{of(notThere, notThere), "a:1: absent; a:1: absent", ""},
+		{of(notThere, noRoute), "a:1: absent", ""},
+		{of(notThere, notTried), "a:1: absent; a:1: broken", "?a:1: broken"},
+		{of(noRoute), "?a:1: unrouted", "?a:1: unrouted"},
+		{of(noRoute, notTried), "?a:1: broken; a:1: unrouted", "?a:1: broken"},
+		{of(notThere, notThere, notThere, notThere, notThere, notThere), "a:1: absent; a:1: absent; a:1: absent; a:1: absent; and 2 more", ""},
+	} {
+		expect(t, (&Probe{}).judge(tt.missed), tt.works)
+		expect(t, (&Probe{want: inventory.Probe{Fails: true}}).judge(tt.missed), tt.fails)
+	}
+}

@@ -33,9 +33,9 @@ done
 
 exec 3>&1 # past the pipe
 {
-	# The text is read from stdin as a whole before any of it runs; its own stdin is empty.
+	# The text is read from stdin as a whole before any of it runs, and finds that empty.
 	# shellcheck disable=SC2016
-	printf %b "$T" | setsid env -i PATH="$PATH" LC_ALL=C sh -c 'eval "$(cat)" </dev/null' 2>&1 3>&- &
+	printf %b "$T" | setsid env -i PATH="$PATH" LC_ALL=C sh -c 'eval "$(cat)"' 2>&1 3>&- &
 	text=$!
 	watch "$2" "$text"
 	wait "$text"
