@@ -29,7 +29,7 @@ func (c *console) review(p *prepared, o rollout.Options) ([]report.Change, error
 	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
 		return nil, err
 	}
-	return changes, nil
+	return changes, report.WriteProbes(c.err, p.targets, changes)
 }
 
 // changing are the targets whose change was shown, each bound to the host as it

@@ -69,7 +69,7 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 // changes is the verb: what an apply would change.
 func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept rollout.Risks) error {
 	var changes []report.Change
-	p, err := c.prepare(ctx, g, f.Selection, accept, false)
+	p, err := c.prepare(ctx, g, f.Selection, readiness{accept: accept})
 	if err == nil {
 		err = p.preflight(ctx)
 	}
@@ -93,6 +93,9 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 		write = report.WriteStat
 	}
 	printing := write(c.out, c.outColour, changes)
+	if printing == nil && !f.stat {
+		printing = report.WriteProbes(c.out, p.targets, changes)
+	}
 	if printing == nil && !c.quiet {
 		printing = report.WriteForeign(c.out, c.outColour, changes)
 	}
@@ -102,7 +105,7 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 // between is diff --between.
 func (c *console) between(ctx context.Context, g *globals, f *diffFlags) error {
 	peers := report.PeersOf(nil, nil)
-	p, err := c.prepare(ctx, g, f.Selection, rollout.Risks{}, false)
+	p, err := c.prepare(ctx, g, f.Selection, readiness{})
 	if err == nil {
 		err = p.preflight(ctx)
 	}

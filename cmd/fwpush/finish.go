@@ -92,6 +92,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	}
 	var results []rollout.Result
 	rec, p, decided, err := c.takeUp(cmd, g, f, run)
+	defer p.close()
 	if err == nil {
 		err = p.preflight(cmd.Context())
 	}
@@ -133,6 +134,9 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	switch {
 	case errors.Is(err, journal.ErrNoRun):
 		p, err := c.reach(cmd.Context(), g, f.Selection)
+		if err == nil {
+			p.probe()
+		}
 		return nil, p, nil, err
 	case err != nil:
 		return nil, nil, nil, ended(exitConfig, "%v", err)
@@ -158,7 +162,9 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 			decided[h.Name] = commit.Secrets{TX: h.Decided.TX, Nonce: h.Decided.Nonce, Seal: h.Decided.Seal}
 		}
 	}
-	return record.New(again, nil, c), c.prepared(file, targets), decided, nil
+	p := c.prepared(file, targets)
+	p.probe()
+	return record.New(again, nil, c), p, decided, nil
 }
 
 // hostsOf are the hosts of a run that are selected, with those that the file does not

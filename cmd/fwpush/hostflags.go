@@ -46,6 +46,12 @@ type changeFlags struct {
 	accept risks
 	yes    bool
 	events *checked[string]
+	probes []string // of apply alone
+}
+
+// readiness is what a push prepares for.
+func (f *changeFlags) readiness() readiness {
+	return readiness{accept: f.accept.Risks, changes: true, probes: f.probes}
 }
 
 func newChangeFlags() *changeFlags {

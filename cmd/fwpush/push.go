@@ -52,6 +52,7 @@ func (o outcome) results() []rollout.Result {
 // do pushes what is prepared, and says how that ended. With an error there is no run.
 func (u *push) do(ctx context.Context, p *prepared, err error) error {
 	began := time.Now()
+	defer p.close()
 	if err == nil && (len(p.targets) > 1 || u.alwaysAsks) {
 		err = u.mayGoOn(u.f.yes || p.approved, len(p.targets))
 	}

@@ -114,7 +114,7 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 	}
 	s := f.Selection
 	s.Only = names
-	p, err := c.ready(ctx, file, s, f.accept.Risks, true)
+	p, err := c.ready(ctx, file, s, f.readiness())
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (c *console) planned(ctx context.Context, g *globals, f *changeFlags, path 
 	if moved := saved.Stale(file, versionLine()); len(moved) > 0 {
 		return nil, c.stale(moved...)
 	}
-	p, err := c.ready(ctx, file, inventory.Selection{Only: saved.Names()}, f.accept.Risks, true)
+	p, err := c.ready(ctx, file, inventory.Selection{Only: saved.Names()}, f.readiness())
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ var tables = [...]Table{
 		{Name: "allow_empty", Type: Bool, Default: "false", Doc: "the entry is left out while a role or group it names has no host"},
 		commentKey,
 	})},
-	{"probe", "what must work before a change is confirmed, exactly one of tcp, http, ssh and run" + read, []Key{
+	{"probe", "what must work before a change is confirmed, exactly one of tcp, http, ssh and run; each is tried before the push too, and one that failed then is told and not counted", []Key{
 		{Name: "tcp", Type: Integer, Min: 1, Max: 65535, Doc: "a connection to this port is made"},
 		{Name: "http", Type: String, Doc: "URL, or path on the host, that is asked for"},
 		{Name: "ssh", Type: String, Values: []string{"ipv4", "ipv6"}, Doc: "an SSH connection over this family is made"},

@@ -39,9 +39,6 @@ func (f *File) Awaited(members []Member, changes bool) inventory.Problems {
 		if m.Host.Timers.V == 1 {
 			tell(m.Host.Timers.Place, "timers = 1", "two timers are proved")
 		}
-		for _, p := range m.Policy.Probes {
-			tell(p.Place, "probe", "take it out, or leave its hosts out with -x: nothing would be probed")
-		}
 	}
 	if behind != nil {
 		tell(jump, fmt.Sprintf("ssh.jump of %s (%s)", inventory.Fold(behind), ui.Count(len(behind), "host")),

@@ -19,8 +19,6 @@ func (c Change) Saved(t rollout.Target) plan.SavedHost {
 	for _, f := range c.flows {
 		h.Means = append(h.Means, fmt.Sprintf("newly %s: %s %s", f.kind, f.what, f.ends))
 	}
-	for _, p := range t.Probes {
-		h.Probes = append(h.Probes, p.String())
-	}
+	h.Probes = probesOf(t)
 	return h
 }
