@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,4 +210,35 @@ ps -eo args | grep -e '[/]run/fwpush' -e '[r]evert' || true
 ls /run/systemd/transient 2>/dev/null || true
 for lock in $(find /run/fwpush -name '*lock*' -type f); do flock -n "$lock" true || echo "held: $lock"; done
 `)
+}
+
+// growing is text that comes in while it is looked at.
+type growing struct {
+	mu   sync.Mutex
+	text []byte
+	done chan struct{} // closed when nothing more comes
+}
+
+func readAll(r io.Reader) *growing {
+	g := &growing{done: make(chan struct{})}
+	go func() {
+		defer close(g.done)
+		part := make([]byte, 4096)
+		for {
+			n, err := r.Read(part)
+			g.mu.Lock()
+			g.text = append(g.text, part[:n]...)
+			g.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return g
+}
+
+func (g *growing) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return string(g.text)
 }

@@ -22,7 +22,7 @@ type simFleet struct {
 // newSimFleet starts hosts, so many for each role: "web 200" is web001 to web200.
 func newSimFleet(t *testing.T, o simhost.Options, counts ...string) *simFleet {
 	t.Helper()
-	f := &simFleet{fleet: &fleet{t: t, dir: t.TempDir()}, roles: map[string]string{}}
+	f := &simFleet{fleet: &fleet{t: t, dir: t.TempDir(), state: t.TempDir()}, roles: map[string]string{}}
 	for _, count := range counts {
 		role, n := "", 0
 		if _, err := fmt.Sscan(count, &role, &n); err != nil {
