@@ -13,7 +13,9 @@ import (
 // colour and is printed as it is. A Screen has its block off meanwhile.
 func Ask(in io.Reader, out io.Writer, question string) (bool, error) {
 	if s, ok := out.(*Screen); ok {
-		defer s.Suspend()()
+		terminal, resume := s.Suspend()
+		defer resume()
+		out = terminal
 	}
 	if _, err := fmt.Fprint(out, question+" [yes/no] "); err != nil {
 		return false, err

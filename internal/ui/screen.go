@@ -26,7 +26,8 @@ type Screen struct {
 	lines []string // of the block
 	drawn []int    // how wide each line of the block is that stands on the screen
 	open  bool     // the last text had no end of line: the block waits for it
-	held  int      // somebody has the terminal for a question
+	held  bool     // somebody has the terminal for a question
+	asked bool     // whose line has not ended
 	gone  error
 }
 
@@ -80,8 +81,12 @@ func (s *Screen) Write(text []byte) (int, error) {
 	if len(text) == 0 {
 		return 0, nil
 	}
-	frame := s.erase() + string(text)
-	s.open = text[len(text)-1] != '\n'
+	frame := s.erase()
+	if s.asked && text[0] != '\n' {
+		frame += "\n"
+	}
+	frame += string(text)
+	s.asked, s.open = false, text[len(text)-1] != '\n'
 	if err := s.put(frame + s.block()); err != nil {
 		return 0, err
 	}
@@ -98,7 +103,7 @@ func (s *Screen) Show(lines []string) {
 		return
 	}
 	s.lines = lines
-	if s.open || s.held > 0 {
+	if s.open || s.held {
 		return
 	}
 	// Whole frames: a person who presses Enter moves the block, and lines that were
@@ -122,20 +127,23 @@ func (s *Screen) End(text string) {
 }
 
 // Suspend takes the block off the screen until resume is called, for a question and the
-// echo of its answer.
-func (s *Screen) Suspend() (resume func()) {
+// echo of its answer, which go to the terminal itself. What others write meanwhile comes
+// on lines of its own: a question may be left without an answer.
+func (s *Screen) Suspend() (terminal io.Writer, resume func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held++
-	if frame := s.erase(); frame != "" && s.gone == nil {
+	if s.size == nil || s.gone != nil {
+		return s.out, func() {}
+	}
+	s.held, s.asked = true, true
+	if frame := s.erase(); frame != "" {
 		_ = s.put(frame)
 	}
-	return sync.OnceFunc(func() {
+	return s.out, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.held--
-		s.open = false // the answer has ended the line
-	})
+		s.held, s.asked, s.open = false, false, false // the answer has ended the line
+	}
 }
 
 // Resumed is for a program that was stopped and goes on: somebody else has written to the
@@ -179,7 +187,7 @@ func (s *Screen) erase() string {
 // block is what draws the block from where the cursor stands.
 func (s *Screen) block() string {
 	s.drawn = nil
-	if s.open || s.held > 0 {
+	if s.open || s.held {
 		return ""
 	}
 	width, height := s.size()

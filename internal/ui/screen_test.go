@@ -98,6 +98,7 @@ func TestAskAboveTheBlock(t *testing.T) {
 		answered <- yes
 	}()
 	typed.Write([]byte("y")) // returns once it is being read: the question stands
+	fmt.Fprintln(s, "a message")
 	s.Show([]string{"block 2"})
 	io.WriteString(v, "yes\n") // the terminal's own echo
 	typed.Write([]byte("es\n"))
@@ -105,7 +106,7 @@ func TestAskAboveTheBlock(t *testing.T) {
 		t.Error("a yes is taken for a no")
 	}
 	s.Show([]string{"block 3"})
-	sees(t, v, "go on? [yes/no] yes\nblock 3\n")
+	sees(t, v, "go on? [yes/no]\na message\nyes\nblock 3\n")
 }
 
 // TestScreenIsResized makes the terminal narrower and wider with a block on it.
@@ -149,7 +150,8 @@ func TestScreenGoesAway(t *testing.T) {
 		}
 	}
 	s.End("the end\n")
-	s.Suspend()()
+	_, resume := s.Suspend()
+	resume()
 	if out.tried != 1 {
 		t.Errorf("%d writes to a terminal that is gone", out.tried)
 	}

@@ -27,9 +27,9 @@ func (p *Progress) tell(w *wave, s *seat, e rollout.Event) {
 		p.lastWord = p.now()
 		p.log.Tell("%v; no new host is started, and what is not confirmed of the group under way is taken back", e.Err)
 	case e.Step == rollout.StepWave && len(p.board.waves) > 1:
-		p.line("%s%s begins", p.prefix(w), folded(e.Hosts))
+		p.line("%s%s  begins", p.prefix(w), folded(e.Hosts))
 	case e.Step == rollout.StepSoaking:
-		p.line("%s%s in, soaking until %s (%s)", p.prefix(w), folded(e.Hosts), report.Clock(e.Deadline), w.soak)
+		p.line("%s%s  in, soaking until %s (%s)", p.prefix(w), folded(e.Hosts), report.Clock(e.Deadline), w.soak)
 	case s == nil:
 	case e.Step == rollout.StepEnded:
 		p.tellEnd(w, *e.Result)
@@ -93,7 +93,7 @@ func (p *Progress) tellGroup(w *wave) {
 	if run > 0 && at[connecting]+at[ready]+at[applying] == 0 && !w.told.applied {
 		w.told.applied = true
 		group := p.board.those(func(s *seat) bool { return s.undecided() && p.board.waves[s.wave] == w })
-		p.line("%s%s applied, reverts by %s unless confirmed", p.prefix(w), folded(names(group)), report.Clock(lastDeadline(group)))
+		p.line("%s%s  applied, reverts by %s unless confirmed", p.prefix(w), folded(names(group)), report.Clock(lastDeadline(group)))
 	}
 	// Hosts that need no change make room for others of the group.
 	if w.flying() == 0 && (w.told.changes || !w.ended.IsZero()) {

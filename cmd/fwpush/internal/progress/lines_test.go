@@ -46,17 +46,17 @@ func TestLinesOfGroups(t *testing.T) {
 	x.end(2, commit.OutcomeReverted, stop.Cause, rest[12])
 	x.end(2, rollout.OutcomeSkipped, stop, rest[15:]...)
 	x.p.end()
-	const want = `canary: web[01-02] (2) begins
-canary: web[01-02] (2) applied, reverts by 14:34:00Z unless confirmed
-canary: web[01-02] (2) in, soaking until 14:31:25Z (30s)
+	const want = `canary: web[01-02] (2)  begins
+canary: web[01-02] (2)  applied, reverts by 14:34:00Z unless confirmed
+canary: web[01-02] (2)  in, soaking until 14:31:25Z (30s)
 canary: web[01-02] (2)  confirmed in 0.8s
-rest: web[03-30] (28) begins
+rest: web[03-30] (28)  begins
 web14  unreachable: dial tcp 10.0.1.14:22: i/o timeout
-rest: web[03-12] (10) applied, reverts by 14:34:00Z unless confirmed
+rest: web[03-12] (10)  applied, reverts by 14:34:00Z unless confirmed
 rest: web13  unchanged in 0.8s
 rest: web03  confirmed in 1.0s; boot path repaired
 rest: web[04-12] (9)  confirmed in 0.8s
-rest: web[15-17] (3) applied, reverts by 14:34:00Z unless confirmed
+rest: web[15-17] (3)  applied, reverts by 14:34:00Z unless confirmed
 the rollout was stopped by web15 (1 failed, at most 0 allowed): probe tcp 443: refused; no new host is started, and what is not confirmed of the group under way is taken back
 web15  reverted: probe tcp 443: refused
 rest: web[16-17] (2)  reverted: the rollout was stopped by web15 (1 failed, at most 0 allowed): probe tcp 443: refused
