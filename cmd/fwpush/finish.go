@@ -98,7 +98,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	}
 	if err == nil {
 		o := p.options(f.forks, rollout.Risks{})
-		o.Event, o.Decided = rec.Event, decided
+		o.Event, o.Journal, o.Decided = rec.Event, rec, decided
 		watch := progress.New(c, p.targets, progress.Changes)
 		watch.Interrupted = rec.Interrupted
 		results = watch.Work(func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {

@@ -238,7 +238,7 @@ func (r *recorder) Applying(wave int, hosts []string) error {
 	return nil
 }
 
-func (r *recorder) Decide(commit bool, hosts []Decided) {
+func (r *recorder) Decide(d Decision, hosts []Decided) {
 	var names []string
 	for _, h := range hosts {
 		names = append(names, h.Host)
@@ -246,7 +246,7 @@ func (r *recorder) Decide(commit bool, hosts []Decided) {
 			names = append(names, "without its secrets")
 		}
 	}
-	r.lines = append(r.lines, fmt.Sprintf("commit %t %s: %s", commit, strings.Join(names, " "), r.look()))
+	r.lines = append(r.lines, fmt.Sprintf("%s %s: %s", d, strings.Join(names, " "), r.look()))
 }
 
 func TestWhatIsDecidedIsWrittenDownFirst(t *testing.T) {
@@ -259,9 +259,9 @@ func TestWhatIsDecidedIsWrittenDownFirst(t *testing.T) {
 	expect(t, Apply(t.Context(), targets, o), wholeFleet(3, "confirmed", nil))
 	want := []string{
 		"applying 1 web01 web02: staged staged none",
-		"commit true web01 web02: applied applied none",
+		"commit web01 web02: applied applied none",
 		"applying 1 web03: confirmed confirmed staged",
-		"commit true web03: confirmed confirmed applied",
+		"commit web03: confirmed confirmed applied",
 	}
 	if !slices.Equal(r.lines, want) {
 		t.Errorf("journal\n%s\nwant\n%s", strings.Join(r.lines, "\n"), strings.Join(want, "\n"))

@@ -104,7 +104,7 @@ func (h *host) gate(ctx context.Context) error {
 	h.trials = firstTries(h.seat.going, h.probes(), h.conns[0])
 	h.step(Event{Step: StepReady})
 	// Package commit keeps the host waiting meanwhile.
-	if _, err := h.seat.arrive(atGate, commit.Secrets{}, time.Hour, func() error { return nil }); err != nil {
+	if _, err := h.seat.arrive(atGate, Decided{}, time.Hour, func() error { return nil }); err != nil {
 		return err
 	}
 	h.goOn()
@@ -148,7 +148,7 @@ func (h *host) commit(ctx context.Context) commit.Result {
 	h.apply(pending)
 	proof, r := h.prove(ctx, pending)
 	for proof != nil {
-		word, err := h.seat.arrive(isIn, pending.Secrets(), h.beat(), func() error { return h.keep(ctx, proof) })
+		word, err := h.seat.arrive(isIn, h.decided(proof, pending), h.beat(), func() error { return h.keep(ctx, proof) })
 		switch {
 		case err != nil && h.seat.given() != nil:
 			return proof.Revert(ctx, h, commit.StageConfirm, err)
@@ -224,8 +224,13 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
 	h.notes = notes
-	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed()})
+	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Probes: h.probed()})
 	return proof, r
+}
+
+// decided is what is to be written down of a host that has proved itself.
+func (h *host) decided(proof *commit.Proof, pending *commit.Pending) Decided {
+	return Decided{Host: h.target.Host.Name, Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed(), Secrets: pending.Secrets()}
 }
 
 // tryProbes tries the probes while the host is kept waiting.
@@ -312,6 +317,9 @@ func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Resul
 	}
 	if _, err := h.tryProbes(ctx, proof); err != nil {
 		return proof.Revert(ctx, h, commit.StageProbe, err)
+	}
+	if h.options.Journal != nil {
+		h.options.Journal.Decide(Commit, []Decided{h.decided(proof, pending)})
 	}
 	return proof.Commit(ctx, h)
 }

@@ -26,7 +26,7 @@ type Options struct {
 	// Waves are those of Apply, made by Waves for the same targets; nil is one of all.
 	Waves    []Wave
 	Strategy Strategy // of Apply
-	Journal  Journal  // of Apply; nil: nothing is written
+	Journal  Journal  // of Apply and ConfirmRun; nil: nothing is written
 	// Decided are, for ConfirmRun, the hosts that the run had decided to confirm.
 	Decided map[string]commit.Secrets
 	// Event, if set, hears of every step of every host. It is called by the
@@ -44,13 +44,11 @@ type Event struct {
 	Wave     int    // counted from 1
 	Host     string // "" for what a wave or the run comes to
 	Step     Step
-	Deadline time.Time       // when the host reverts, or the soak is over; on this machine's clock
-	Hosts    []string        // of StepWave and StepSoaking
-	Evidence commit.Evidence // of StepProved
-	Through  []string        // of StepProved: jump hosts on the way, the first hop first
-	Probes   []string        // of StepProved: those that are as they must be
-	Err      error           // of StepStopped
-	Result   *Result         // of StepEnded
+	Deadline time.Time // when the host reverts, or the soak is over; on this machine's clock
+	Hosts    []string  // of StepWave and StepSoaking
+	Probes   []string  // of StepProved: those that are as they must be
+	Err      error     // of StepStopped
+	Result   *Result   // of StepEnded
 }
 
 // Step is where a host is on its way, or a wave.

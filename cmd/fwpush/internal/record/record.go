@@ -54,21 +54,23 @@ func (r *Recorder) Applying(wave int, hosts []string) error {
 	return nil
 }
 
-// Decide writes down what a group has decided, before its hosts hear of it.
-func (r *Recorder) Decide(commit bool, hosts []rollout.Decided) {
+// Decide writes down what a group has decided and on which evidence, before its hosts
+// hear of it.
+func (r *Recorder) Decide(d rollout.Decision, hosts []rollout.Decided) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
-	d := journal.Decision{Decision: journal.Revert, Wave: r.wave}
+	line := journal.Decision{Decision: string(d), Wave: r.wave}
 	r.mu.Unlock()
-	if commit {
-		d.Decision = journal.Commit
-	}
 	for _, h := range hosts {
-		d.Hosts = append(d.Hosts, journal.Decided{Host: h.Host, TX: h.TX, Nonce: h.Nonce, Seal: h.Seal})
+		r.write(journal.Proved{Host: h.Host, Client: h.Evidence.Client, Server: h.Evidence.Server, Timers: h.Evidence.Timers,
+			Left: h.Evidence.Left.Seconds(), Probes: h.Probes, Through: h.Through})
+		line.Hosts = append(line.Hosts, journal.Decided{Host: h.Host, TX: h.TX, Nonce: h.Nonce, Seal: h.Seal})
 	}
-	r.write(d)
+	if d != rollout.Leave {
+		r.write(line)
+	}
 	r.told(r.run.Sync())
 }
 
@@ -86,9 +88,6 @@ func (r *Recorder) Event(e rollout.Event) {
 		r.write(w)
 	case rollout.StepApplied:
 		r.write(journal.Applied{Host: e.Host, Deadline: e.Deadline})
-	case rollout.StepProved:
-		r.write(journal.Proved{Host: e.Host, Client: e.Evidence.Client, Server: e.Evidence.Server, Timers: e.Evidence.Timers,
-			Left: e.Evidence.Left.Seconds(), Probes: e.Probes, Through: e.Through})
 	case rollout.StepExtended:
 		r.write(journal.Extended{Host: e.Host, Deadline: e.Deadline})
 	case rollout.StepStopped:
