@@ -18,6 +18,12 @@ func newApply(c *console, g *globals) *cobra.Command {
 		lock this machine out. On each host the revert is armed and seen to work before
 		the new rules are loaded; only a fresh SSH connection that gets in cancels it.
 
+		Hosts go in waves (--canary, --batch, rollout.waves), and in each wave in commit
+		groups of at most --forks hosts that change. A group is confirmed as one, once all
+		of it is in, every probe has passed and the soak is over, or it reverts as one. More
+		failed hosts than --max-fail stop the run, and so does a canary that is not
+		confirmed; what the run did not come to is untouched.
+
 		On a terminal the changes are shown and a yes is asked for. Without a terminal
 		more than one host needs --yes.
 
