@@ -120,7 +120,7 @@ func TestRunBecomes(t *testing.T) {
 // A host without GNU: another sh, and other tools.
 func TestRunOnBusybox(t *testing.T) {
 	h := labHost(t, lab.HostOptions{Name: "busy"})
-	sh(t, h, `b=$(command -v busybox) && ln -sf "$b" /usr/bin/sh && for a in setsid env head tail cat sleep id seq grep sh; do ln -s "$b" "/usr/local/sbin/$a"; done`)
+	sh(t, h, `b=$(command -v busybox) && ln -sf "$b" /usr/bin/sh && for a in setsid env head tail cat sleep id seq grep sh; do ln -sf "$b" "/usr/local/sbin/$a"; done`)
 	if got := sh(t, h, `readlink -f /usr/bin/sh; readlink -f /usr/local/sbin/setsid`); strings.Count(got, "busybox") != 2 {
 		t.Fatalf("not busybox: %s", got)
 	}
