@@ -42,7 +42,7 @@ demo:
 test:
 	tools/deps test
 	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '^TestReleasesHaveTheirOwnTools$$' ./internal/lab
-	$(TOOL) gotestsum --format $(FORMAT) -- -race -p $(P) -timeout $(TIMEOUT) ./...
+	$(TOOL) gotestsum --format $(FORMAT) -- -race -count=1 -p $(P) -timeout $(TIMEOUT) ./...
 
 lint:
 	tools/deps lint

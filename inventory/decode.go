@@ -23,8 +23,10 @@ type decoder struct {
 	root  *source.Node
 	docs  map[string]*source.Doc // every text that was read, by name
 	left  LeftOut
-	found Problems
-	count [Note + 1]int // of found, by severity
+	// before is how many columns of the text are ours, not of who wrote the rest.
+	before int
+	found  Problems
+	count  [Note + 1]int // of found, by severity
 }
 
 func (d *decoder) place(sp source.Span) Place {
@@ -66,7 +68,7 @@ func (d *decoder) wrong(n *source.Node, e *syntax.Error) bool {
 	sp, msg := n.Val, e.Msg
 	if e.Char >= 0 {
 		sp = d.docs[n.Val.File].Char(n, e.Char)
-		msg += fmt.Sprintf(" in %s at column %d", n.Name, sp.Col)
+		msg += fmt.Sprintf(" in %s at column %d", n.Name, sp.Col-d.before)
 	}
 	d.fail(sp, msg, e.Hint)
 	return true

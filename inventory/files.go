@@ -1,8 +1,11 @@
 package inventory
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,8 +19,33 @@ import (
 
 // files is what a fleet file may name: whatever is in its directory or below.
 type files struct {
-	root  string // the directory, without links
-	named bool   // the user named the fleet file
+	root  string                       // the directory, without links
+	named bool                         // the user named the fleet file
+	dir   string                       // the directory as people see it
+	sums  map[string][sha256.Size]byte // of what was read, by path
+}
+
+// note keeps the digest of a file that was read.
+func (fs *files) note(path string, src []byte) {
+	if fs != nil {
+		fs.sums[path] = sha256.Sum256(src)
+	}
+}
+
+// digest is that of all files together, with their names within the directory.
+func (fs *files) digest() string {
+	if fs == nil {
+		return ""
+	}
+	sum := sha256.New()
+	for _, path := range slices.Sorted(maps.Keys(fs.sums)) {
+		name, err := filepath.Rel(fs.dir, path)
+		if err != nil {
+			name = path
+		}
+		fmt.Fprintf(sum, "%q %x\n", name, fs.sums[path])
+	}
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
 }
 
 // within turns a path that a file names into the paths it stands for, sorted.
@@ -82,6 +110,7 @@ func (d *decoder) read(n *source.Node, path string) []byte {
 		}
 		d.report(severity, n.Val, path+": "+f.Msg, f.Hint)
 	}
+	d.files.note(path, src)
 	return src
 }
 

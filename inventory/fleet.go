@@ -11,7 +11,10 @@ import (
 // Fleet is a fleet file with the files it includes, as written: defaults are
 // merged into Hosts, names are not resolved. It is immutable once loaded.
 type Fleet struct {
-	Path       string // as the user named it
+	Path string // as the user named it
+	// Digest is "sha256:" and the hex digest of the file and all files it includes or
+	// reads, under their names; "" if it was not read from a file.
+	Digest     string
 	Name       string // key "fleet", the owner stamp on hosts; "default" if absent
 	Defaults   Settings
 	Management Management

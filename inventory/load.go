@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"crypto/sha256"
 	"path/filepath"
 	"time"
 
@@ -24,7 +25,10 @@ func Load(path string, o LoadOptions) (*Fleet, Problems) {
 	src, findings := fleetfile.Read(path, o.Named)
 	fleet, found := &Fleet{Path: path}, Problems(nil)
 	if src != nil {
-		fleet, found = parse(path, src, filesOf(path, o.Named))
+		files := filesOf(path, o.Named)
+		files.note(path, src)
+		fleet, found = parse(path, src, files)
+		fleet.Digest = files.digest()
 	}
 	fleet.ReadAt = time.Now()
 	for _, f := range findings {
@@ -48,5 +52,5 @@ func filesOf(path string, named bool) *files {
 	if err != nil {
 		return nil // the file was read: its directory is there
 	}
-	return &files{root: root, named: named}
+	return &files{root: root, named: named, dir: filepath.Dir(path), sums: map[string][sha256.Size]byte{}}
 }

@@ -204,3 +204,40 @@ func TestLoadLooksBehindALink(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestDigest: any byte of any file that a fleet is made of makes another digest, and
+// where the directory lies does not.
+func TestDigest(t *testing.T) {
+	write := func(dir, main, part, list string) string {
+		t.Helper()
+		for name, text := range map[string]string{"fleet.toml": main, "part.toml": part, "list.txt": list} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fleet, problems := Load(filepath.Join(dir, "fleet.toml"), LoadOptions{Named: true})
+		if errs := problems.Errors(); len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		return fleet.Digest
+	}
+	const main = "version = 1\ninclude = \"part.toml\"\n[management]\nfrom = [\"192.0.2.1\"]\n[hosts.a]\naddresses = [\"192.0.2.2\"]\n"
+	const part, list = "[sets.x]\nfile = \"list.txt\"\n", "192.0.2.3\n"
+	dir := t.TempDir()
+	first := write(dir, main, part, list)
+	if !strings.HasPrefix(first, "sha256:") || len(first) != len("sha256:")+64 {
+		t.Fatalf("digest %q", first)
+	}
+	if again := write(t.TempDir(), main, part, list); again != first {
+		t.Error("another directory makes another digest")
+	}
+	for what, digest := range map[string]string{
+		"the file":    write(dir, main+"# x\n", part, list),
+		"an included": write(dir, main, part+"# x\n", list),
+		"a list":      write(dir, main, part, list+"# x\n"),
+	} {
+		if digest == first {
+			t.Errorf("%s: the digest stays", what)
+		}
+	}
+}

@@ -21,6 +21,15 @@ func (p Place) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col)
 }
 
+// left moves a place to the left, to the first column at most. A place without a
+// column stays.
+func (p Place) left(by int) Place {
+	if p.Col > 0 {
+		p.Col = max(1, p.Col-by)
+	}
+	return p
+}
+
 // At is a value together with the place it was written at.
 type At[T any] struct {
 	V     T

@@ -16,6 +16,7 @@ type Selection struct {
 	Limit   []string // --limit: patterns; each narrows
 	Named   string   // a pattern that is an argument, not a flag
 	Exclude []string // --exclude: patterns; each takes hosts away
+	Only    []string // names, not patterns: what a plan or a run is about; nil for all
 }
 
 // Select returns the selected hosts in the order of the fleet, without those that
@@ -54,6 +55,9 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 			}
 		}
 	}
+	if err := only(fleet, s.Only, keep); err != nil {
+		return nil, err
+	}
 	var hosts []Host
 	var unmanaged []string
 	for i, h := range fleet.Hosts {
@@ -72,6 +76,26 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		return nil, fmt.Errorf("no host is left by %s; %s", s, known(fleet))
 	}
 	return hosts, nil
+}
+
+// only takes away all hosts but those of these names. One that the fleet does not have
+// is an error.
+func only(fleet *Fleet, names []string, keep []bool) error {
+	if names == nil {
+		return nil
+	}
+	wanted := make(map[string]bool, len(names))
+	for _, n := range names {
+		wanted[n] = true
+	}
+	for i, h := range fleet.Hosts {
+		keep[i] = keep[i] && wanted[h.Name]
+		delete(wanted, h.Name)
+	}
+	if len(wanted) > 0 {
+		return fmt.Errorf("%s: no longer in %s", Fold(slices.Collect(maps.Keys(wanted))), fleet.Path)
+	}
+	return nil
 }
 
 // union tells for each host whether a pattern names it.
@@ -246,6 +270,25 @@ func (s Selection) String() string {
 	}
 	return strings.Join(words, " ")
 }
+
+// Match returns those of the names that a pattern of names stands for, in their order;
+// role: and group: stand for none of them.
+func Match(pattern string, names []string) ([]string, error) {
+	terms, err := hostlist.Parse(pattern)
+	if err != nil {
+		return nil, err
+	}
+	var hits []string
+	for _, name := range names {
+		if slices.ContainsFunc(terms, func(t hostlist.Term) bool { return t.Role == "" && t.Group == "" && t.Match(name) }) {
+			hits = append(hits, name)
+		}
+	}
+	return hits, nil
+}
+
+// Sort puts host names into their natural order: web2 before web10.
+func Sort(names []string) { slices.SortFunc(names, hostlist.Compare) }
 
 // Fold writes host names as few patterns that Select takes back:
 // web[01-11,13-20],db1.

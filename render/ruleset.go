@@ -3,6 +3,7 @@ package render
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,30 @@ type Ruleset struct {
 // Remove is the ruleset of a host that shall have no table of ours.
 func Remove() Ruleset {
 	return Ruleset{Digest: digest("")}
+}
+
+// Stored is a ruleset of ours as a host has kept it: text that Nftables or Iptables made.
+// It has no places. The error says that the text is none of ours as far as can be seen
+// without loading it.
+func Stored(text string) (Ruleset, error) {
+	r := Ruleset{Backend: BackendOf(text), Text: text, Digest: digest(text)}
+	layout := strings.HasPrefix(text, header+"table "+tableName+" {\n")
+	if r.Backend == BackendIptables {
+		layout = strings.Contains(text, "\n:"+iptablesMarker)
+	}
+	if text == "" || !layout {
+		return Ruleset{}, errors.New("what is kept is no ruleset of fwpush")
+	}
+	for line := range strings.Lines(text) {
+		word := strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(word, "chain "); ok && isMarker(strings.TrimSuffix(name, " {")) {
+			r.Marker = strings.TrimSuffix(name, " {")
+		}
+		if name, ok := strings.CutPrefix(word, ":"+iptablesMarker); ok && len(name) > markerDigits {
+			r.Marker = markerPrefix + name[:markerDigits]
+		}
+	}
+	return r, nil
 }
 
 // Nftables renders a policy for nftables 0.9.8 and newer. The same policy gives

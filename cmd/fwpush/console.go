@@ -17,6 +17,7 @@ type console struct {
 	environ  func(string) (string, bool) // os.LookupEnv
 
 	quiet, verbose bool
+	progress       string // of --progress, "" for a verb that has none
 	outColour      ui.Colour
 	errColour      ui.Colour
 }
@@ -37,6 +38,23 @@ func (c *console) Note(format string, args ...any) {
 	if !c.quiet {
 		c.Tell(format, args...)
 	}
+}
+
+// Say is Note for how a run goes, which --progress none leaves out.
+func (c *console) Say(format string, args ...any) {
+	if c.progress != progressNone {
+		c.Note(format, args...)
+	}
+}
+
+// Live is where a run is drawn while it lasts; nil where there is no terminal that could
+// move its cursor, or lines are wanted, or quiet.
+func (c *console) Live() (*ui.Screen, ui.Colour) {
+	screen, ok := c.err.(*ui.Screen)
+	if term := c.getenv("TERM"); !ok || c.progress != progressAuto || c.quiet || !ui.IsTerminal(screen) || term == "" || term == "dumb" {
+		return nil, ui.Colour{}
+	}
+	return screen, c.errColour
 }
 
 // Verbose says whether -v asks for more.

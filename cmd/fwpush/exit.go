@@ -18,6 +18,7 @@ const (
 	exitFailed      = 3
 	exitUnreachable = 4
 	exitUnknown     = 5
+	exitStopped     = 6
 	exitLocked      = 7
 	exitInterrupted = 130
 )
@@ -114,6 +115,8 @@ func meaning(code int) string {
 		return "hosts could not be reached or refused the login; nothing was done there"
 	case exitUnknown:
 		return "unknown: a host is neither confirmed nor proven back on its old rules"
+	case exitStopped:
+		return "the rollout was stopped by a canary, a probe, a budget, or a lock-out proof in a later group; the rest is untouched"
 	case exitLocked:
 		return "a host is locked by another run"
 	case exitInterrupted:

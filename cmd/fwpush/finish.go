@@ -2,41 +2,49 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/progress"
+	"fwpush/cmd/fwpush/internal/record"
 	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/commit"
+	"fwpush/internal/journal"
 	"fwpush/internal/rollout"
+	"fwpush/inventory"
 )
 
 const exampleRun = "20261122T143055Z-7f3c91ab"
 
 func newConfirm(c *console, g *globals) *cobra.Command {
-	f := newHostFlags()
+	f := newFinishFlags()
 	cmd := &cobra.Command{
 		Use:   "confirm RUN",
 		Short: "finish a run that was left pending",
 		Long: paragraph(`
 		Confirm the hosts where RUN is pending, as after a controller died in the middle of
-		an apply. On each of them a fresh connection must get in once more. A host that is
-		confirmed already says so again; one that has reverted stays as it is.
+		an apply. On each of them a fresh connection must get in once more, and the probes
+		must pass, unless the record of RUN on this machine says that they had and that RUN
+		was to be confirmed. A host that is confirmed already says so again; one that has
+		reverted stays as it is: fwpush apply --resume RUN goes on with those.
 
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
 		Args: one("RUN", exampleRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.finish(cmd, g, f, args[0], func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {
-				return rollout.ConfirmRun(ctx, t, args[0], o)
-			})
+			return c.finish(cmd, g, f, args[0], rollout.ConfirmRun)
 		},
 	}
-	f.register(cmd, true)
+	f.register(cmd)
 	return cmd
 }
 
 func newRevert(c *console, g *globals) *cobra.Command {
-	f := newHostFlags()
+	f := newFinishFlags()
 	cmd := &cobra.Command{
 		Use:   "revert RUN",
 		Short: "take back a run that was left pending, now",
@@ -47,37 +55,61 @@ func newRevert(c *console, g *globals) *cobra.Command {
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
 		Args: one("RUN", exampleRun),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.finish(cmd, g, f, args[0], func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {
-				return rollout.RevertRun(ctx, t, args[0], o)
-			})
+			return c.finish(cmd, g, f, args[0], rollout.RevertRun)
 		},
 	}
-	f.register(cmd, true)
+	f.register(cmd)
 	return cmd
 }
+
+// finishFlags are those of both verbs.
+type finishFlags struct {
+	*hostFlags
+	events *checked[string]
+}
+
+func newFinishFlags() *finishFlags { return &finishFlags{newHostFlags(), only("FILE")} }
+
+func (f *finishFlags) register(cmd *cobra.Command) {
+	f.hostFlags.register(cmd, true)
+	registerEvents(cmd, f.events)
+}
+
+// worker is what either does.
+type worker func(ctx context.Context, targets []rollout.Target, run string, o rollout.Options) []rollout.Result
 
 func finishStatus() string {
 	return exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitInterrupted)
 }
 
-// finish does something with the hosts of a run that another command began.
-func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run string, do progress.Worker) error {
+// finish does something with the hosts of a run that another command began. What is on
+// record of the run here says which hosts these are and where its fleet file is; without
+// a record the hosts themselves are asked.
+func (c *console) finish(cmd *cobra.Command, g *globals, f *finishFlags, run string, do worker) error {
 	began := time.Now()
 	if err := rollout.CheckRunID(run); err != nil {
 		return &usageError{cmd, err.Error()}
 	}
 	var results []rollout.Result
-	p, err := c.reach(cmd.Context(), g, f.Selection)
+	rec, p, decided, err := c.takeUp(cmd, g, f, run)
+	defer p.close()
 	if err == nil {
 		err = p.preflight(cmd.Context())
 	}
 	if err == nil {
-		results = progress.New(c, p.targets, progress.Changes).Work(do, p.targets, p.options(f.forks, rollout.Risks{}))
+		o := p.options(f.forks, rollout.Risks{})
+		o.Event, o.Journal, o.Decided = rec.Event, rec, decided
+		watch := progress.New(c, p.targets, progress.Changes)
+		watch.Interrupted = rec.Interrupted
+		results = watch.Work(func(ctx context.Context, t []rollout.Target, o rollout.Options) []rollout.Result {
+			return do(ctx, t, run, o)
+		}, p.targets, o)
 		err = endedRun(results)
 		if err == nil && !concerned(results) {
 			err = ended(exitFailed, "run %s is neither pending nor confirmed on any selected host", run)
 		}
 	}
+	rec.Finish(exitCode(err), reason(err))
 	switch {
 	case f.json():
 		hosts := make([]report.Host, len(results))
@@ -88,7 +120,74 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *hostFlags, run strin
 	case len(results) == 0:
 		return err
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, run, results, time.Since(began), "fwpush "+cmd.Name()+" "+run+" -l"))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results, report.Ending{Run: run, Took: time.Since(began), Again: "fwpush " + cmd.Name() + " " + run + " -l"}))
+}
+
+// takeUp finds out which hosts a run is about, and which of them it had decided to
+// confirm. The recorder is nil where there is no record of the run.
+func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run string) (*record.Recorder, *prepared, map[string]commit.Secrets, error) {
+	s, err := c.store(g)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	past, err := s.Load(run)
+	switch {
+	case errors.Is(err, journal.ErrNoRun):
+		p, err := c.reach(cmd.Context(), g, f.Selection)
+		if err == nil {
+			p.probe()
+		}
+		return nil, p, nil, err
+	case err != nil:
+		return nil, nil, nil, ended(exitConfig, "%v", err)
+	}
+	file, err := c.load(cmd.Context(), g.at(past.File), nil)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	targets, err := c.hostsOf(file, past, f.Selection)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := c.tee(s, f.events); err != nil {
+		return nil, nil, nil, err
+	}
+	again, err := s.Resume(run, journal.Again{Command: cmd.Name(), Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine()})
+	if err != nil {
+		return nil, nil, nil, ended(exitConfig, "%v", err)
+	}
+	decided := map[string]commit.Secrets{}
+	for _, h := range past.Hosts {
+		if h.Decision == journal.Commit {
+			decided[h.Name] = commit.Secrets{TX: h.Decided.TX, Nonce: h.Decided.Nonce, Seal: h.Decided.Seal}
+		}
+	}
+	p := c.prepared(file, targets)
+	p.probe()
+	return record.New(again, nil, c), p, decided, nil
+}
+
+// hostsOf are the hosts of a run that are selected, with those that the file does not
+// name any more. What is selected beside them cannot be of that run.
+func (c *console) hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
+	var names []string
+	var strays []rollout.Target
+	for _, h := range past.Hosts {
+		if slices.ContainsFunc(file.Fleet.Hosts, func(o inventory.Host) bool { return o.Name == h.Name && !o.Unmanaged }) {
+			names = append(names, h.Name)
+		} else if s.String() == "" {
+			strays = append(strays, stray(file, h.Name, h.SSH))
+		}
+	}
+	if len(names) == 0 && len(strays) > 0 {
+		return strays, nil
+	}
+	s.Only = names
+	members, err := choose(file, s)
+	if err != nil {
+		return nil, err
+	}
+	return append(file.Bare(members), strays...), nil
 }
 
 // concerned says whether the run was found anywhere: a mistyped one must not

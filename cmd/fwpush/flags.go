@@ -46,13 +46,13 @@ func oneOf(values ...string) *checked[string] {
 		}}
 }
 
-// only is a flag that may be given once: two fleet files are a mistake, and
-// taking the last would hide it.
+// only is a flag that has one value: two fleet files are a mistake, and taking the
+// last would hide it. The same one again is none; completion reads its flags twice.
 func only(kind string) *checked[string] {
 	f := &checked[string]{kind: kind}
 	f.parse = func(s string) (string, error) {
 		switch {
-		case f.given:
+		case f.given && s != f.v:
 			return "", errors.New("given twice")
 		case s == "":
 			return "", errors.New("is empty")

@@ -3,8 +3,12 @@
 // cancels.
 package main
 
-import "os"
+import (
+	"os"
+
+	"fwpush/internal/ui"
+)
 
 func main() {
-	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.LookupEnv}))
+	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: ui.NewScreen(os.Stderr), environ: os.LookupEnv}))
 }

@@ -9,7 +9,9 @@ import (
 
 	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/probe"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/transport"
 )
@@ -17,25 +19,44 @@ import (
 // prepared is a run that may dial once preflight has looked at the keys.
 type prepared struct {
 	*plan.File
-	targets []rollout.Target
-	dialer  *transport.Dialer
+	targets  []rollout.Target
+	dialer   *transport.Dialer
+	prober   *probe.Prober
+	approved bool // somebody has agreed to exactly this
 }
 
 // prepare does all that comes before the first connection of a push, or of a look
 // at what one would change: the whole selection is compiled, tested, rendered and
 // proved not to lock this machine out. An error means that no host was touched.
-func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, accept rollout.Risks, changes bool) (*prepared, error) {
+func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection, o readiness) (*prepared, error) {
 	f, err := c.load(ctx, g, plan.DNS)
 	if err != nil {
 		return nil, err
 	}
+	return c.ready(ctx, f, s, o)
+}
+
+// readiness is what else there is to prepare for.
+type readiness struct {
+	accept  rollout.Risks
+	changes bool     // hosts are to be changed, and not only looked at
+	probes  []string // of --probe, for every host
+}
+
+// ready is prepare for a file that is loaded.
+func (c *console) ready(ctx context.Context, f *plan.File, s inventory.Selection, o readiness) (*prepared, error) {
 	members, err := choose(f, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.explain(f.Fleet, f.Awaited(members, changes)); err != nil {
+	if err := c.explain(f.Fleet, f.Awaited(members, o.changes)); err != nil {
 		return nil, err
 	}
+	more, wrong := f.Probes(o.probes)
+	if err := c.explain(f.Fleet, wrong); err != nil {
+		return nil, ended(exitConfig, "%s in --probe", ui.Count(len(wrong), "error"))
+	}
+	plan.AddProbes(members, more)
 	targets, err := f.Targets(members)
 	if err != nil {
 		return nil, err
@@ -45,10 +66,12 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 	if err := c.explain(f.Fleet, f.Failures(tests)); err != nil {
 		return nil, failedTests(tests)
 	}
-	if err := c.proveAll(ctx, f, members, accept.LoseSSH); err != nil {
+	if err := c.proveAll(ctx, f, members, o.accept.LoseSSH); err != nil {
 		return nil, err
 	}
-	return c.prepared(f, targets), nil
+	p := c.prepared(f, targets)
+	p.probe()
+	return p, nil
 }
 
 // reach is prepare for verbs that push no rules: only who is meant must be
@@ -69,7 +92,26 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 }
 
 func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
-	return &prepared{File: f, targets: targets, dialer: transport.New(transport.Options{Log: c.logger()})}
+	p := &prepared{File: f, targets: targets, dialer: transport.New(transport.Options{Log: c.logger()})}
+	p.prober = probe.NewProber(p.dialer, f.Host)
+	return p
+}
+
+// probe has every target probed as its policy says.
+func (p *prepared) probe() {
+	for i, t := range p.targets {
+		p.targets[i].Probes = nil
+		for _, one := range p.prober.Of(t.Host, t.Policy.Probes) {
+			p.targets[i].Probes = append(p.targets[i].Probes, one)
+		}
+	}
+}
+
+// close ends the connections that are shared. p may be nil.
+func (p *prepared) close() {
+	if p != nil {
+		_ = p.prober.Close() // it has none
+	}
 }
 
 // preflight is the last look before the first login.

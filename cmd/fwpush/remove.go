@@ -1,12 +1,9 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"fwpush/internal/rollout"
-	"fwpush/inventory"
 	"fwpush/render"
 )
 
@@ -21,19 +18,23 @@ func newRemove(c *console, g *globals) *cobra.Command {
 		and confirmed over a fresh connection. After that the boot unit, the boot file and
 		all state of fwpush go too; a line of history stays.
 
-		HOST is a host or a pattern such as web[01-20]. Needs --yes or a terminal's yes.`) +
-			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+		HOST is a host or a pattern such as web[01-20]. A host that the file does not name
+		any more is found by what this machine recorded of it: fwpush status shows those as
+		left behind. Needs --yes or a terminal's yes.`) +
+			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args:              some("HOST", "web1"),
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := c.reach(cmd.Context(), g, inventory.Selection{Named: strings.Join(args, ",")})
+			var p *prepared
+			file, err := c.load(cmd.Context(), g, nil)
 			if err == nil {
-				err = c.mayGoOn(f.yes, len(p.targets))
+				p, err = c.namedHosts(g, file, args)
 			}
 			if err == nil {
 				without(p.targets)
 			}
-			return c.push(cmd.Context(), "remove", p, f, err)
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush remove", alwaysAsks: true}
+			return run.do(cmd.Context(), p, err)
 		},
 	}
 	f.register(cmd, false)

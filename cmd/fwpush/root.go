@@ -20,10 +20,12 @@ func run(args []string, c console) int {
 type globals struct {
 	inventory *checked[string]
 	colour    *checked[string]
+	stateDir  *checked[string]
 }
 
 func newRoot(c *console) *cobra.Command {
-	g := &globals{inventory: only("PATH"), colour: oneOf(string(ui.Auto), string(ui.Always), string(ui.Never))}
+	g := &globals{inventory: only("PATH"), stateDir: only("DIR"),
+		colour: oneOf(string(ui.Auto), string(ui.Always), string(ui.Never))}
 	root := &cobra.Command{
 		Use:   "fwpush VERB",
 		Short: "push firewall rulesets to many hosts without locking anybody out",
@@ -36,7 +38,7 @@ func newRoot(c *console) *cobra.Command {
 		given as FWPUSH_<FLAG> in the environment, such as FWPUSH_FORKS=10. FWPUSH_ACTOR
 		says who acts, for the record on the hosts. Results go to stdout, everything else
 		to stderr; unless all went well the last line there is "exit N: why".`) +
-			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitLocked, exitInterrupted),
+			exitStatus(exitOK, exitDifferences, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// The root takes any word as an argument to say itself what is wrong.
@@ -50,6 +52,9 @@ func newRoot(c *console) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd, c.environ); err != nil {
 				return err
+			}
+			if f := cmd.Flag("progress"); f != nil {
+				c.progress = f.Value.String()
 			}
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
@@ -69,13 +74,14 @@ func newRoot(c *console) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
 	flags.VarP(g.inventory, "inventory", "i", "fleet file `PATH`; default fleet.toml here or above")
+	flags.Var(g.stateDir, "state-dir", "keep the records of runs in `DIR`; default $XDG_STATE_HOME/fwpush, else ~/.local/state/fwpush")
 	flags.Var(g.colour, "color", "colour the output: auto, always or never")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "no progress and no notes, only errors and results")
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say more, such as which line of the file decided what")
 
 	root.AddCommand(
 		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
-		newConfirm(c, g), newRevert(c, g), newRemove(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
+		newConfirm(c, g), newRevert(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newHosts(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelp(root))

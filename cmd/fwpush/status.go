@@ -27,6 +27,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		  stuck        a revert could not be finished yet and goes on trying
 		  open         no rules of fwpush could be loaded any more
 		  absent       fwpush never confirmed anything here
+		  left-behind  has rules of the fleet, and the file does not name it any more
 		  unreachable  no login, or the connection broke
 		  failed       a login, but no answer fwpush can use
 
@@ -41,7 +42,11 @@ func newStatus(c *console, g *globals) *cobra.Command {
 			}
 			if err == nil {
 				var seen []rollout.Result
-				hosts, seen = c.statuses(p.targets, p.options(f.forks, rollout.Risks{}))
+				targets := p.targets
+				if f.Selection.String() == "" { // else somebody asks for others
+					targets = append(targets, c.leftBehind(g, p.File)...)
+				}
+				hosts, seen = c.statuses(targets, len(p.targets), p.options(f.forks, rollout.Risks{}))
 				if err = endedRun(seen); err == nil && strict {
 					err = endedStatus(hosts)
 				}
@@ -61,14 +66,19 @@ func newStatus(c *console, g *globals) *cobra.Command {
 	return cmd
 }
 
-func (c *console) statuses(targets []rollout.Target, o rollout.Options) ([]report.Status, []rollout.Result) {
+// statuses asks all targets. From the first stray on they are not of the file any more:
+// how they stand is no error.
+func (c *console) statuses(targets []rollout.Target, strays int, o rollout.Options) ([]report.Status, []rollout.Result) {
 	results := progress.New(c, targets, progress.Reads).Work(observe, targets, o)
 	hosts := make([]report.Status, len(results))
 	for i, r := range results {
 		hosts[i] = report.StatusOf(r, time.Now())
+		if i >= strays {
+			hosts[i] = hosts[i].LeftBehind(targets[i].Candidate.Stamp.Fleet)
+		}
 		results[i].Facts = nil
 	}
-	return hosts, results
+	return hosts, results[:strays]
 }
 
 // endedStatus is exit 1 where a host is not as it was confirmed.

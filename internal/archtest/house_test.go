@@ -29,6 +29,7 @@ const (
 	xsync      = "golang.org/x/sync"
 	xsys       = "golang.org/x/sys"
 	xterm      = "golang.org/x/term"
+	xtext      = "golang.org/x/text"
 	rapid      = "pgregory.net/rapid"
 )
 
@@ -48,21 +49,25 @@ var house = []room{
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},
-	{dir: "internal/ui", modules: []string{xterm}, tests: []string{pty}},
+	{dir: "internal/probe", rooms: []string{"inventory", "transport"}, tests: []string{goleak, xcrypto}},
+	{dir: "internal/vt"},
+	{dir: "internal/ui", modules: []string{xterm, xtext}, tests: []string{pty, rapid}},
+	{dir: "internal/journal", rooms: []string{"internal/ui"}, tests: []string{rapid}},
 	{dir: "internal/lab", modules: []string{xcrypto, xsys}},
 	{dir: "internal/sshtest", modules: []string{xcrypto}, tests: []string{goleak}},
+	{dir: "internal/simhost", rooms: []string{"inventory", "render", "transport", "internal/commit", "internal/sshtest"}, modules: []string{xcrypto}},
 	{dir: "internal/sandbox", rooms: []string{"inventory", "roles", "render"}},
 	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "internal/commit", "internal/rollout",
-		"internal/ui", "internal/lab", "internal/sandbox"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, xcrypto}},
+		"internal/probe", "internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }
 
 // testRooms stand in for hosts, servers and networks.
-var testRooms = []string{"internal/lab", "internal/sshtest", "internal/wire"}
+var testRooms = []string{"internal/lab", "internal/sshtest", "internal/simhost", "internal/vt", "internal/wire"}
 
 // topLevel are the entries at the top of the repository. Names with a leading dot are free: they
 // belong to git and to other tools.

@@ -65,7 +65,7 @@ type Proof struct {
 // be called again while an earlier Proof stands: each is a connection of its own.
 func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 	stop.At("confirm")
-	cause := errors.New("there was no time for one")
+	cause := ErrUntried
 	failures := 0
 	for pause := time.Second; ; {
 		left := time.Until(p.Deadline())
@@ -83,6 +83,9 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 		if errors.Is(err, errTold) {
 			continue // at once: the next connection may confirm
 		}
+		if ctx.Err() != nil {
+			break // an attempt that was given up says nothing
+		}
 		cause = err
 		if !errors.Is(err, errNotYet) {
 			failures++
@@ -99,6 +102,9 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 	r.Stage, r.Err = StageConfirm, fmt.Errorf("no fresh connection got in: %w", cause)
 	return nil, r
 }
+
+// ErrUntried is why nobody got in where nobody tried to the end.
+var ErrUntried = errors.New("there was no time for one")
 
 var (
 	// errTold: this connection was told the seal and may not confirm.

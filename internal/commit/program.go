@@ -44,6 +44,11 @@ func inspectProgram() string {
 	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", "base", "list", "facts", "unit")
 }
 
+// pastProgram neither.
+func pastProgram() string {
+	return program(greeting+"myself\npast \"$3\"\nsay ask\nexit 0\n", "base", "list", "facts", "unit", "past")
+}
+
 func finishProgram() string {
 	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "facts", "dialogue", "load", "timer", "persist", "arm", "finish")
 }

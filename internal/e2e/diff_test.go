@@ -12,8 +12,10 @@ import (
 // untouchedBy is everything that a command which only reads leaves as it is.
 // Directories tell by their times of what came and went in them; in /run of a
 // systemd host pam_motd(8) writes at every login.
-const untouchedBy = `nft list ruleset
-stat -c '%n %y' /var/lib
+const untouchedBy = "nft list ruleset\n" + keptAsItIs
+
+// keptAsItIs is all of that but the rules.
+const keptAsItIs = `stat -c '%n %y' /var/lib
 [ -d /run/systemd/system ] || stat -c '%n %y' /run
 find /etc /run/fwpush /var/lib/fwpush /var/spool/cron /var/tmp /tmp -xdev -printf '%p %i %m %U %T@ %s\n' 2>/dev/null | sort
 find /etc /run/fwpush /var/lib/fwpush -xdev -type f -exec md5sum {} + 2>/dev/null | sort

@@ -21,7 +21,7 @@ func TestFewerThanTwoTimersThroughTheCommandLine(t *testing.T) {
 	c := newController(t, webFleet("", hosts).String())
 	before := rulesets(t, hosts[1:])
 
-	e := c.run(t, 3, "apply", "-y", "-o", "json")
+	e := c.run(t, 3, "apply", "-y", "-o", "json", "--max-fail", "100%")
 	r := e.report(t)
 	if got := r.host(t, sound.Name()); got.Outcome != "confirmed" {
 		t.Errorf("the sound host: %+v", got)

@@ -3,8 +3,6 @@ package rollout
 import (
 	"context"
 	"slices"
-
-	"fwpush/internal/commit"
 )
 
 // run is an Apply under way. Its fields belong to the goroutine that walks the waves.
@@ -63,9 +61,6 @@ func (r *run) walk(ctx context.Context) {
 			break
 		}
 	}
-	if stopped != nil && r.options.Strategy.Rollback {
-		r.rollBack(stopped)
-	}
 	for i, t := range r.targets {
 		if r.results[i] != nil {
 			continue
@@ -121,6 +116,3 @@ func (r *run) names(targets []int) []string {
 	}
 	return names
 }
-
-// rollBack is what a stopped run does about the hosts that it had confirmed.
-func (r *run) rollBack(*StopError) { _ = commit.OutcomeReverted }

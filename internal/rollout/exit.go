@@ -102,7 +102,7 @@ func (r Result) refusal() string {
 	var lockout *roles.LockoutError
 	switch {
 	case r.Outcome != commit.OutcomeFailed || r.Stage != commit.StageInspect:
-	case errors.As(r.Err, &lockout):
+	case errors.As(r.Err, &lockout), errors.Is(r.Err, errUnproved):
 		return "refused by the lock-out proof"
 	case errors.Is(r.Err, commit.ErrVersion):
 		return "stored by another version of fwpush"

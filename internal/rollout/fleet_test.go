@@ -40,7 +40,7 @@ func TestFleetWithADeadHost(t *testing.T) {
 		t.Errorf("last line %q", got)
 	}
 	for i, r := range results {
-		want, way := 2, "connecting checked applied proved ended"
+		want, way := 2, "connecting ready checked applied proved ended"
 		if r.Name == "web04" {
 			want, way = 0, "connecting ended"
 		} else if !strings.Contains(table(t, hosts[i]), "tcp dport 80") {

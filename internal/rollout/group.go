@@ -18,12 +18,26 @@ type Journal interface {
 	// Decide comes before the first of these hosts hears how its group has decided. That
 	// it cannot be written changes nothing: hosts that hear of it end whole, and the
 	// others revert.
-	Decide(commit bool, hosts []Decided)
+	Decide(d Decision, hosts []Decided)
 }
 
-// Decided is a host of a group that is decided, and what a later confirm of it needs.
+// Decision is what becomes of a group.
+type Decision string
+
+// The decisions.
+const (
+	Commit Decision = "commit"
+	Revert Decision = "revert"
+	Leave  Decision = "leave" // pending, for a confirm by hand
+)
+
+// Decided is a host of a group that is decided: what got in there, and what a later
+// confirm of it needs.
 type Decided struct {
-	Host string
+	Host     string
+	Evidence commit.Evidence
+	Through  []string // jump hosts on the way, the first hop first
+	Probes   []string // those that were tried and are as they must be
 	commit.Secrets
 }
 
@@ -68,8 +82,8 @@ type seat struct {
 	going context.Context // done once the host shall not go on; its cause says why
 	leave context.CancelCauseFunc
 	// Of the group's goroutine:
-	at      place
-	secrets commit.Secrets
+	at    place
+	proof Decided // of one that is in
 }
 
 // portion is what is left of a wave.
@@ -111,11 +125,11 @@ const (
 
 // message is what a host tells its group. One with a Result is its last.
 type message struct {
-	index   int
-	at      place
-	err     error // of failing
-	secrets commit.Secrets
-	ended   *Result
+	index int
+	at    place
+	err   error   // of failing
+	proof Decided // of one that is in
+	ended *Result
 }
 
 // conduct takes a group from its first connection to its last outcome, and says why the
@@ -168,7 +182,7 @@ func (g *group) work(i int, s *seat) {
 	r := h.run(context.Background(), func(ctx context.Context, h *host) commit.Result { return h.commit(ctx) })
 	h.tell(Event{Host: r.Name, Step: StepEnded, Result: &r})
 	bare := r
-	bare.Facts = nil // they hold a host's rules several times over
+	bare.Facts, bare.Back = nil, nil // they hold a host's rules several times over
 	s.inbox <- message{index: i, ended: &bare}
 }
 
@@ -176,7 +190,7 @@ func (g *group) work(i int, s *seat) {
 func (g *group) hear(m message) {
 	s := g.seats[m.index]
 	if m.ended == nil {
-		s.at, s.secrets = m.at, m.secrets
+		s.at, s.proof = m.at, m.proof
 		if m.at == failing {
 			g.count(Result{Name: g.targets[m.index].Host.Name, Result: commit.Result{Outcome: commit.OutcomeUnknown, Err: m.err}})
 		}
@@ -210,7 +224,7 @@ func (g *group) giveUp(why error) {
 		return // it is on disk, and some hosts have heard it
 	}
 	if back := g.proved(); len(back) > 0 && g.options.Journal != nil {
-		g.options.Journal.Decide(false, back)
+		g.options.Journal.Decide(Revert, back)
 	}
 	g.soak, g.phase = nil, decided
 	for _, s := range g.seats {
@@ -272,23 +286,23 @@ func (g *group) allIn() {
 // decide confirms the group. From here on it is too late to take it back as one.
 func (g *group) decide() {
 	g.phase = decided
+	d, w := Commit, makeItLast
 	if g.options.Strategy.Manual {
-		g.say(isIn, leavePending)
-		return
+		d, w = Leave, leavePending
 	}
 	stop.At("undecided")
 	if g.options.Journal != nil {
-		g.options.Journal.Decide(true, g.proved())
+		g.options.Journal.Decide(d, g.proved())
 	}
 	stop.At("decided")
-	g.say(isIn, makeItLast)
+	g.say(isIn, w)
 }
 
 // proved are the hosts that wait for the decision.
 func (g *group) proved() []Decided {
 	var list []Decided
 	for _, i := range g.sitting(isIn) {
-		list = append(list, Decided{g.targets[i].Host.Name, g.seats[i].secrets})
+		list = append(list, g.seats[i].proof)
 	}
 	return list
 }
@@ -326,8 +340,8 @@ func (g *group) names(at place) []string {
 // arrive tells the group that a host has come to a place, and waits for its word. beat
 // is called now and then meanwhile, so that the host goes on waiting too; an error of it
 // ends the wait. So does a group that is given up, with the reason.
-func (s *seat) arrive(at place, secrets commit.Secrets, every time.Duration, beat func() error) (word, error) {
-	s.inbox <- message{index: s.index, at: at, secrets: secrets}
+func (s *seat) arrive(at place, proof Decided, every time.Duration, beat func() error) (word, error) {
+	s.inbox <- message{index: s.index, at: at, proof: proof}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/render"
 	"fwpush/transport"
 )
 
@@ -29,6 +30,7 @@ type host struct {
 	going  atomic.Bool       // the host was let go on to arm and apply
 
 	trials  []trial
+	notes   []string        // of the latest tries
 	applied time.Time       // no later than that
 	pending *commit.Pending // applied, and not yet known how it ends
 }
@@ -101,8 +103,9 @@ func (h *host) gate(ctx context.Context) error {
 		return err
 	}
 	h.trials = firstTries(h.seat.going, h.probes(), h.conns[0])
+	h.step(Event{Step: StepReady})
 	// Package commit keeps the host waiting meanwhile.
-	if _, err := h.seat.arrive(atGate, commit.Secrets{}, time.Hour, func() error { return nil }); err != nil {
+	if _, err := h.seat.arrive(atGate, Decided{}, time.Hour, func() error { return nil }); err != nil {
 		return err
 	}
 	h.goOn()
@@ -133,6 +136,9 @@ func (h *host) commit(ctx context.Context) commit.Result {
 	if err != nil {
 		return unreachable(err)
 	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return r
+	}
 	pending, r := commit.Begin(ctx, conn, h.candidate())
 	if pending == nil {
 		if r.Outcome == commit.OutcomeFailed && (errors.Is(r.Err, ErrInterrupted) || errors.Is(r.Err, ErrStopped)) {
@@ -143,7 +149,7 @@ func (h *host) commit(ctx context.Context) commit.Result {
 	h.apply(pending)
 	proof, r := h.prove(ctx, pending)
 	for proof != nil {
-		word, err := h.seat.arrive(isIn, pending.Secrets(), h.beat(), func() error { return h.keep(ctx, proof) })
+		word, err := h.seat.arrive(isIn, h.decided(proof, pending), h.beat(), func() error { return h.keep(ctx, proof) })
 		switch {
 		case err != nil && h.seat.given() != nil:
 			return proof.Revert(ctx, h, commit.StageConfirm, err)
@@ -152,10 +158,12 @@ func (h *host) commit(ctx context.Context) commit.Result {
 			h.seat.fail(err)
 			return pending.TakeBack(ctx, h, commit.StageConfirm, err)
 		case word == makeItLast:
-			return proof.Commit(ctx, h)
+			r = proof.Commit(ctx, h)
+			r.Notes = append(r.Notes, h.notes...)
+			return r
 		case word == leavePending:
 			r.Hint = "reverts by itself unless it is confirmed before"
-			r.Deadline = pending.Deadline()
+			r.Deadline, r.Notes = pending.Deadline(), append(r.Notes, h.notes...)
 			return r
 		}
 		// The rules have held for a while: they must still let somebody in.
@@ -165,6 +173,24 @@ func (h *host) commit(ctx context.Context) commit.Result {
 		}
 	}
 	return r
+}
+
+// recall finds out what the host shall go back to, if it shall.
+func (h *host) recall(ctx context.Context, conn *transport.Conn) (commit.Result, bool) {
+	past := h.target.Past
+	if past == nil {
+		return commit.Result{}, true
+	}
+	g, r := commit.Past(ctx, conn, h.target.Host.SSH.Become, past.Which)
+	switch {
+	case r.Err == nil:
+		h.target = h.target.back(g)
+	case past.OrNone && errors.Is(r.Err, commit.ErrNoGeneration):
+		h.target.Candidate.Rules, h.target.Candidate.Remove = render.Remove(), true
+	default:
+		return r, false
+	}
+	return commit.Result{}, true
 }
 
 // apply marks that the host runs the candidate, or may.
@@ -182,6 +208,9 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 	case r.Outcome != commit.OutcomePending:
 		return nil, r
 	case why != nil:
+		if errors.Is(why, ErrStopped) && !errors.Is(r.Err, commit.ErrUntried) {
+			why = r.Err // its own trouble comes before that of others
+		}
 		return nil, pending.TakeBack(ctx, h, commit.StageConfirm, why)
 	default:
 		h.seat.fail(r.Err)
@@ -195,9 +224,14 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 		h.seat.fail(err)
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
-	r.Notes = append(r.Notes, notes...)
-	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Evidence: proof.Evidence(), Probes: h.probed()})
+	h.notes = notes
+	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Probes: h.probed()})
 	return proof, r
+}
+
+// decided is what is to be written down of a host that has proved itself.
+func (h *host) decided(proof *commit.Proof, pending *commit.Pending) Decided {
+	return Decided{Host: h.target.Host.Name, Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed(), Secrets: pending.Secrets()}
 }
 
 // tryProbes tries the probes while the host is kept waiting.
@@ -285,6 +319,9 @@ func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Resul
 	if _, err := h.tryProbes(ctx, proof); err != nil {
 		return proof.Revert(ctx, h, commit.StageProbe, err)
 	}
+	if h.options.Journal != nil {
+		h.options.Journal.Decide(Commit, []Decided{h.decided(proof, pending)})
+	}
 	return proof.Commit(ctx, h)
 }
 
@@ -293,6 +330,9 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	conn, err := h.dial(ctx)
 	if err != nil {
 		return nil, commit.Facts{}, unreachable(err)
+	}
+	if r, ok := h.recall(ctx, conn); !ok {
+		return conn, commit.Facts{}, r
 	}
 	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Policy)
 	return conn, f, r

@@ -21,6 +21,7 @@ import (
 func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 	alien := t.notOurs(f)
 	rules, err := t.Fit(f)
+	stale := t.Reviewed.stale(f, rules)
 	switch {
 	case err != nil:
 		return commit.Verdict{Err: err}
@@ -28,8 +29,8 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 		return commit.Verdict{Err: alien, Hint: "if it shall be this fleet's from now on: --accept-risk take-over"}
 	case alien == nil && t.settled(f, rules):
 		return commit.Verdict{Act: commit.Unchanged}
-	case t.Reviewed != "" && t.Reviewed != Fingerprint(f):
-		return commit.Verdict{Err: ErrStale, Hint: "look at the change again: fwpush diff"}
+	case stale != nil:
+		return commit.Verdict{Err: stale, Hint: "look at the change again: fwpush diff"}
 	case accept.LoseSSH:
 		return commit.Verdict{Act: commit.Go, Rules: rules}
 	}
@@ -93,6 +94,9 @@ func confirmed(meta map[string]string) string {
 func (t Target) proveOnline(f commit.Facts) error {
 	if t.Candidate.Remove {
 		return nil // without a table of ours nothing is refused that was not before
+	}
+	if t.unproved != nil {
+		return t.unproved
 	}
 	seen, err := roles.ParseSSHConnection(f.Connection)
 	if err != nil {

@@ -26,7 +26,7 @@ type Options struct {
 	// Waves are those of Apply, made by Waves for the same targets; nil is one of all.
 	Waves    []Wave
 	Strategy Strategy // of Apply
-	Journal  Journal  // of Apply; nil: nothing is written
+	Journal  Journal  // of Apply and ConfirmRun; nil: nothing is written
 	// Decided are, for ConfirmRun, the hosts that the run had decided to confirm.
 	Decided map[string]commit.Secrets
 	// Event, if set, hears of every step of every host. It is called by the
@@ -44,12 +44,11 @@ type Event struct {
 	Wave     int    // counted from 1
 	Host     string // "" for what a wave or the run comes to
 	Step     Step
-	Deadline time.Time       // when the host reverts, or the soak is over; on this machine's clock
-	Hosts    []string        // of StepWave and StepSoaking
-	Evidence commit.Evidence // of StepProved
-	Probes   []string        // of StepProved: those that are as they must be
-	Err      error           // of StepStopped
-	Result   *Result         // of StepEnded
+	Deadline time.Time // when the host reverts, or the soak is over; on this machine's clock
+	Hosts    []string  // of StepWave and StepSoaking
+	Probes   []string  // of StepProved: those that are as they must be
+	Err      error     // of StepStopped
+	Result   *Result   // of StepEnded
 }
 
 // Step is where a host is on its way, or a wave.
@@ -58,6 +57,7 @@ type Step string
 // The steps of a host, in their order. Those between applied and ended may come again.
 const (
 	StepConnecting Step = "connecting"
+	StepReady      Step = "ready"    // checked by the host, which waits for its group to be so
 	StepChecked    Step = "checked"  // the host is told to go on: from here on something may change
 	StepApplied    Step = "applied"  // the host runs it, a fresh connection comes next
 	StepProbing    Step = "probing"  // a fresh connection is in

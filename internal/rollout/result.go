@@ -24,14 +24,62 @@ type Target struct {
 	// Without it there are those of the Candidate and no others. It may be called
 	// several times for a host, and by several goroutines.
 	Print func(commit.Choice) (render.Ruleset, error)
-	// Reviewed, if set, is the Fingerprint of the host when a person was shown its
-	// change: a host that is another one by now is not changed.
-	Reviewed string
-	Probes   []Probe
+	// Reviewed, if set, is what was shown of the host's change: one that would be another
+	// change by now is not made.
+	Reviewed *Review
+	// Past, if set, says that the host shall go back to what it had confirmed; the
+	// Candidate has no rules then, nor a policy.
+	Past   *Past
+	Probes []Probe
 	// Behind are the hosts of the fleet that are reached through this one: that one of
 	// them still can be is a probe of its own.
 	Behind []inventory.Endpoint
+
+	unproved error // why the Policy is not known
 }
+
+// Review is what was shown of a change before somebody said yes to it.
+type Review struct {
+	State  string // Fingerprint of the host; "" if it may be another one by now
+	Digest string // of the rules that it was to get; "" if they may be others
+}
+
+// stale is why a change is not the one that was shown, nil if it is.
+func (r *Review) stale(f commit.Facts, rules render.Ruleset) error {
+	switch {
+	case r == nil:
+	case r.State != "" && r.State != Fingerprint(f):
+		return fmt.Errorf("the host is %w", ErrStale)
+	case r.Digest != "" && r.Digest != rules.Digest:
+		return fmt.Errorf("what the host would get is %w", ErrStale)
+	}
+	return nil
+}
+
+// Past is a way back to rules that a host keeps.
+type Past struct {
+	Which string // as for commit.Past
+	// Recall reads the policy that the host keeps beside the rules.
+	Recall func(kept string) (roles.Policy, error)
+	// OrNone takes ours off a host that keeps nothing to go back to.
+	OrNone bool
+}
+
+// back is the target once the host has told what it keeps. Text from the host goes
+// nowhere but back to it.
+func (t Target) back(g commit.Generation) Target {
+	t.Candidate.Rules, t.Candidate.Policy, t.Candidate.Want = g.Rules, g.Policy, g.Rules.Backend
+	t.Print = nil
+	policy, err := t.Past.Recall(g.Policy)
+	if err != nil {
+		t.unproved = fmt.Errorf("generation %d: %w: %w", g.Number, errUnproved, err)
+	}
+	t.Policy = policy
+	return t
+}
+
+// errUnproved is a lock-out proof that cannot be made.
+var errUnproved = errors.New("whether this machine would be let in cannot be proved")
 
 // Fingerprint is what a change of a host depends on: what runs, what is stored,
 // what would boot.
@@ -59,8 +107,9 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 	// ErrStopped is for hosts that are skipped because of how others ended.
 	ErrStopped = errors.New("the rollout was stopped")
-	// ErrStale is for hosts that are not changed because somebody else did meanwhile.
-	ErrStale = errors.New("the host is not as it was when its change was shown")
+	// ErrStale is for hosts that are not changed because they, or their rules, are others
+	// than somebody has agreed to.
+	ErrStale = errors.New("not as it was when the change was shown")
 )
 
 // Result is how one host ended.
@@ -74,6 +123,7 @@ type Result struct {
 	Connections int    // TCP connections that this run opened to the host
 	Execs       int    // executions on them
 	Took        time.Duration
+	Back        *Target // the target with what the host keeps, where it was to go back to that and Facts are there
 }
 
 // learn fills in what follows from the facts.

@@ -32,8 +32,6 @@ type Strategy struct {
 	// Manual leaves the hosts pending once they have proved themselves, for a confirm by
 	// a person. It goes with a single commit group only.
 	Manual bool
-	// Rollback takes hosts that are confirmed back when the run stops.
-	Rollback bool
 }
 
 // Canary is the hosts that go first: those of Names, or a Share of the hosts of the run.
@@ -127,7 +125,7 @@ func (b *budget) count(r Result, canary bool) *StopError {
 	switch {
 	case canary:
 		stop.Canary = true
-	case errors.As(r.Err, new(*roles.LockoutError)):
+	case errors.As(r.Err, new(*roles.LockoutError)), errors.Is(r.Err, errUnproved):
 		stop.Budget = "a lock-out is within no budget"
 	case b.failed > b.maxFailed:
 		stop.Budget = bound(b.failed, "failed", b.maxFailed)

@@ -31,6 +31,15 @@ func (h *host) probed() []string {
 	return list
 }
 
+// hops are the jump hosts on the way to an endpoint, the first one first.
+func hops(ep inventory.Endpoint) []string {
+	var names []string
+	for via := ep.Via; via != nil; via = via.Via {
+		names = append([]string{via.Name}, names...)
+	}
+	return names
+}
+
 // through is the way through a jump host, as a probe: somebody behind it can be logged
 // in to over connections that are all new.
 type through struct {

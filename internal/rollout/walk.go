@@ -53,7 +53,7 @@ func walk(ctx context.Context, targets []Target, o Options, do work, done func(i
 func outcomes(ctx context.Context, targets []Target, o Options, do work) []Result {
 	results := make([]Result, len(targets))
 	walk(ctx, targets, o, do, func(i int, r Result) {
-		r.Facts = nil
+		r.Facts, r.Back = nil, nil
 		results[i] = r
 	})
 	return results
@@ -84,6 +84,10 @@ func (h *host) run(ctx context.Context, do work) (r Result) {
 			contained(func() { r.Result = h.watched(ctx, r.Result) })
 		}
 		contained(func() { r.learn(h.target) })
+		if h.target.Past != nil && r.Facts != nil {
+			back := h.target
+			r.Back = &back
+		}
 		r.Connections, r.Execs = h.hangUp()
 		r.Took = time.Since(began)
 	}()

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -30,7 +31,7 @@ func (s *Server) Requests() []Request {
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.conns)
+	return s.accepted
 }
 
 // Commands returns the commands that were asked for so far, in order.
@@ -68,6 +69,7 @@ type conn struct {
 	server *Server
 	number int
 	raw    net.Conn
+	since  time.Time
 	local  netip.AddrPort
 	fault  Fault
 	line   *line

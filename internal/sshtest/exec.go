@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -28,6 +29,7 @@ type Exit struct {
 // Exec is one command as a Handler sees it.
 type Exec struct {
 	Conn    int            // number of the connection, counted from 1
+	Since   time.Time      // when it was accepted
 	Host    netip.Addr     // the address the client connected to
 	Client  netip.AddrPort // where it came from
 	User    string
@@ -105,7 +107,7 @@ func (c *conn) run(stream ssh.Channel, command string, ended <-chan struct{}) {
 	})
 	client, _ := netip.ParseAddrPort(c.raw.RemoteAddr().String())
 	exit := c.server.config.Handler(&Exec{
-		Conn: c.number, Host: c.local.Addr(), Client: client, User: c.ssh.User(),
+		Conn: c.number, Since: c.since, Host: c.local.Addr(), Client: client, User: c.ssh.User(),
 		Key: c.ssh.Permissions.Extensions[keyExtension], Command: command,
 		Stdin: stream, Stdout: stream, Stderr: stream.Stderr(), ctx: ctx, conn: c,
 	})

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -21,6 +21,7 @@ type Config struct {
 	Handler   Handler                            // nil: discards stdin and exits with 0
 	Forward   Forwarding                         // nil: connections through the server are refused
 	Fault     func(conn int) Fault               // of the n-th connection, counted from 1; nil: none
+	HostFault func(host netip.Addr) Fault        // of a connection to a host, where Fault is nil; nil: none
 	HostKeys  func(host netip.Addr) []ssh.Signer // nil: one ed25519 key for all
 	ManyHosts bool                               // answer on all of 127.0.0.0/8, else on 127.0.0.1 only
 }
@@ -35,7 +36,8 @@ type Server struct {
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex
-	conns    []*conn
+	accepted int
+	conns    map[*conn]struct{} // open ones
 	requests []Request
 	waiting  []*waiter
 }
@@ -52,11 +54,8 @@ func New(tb testing.TB, config Config) *Server {
 	if err != nil {
 		tb.Fatalf("sshtest: %v", err)
 	}
-	s := &Server{config: config, listener: listener, hostKey: NewKey(tb)}
+	s := &Server{config: config, listener: listener, hostKey: NewKey(tb), conns: map[*conn]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if s.config.Fault == nil {
-		s.config.Fault = func(int) Fault { return Fault{} }
-	}
 	if s.config.Handler == nil {
 		s.config.Handler = Discard
 	}
@@ -73,11 +72,10 @@ func (s *Server) Close() {
 	s.cancel()
 	s.listener.Close()
 	s.mu.Lock()
-	conns := slices.Clone(s.conns)
-	s.mu.Unlock()
-	for _, c := range conns {
+	for c := range s.conns {
 		c.raw.Close()
 	}
+	s.mu.Unlock()
 	s.wg.Wait()
 }
 
@@ -118,8 +116,9 @@ func (s *Server) accept() {
 			continue
 		}
 		s.mu.Lock()
-		c := &conn{server: s, number: len(s.conns) + 1, raw: raw}
-		s.conns = append(s.conns, c)
+		s.accepted++
+		c := &conn{server: s, number: s.accepted, raw: raw, since: time.Now()}
+		s.conns[c] = struct{}{}
 		closing := s.ctx.Err() != nil
 		s.mu.Unlock()
 		if closing {
@@ -127,7 +126,17 @@ func (s *Server) accept() {
 			return
 		}
 		c.local = raw.LocalAddr().(*net.TCPAddr).AddrPort()
-		c.fault = s.config.Fault(c.number)
-		s.wg.Go(c.serve)
+		switch {
+		case s.config.Fault != nil:
+			c.fault = s.config.Fault(c.number)
+		case s.config.HostFault != nil:
+			c.fault = s.config.HostFault(c.local.Addr())
+		}
+		s.wg.Go(func() {
+			c.serve()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.conns, c)
+		})
 	}
 }

@@ -10,8 +10,13 @@ import (
 
 // Ask puts a question and reads one line of an answer. Only the whole word yes
 // is a yes; anything else, and the end of input, is a no. The question may hold
-// colour and is printed as it is.
+// colour and is printed as it is. A Screen has its block off meanwhile.
 func Ask(in io.Reader, out io.Writer, question string) (bool, error) {
+	if s, ok := out.(*Screen); ok {
+		terminal, resume := s.Suspend()
+		defer resume()
+		out = terminal
+	}
 	if _, err := fmt.Fprint(out, question+" [yes/no] "); err != nil {
 		return false, err
 	}

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"os"
 
 	"golang.org/x/term"
 )
@@ -33,9 +32,9 @@ func ColourFor(when When, out any, getenv func(string) string) Colour {
 	return Colour{on: IsTerminal(out) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"}
 }
 
-// IsTerminal reports whether a reader or writer is a terminal.
+// IsTerminal reports whether a reader or writer is a terminal: a file, or a Screen on one.
 func IsTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
+	f, ok := stream.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 type fleet struct {
 	t     *testing.T
 	dir   string
+	state string // where the controller keeps its records
 	hosts map[string]*lab.Host
 	order []string
 }
@@ -31,7 +34,7 @@ type fleet struct {
 // the role web and those called bastion... the role bastion.
 func newFleet(t *testing.T, names ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
+	f := &fleet{t: t, dir: t.TempDir(), state: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	hosts := make([]*lab.Host, len(names))
@@ -107,7 +110,7 @@ func (f *fleet) command(args ...string) *exec.Cmd {
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "FWPUSH_") || strings.HasPrefix(v, "SSH_AUTH_SOCK=")
 	})
-	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=tester")
+	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=tester", "XDG_STATE_HOME="+f.state)
 	return cmd
 }
 
@@ -141,13 +144,13 @@ func (f *fleet) run(want int, args ...string) (stdout, stderr string) {
 
 // outcome is a host of -o json, for all verbs.
 type outcome struct {
-	Name, Outcome, Stage, Error, Hint, Digest, Previous, Deadline, Diff string
-	Wave, Connections, Execs, Generation                                int
-	Seconds                                                             float64
-	Drift                                                               bool
-	Run, Since, Running, Boot, Backend, Fleet                           string
-	Timers                                                              []string
-	Pending                                                             *struct{ Run, TX, State, By, Deadline string }
+	Name, Outcome, Stage, Error, Hint, Digest, Previous, Deadline, Diff, Like string
+	Wave, Connections, Execs, Generation                                      int
+	Seconds                                                                   float64
+	Drift                                                                     bool
+	Run, Since, Running, Boot, Backend, Fleet                                 string
+	Timers                                                                    []string
+	Pending                                                                   *struct{ Run, TX, State, By, Deadline string }
 }
 
 type object struct {
@@ -207,4 +210,35 @@ ps -eo args | grep -e '[/]run/fwpush' -e '[r]evert' || true
 ls /run/systemd/transient 2>/dev/null || true
 for lock in $(find /run/fwpush -name '*lock*' -type f); do flock -n "$lock" true || echo "held: $lock"; done
 `)
+}
+
+// growing is text that comes in while it is looked at.
+type growing struct {
+	mu   sync.Mutex
+	text []byte
+	done chan struct{} // closed when nothing more comes
+}
+
+func readAll(r io.Reader) *growing {
+	g := &growing{done: make(chan struct{})}
+	go func() {
+		defer close(g.done)
+		part := make([]byte, 4096)
+		for {
+			n, err := r.Read(part)
+			g.mu.Lock()
+			g.text = append(g.text, part[:n]...)
+			g.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return g
+}
+
+func (g *growing) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return string(g.text)
 }

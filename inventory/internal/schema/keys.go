@@ -39,13 +39,13 @@ var tables = [...]Table{
 	{"rollout", "how a run walks through the fleet", []Key{
 		{Name: "window", Type: Duration, Default: `"2m"`, Min: int64(MinWindow / time.Second), Max: 3600, Doc: "a change that is not confirmed is reverted no earlier than this; longer than a connection to any host and its probes may take"},
 		{Name: "parallel", Type: Integer, Default: "50", Min: 1, Max: 1024, Doc: "hosts worked on at a time"},
-		{Name: "canary", Type: Strings, Default: "[]", Doc: "hosts that go first, by name or pattern" + read},
-		{Name: "waves", Type: Strings, Default: `["100%"]`, NotEmpty: true, Doc: "shares of the fleet, cumulative, the last one 100%" + read},
-		{Name: "serial", Type: Strings, Default: "[]", Doc: "roles of which never two hosts go together" + read},
-		{Name: "max_failures", Type: Budget, Default: "0", Doc: "failed hosts that a run goes on after: a number or a share of its hosts" + read},
-		{Name: "max_unreachable", Type: Budget, Default: `"100%"`, Doc: "unreachable hosts that a run goes on after" + read},
-		{Name: "soak", Type: Duration, Default: `"0s"`, Max: 3600, Doc: "time to wait before a wave is confirmed" + read},
-		{Name: "on_stop", Type: String, Values: []string{"keep", "rollback"}, Default: `"keep"`, Doc: "what happens to confirmed hosts when the run stops" + read},
+		{Name: "canary", Type: Strings, Default: "[]", Doc: "hosts that go first, by name or pattern; one that is not confirmed stops the run"},
+		{Name: "waves", Type: Strings, Default: `["100%"]`, NotEmpty: true, Doc: "shares of the hosts of a run, cumulative, the last one 100%; each share is a wave"},
+		{Name: "serial", Type: Strings, Default: "[]", Doc: "roles of which never two hosts go in one wave; hosts that others are reached through go last by themselves"},
+		{Name: "max_failures", Type: Budget, Default: "0", Doc: "failed hosts that a run goes on after: a number or a share of its hosts; the next one stops it"},
+		{Name: "max_unreachable", Type: Budget, Default: `"100%"`, Doc: "hosts that could not be reached before anything was applied, and that a run goes on after"},
+		{Name: "soak", Type: Duration, Default: `"0s"`, Max: 3300, Doc: "time that a commit group runs its new rules, every host in and every probe passed, before it is confirmed"},
+		{Name: "on_stop", Type: String, Values: []string{"keep", "rollback"}, Default: `"keep"`, Doc: "what becomes of confirmed hosts when the run stops"},
 	}},
 	{"sets.NAME", "a list of addresses of both families", []Key{
 		{Name: "addresses", Type: Strings, Default: "[]", Doc: "addresses, prefixes, ranges such as 10.0.0.1-10.0.0.9, set:, host:, role: and group: references"},
@@ -121,7 +121,7 @@ var tables = [...]Table{
 		{Name: "allow_empty", Type: Bool, Default: "false", Doc: "the entry is left out while a role or group it names has no host"},
 		commentKey,
 	})},
-	{"probe", "what must work before a change is confirmed, exactly one of tcp, http, ssh and run" + read, []Key{
+	{"probe", "what must work before a change is confirmed, exactly one of tcp, http, ssh and run; each is tried before the push too, and one that failed then is told and not counted", []Key{
 		{Name: "tcp", Type: Integer, Min: 1, Max: 65535, Doc: "a connection to this port is made"},
 		{Name: "http", Type: String, Doc: "URL, or path on the host, that is asked for"},
 		{Name: "ssh", Type: String, Values: []string{"ipv4", "ipv6"}, Doc: "an SSH connection over this family is made"},

@@ -49,7 +49,7 @@ var ruleKeys = []Key{
 	{Name: "out", Type: List, Table: ruleOut, Default: "[]", Doc: "rules for packets from the host"},
 	{Name: "forward", Type: List, Table: ruleForward, Default: "[]", Doc: "rules for packets through the host; with any, what none allows is refused"},
 	{Name: "nat", Type: List, Table: ruleNAT, Default: "[]", Doc: "address translation"},
-	{Name: "probe", Type: List, Table: "probe", Default: "[]", Doc: "what must work before a change is confirmed" + read},
+	{Name: "probe", Type: List, Table: "probe", Default: "[]", Doc: "what must work before a change is confirmed"},
 }
 
 // sshKeys are the settings of SSH that [defaults] and hosts share.

@@ -39,26 +39,10 @@ func (f *File) Awaited(members []Member, changes bool) inventory.Problems {
 		if m.Host.Timers.V == 1 {
 			tell(m.Host.Timers.Place, "timers = 1", "two timers are proved")
 		}
-		for _, p := range m.Policy.Probes {
-			tell(p.Place, "probe", "take it out, or leave its hosts out with -x: nothing would be probed")
-		}
 	}
 	if behind != nil {
 		tell(jump, fmt.Sprintf("ssh.jump of %s (%s)", inventory.Fold(behind), ui.Count(len(behind), "host")),
 			"run fwpush where hosts are reached directly, or leave these out with -x")
-	}
-	if changes {
-		r := f.Fleet.Rollout
-		const all = "take it out: the hosts of a run go together, up to parallel at once, and -l names those that go first"
-		for _, key := range []struct {
-			name  string
-			place inventory.Place
-		}{
-			{"canary", placeOf(r.Canary)}, {"waves", placeOf(r.Waves)}, {"serial", placeOf(r.Serial)},
-			{"max_failures", r.MaxFailures.Place}, {"max_unreachable", r.MaxUnreachable.Place}, {"soak", r.Soak.Place}, {"on_stop", r.OnStop.Place},
-		} {
-			tell(key.place, key.name+" of [rollout]", all)
-		}
 	}
 	found.Sort()
 	return f.Fleet.Annotate(found)
@@ -73,11 +57,4 @@ func (f *File) Foretold(members []Member) inventory.Problems {
 		notes[i].Msg += ": apply refuses it"
 	}
 	return notes
-}
-
-func placeOf[T any](list []inventory.At[T]) inventory.Place {
-	if len(list) == 0 {
-		return inventory.Place{}
-	}
-	return list[0].Place
 }

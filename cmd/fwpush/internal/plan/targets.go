@@ -58,7 +58,16 @@ func (f *File) Bare(members []Member) []rollout.Target {
 		list[i] = rollout.Target{Host: m.Host, Policy: m.Policy,
 			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: m.Host.Name}}}
 	}
+	f.Behind(list)
 	return list
+}
+
+// GoBack makes every target go back to what its host keeps of what it confirmed.
+func GoBack(list []rollout.Target, which string) {
+	past := &rollout.Past{Which: which, Recall: meaning.Recall, OrNone: which == commit.Before}
+	for i := range list {
+		list[i].Past = past
+	}
 }
 
 // Stamp says in each target who changes it, in which run, and how long the host

@@ -1,38 +1,52 @@
 package progress
 
 import (
-	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
-	"fwpush/inventory"
+	"fwpush/internal/ui"
 )
 
 // Log is where a run is told of, a line at a time. Its methods may be called from
 // any goroutine.
 type Log interface {
 	Tell(format string, args ...any) // always: what went wrong, what an interrupt means
-	Note(format string, args ...any) // unless a person wants it quiet
+	Say(format string, args ...any)  // how it goes, unless a person wants it quiet
 	Verbose() bool
+	// Live is where the run is to be drawn, and how it may be coloured; nil where lines
+	// are wanted. What is told must go through the same Screen.
+	Live() (*ui.Screen, ui.Colour)
 }
 
 // Progress tells how a run goes and knows at any moment where every host is. Its
 // methods may be called from any goroutine.
 type Progress struct {
-	log   Log
-	now   func() time.Time
-	names []string // all hosts, in order
-	does  Manner
+	log    Log
+	screen *ui.Screen // nil: lines
+	colour ui.Colour
+	now    func() time.Time
+	does   Manner
 	// Facts, if set, hears of each host's result while it still has its facts.
 	Facts func(rollout.Result)
+	// Interrupted, if set, hears of each interrupt, counted from 1.
+	Interrupted func(count int)
 
 	mu       sync.Mutex
-	flying   map[string]flight // hosts under way
-	ended    map[string]rollout.Result
+	board    *board
+	shown    frame // on the screen
 	lastWord time.Time
-	left     bool // the run was left: nothing more is told of it
+	ended    bool // or left: nothing more is told of it
+	left     bool
+}
+
+// Left says whether the run was left at the third interrupt, with hosts in flight.
+func (p *Progress) Left() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
 }
 
 // Manner is what a run does with hosts.
@@ -45,137 +59,116 @@ const (
 	Changes Manner = true
 )
 
-// flight is how far a host under way has got.
-type flight struct {
-	step     rollout.Step
-	deadline time.Time // when it reverts, zero before apply
-}
-
-// undecided says whether something may have changed on the host.
-func (f flight) undecided() bool { return f.step != rollout.StepConnecting }
-
-// every confirmed host gets a line of its own up to this many hosts; beyond, the
-// heartbeat counts them.
+// every confirmed host that goes by itself gets a line of its own up to this many hosts;
+// beyond, the heartbeat counts them.
 const fewHosts = 25
 
-// heartbeat is how long a run may be silent.
-const heartbeat = 10 * time.Second
+// heartbeat is how long lines may be silent, and redraw how often a block is drawn.
+const (
+	heartbeat = 10 * time.Second
+	redraw    = 100 * time.Millisecond
+)
 
 // New returns a Progress for a run over targets.
 func New(log Log, targets []rollout.Target, does Manner) *Progress {
-	p := &Progress{log: log, does: does, now: time.Now, flying: map[string]flight{}, ended: map[string]rollout.Result{}}
-	for _, t := range targets {
-		p.names = append(p.names, t.Host.Name)
-	}
+	p := &Progress{log: log, does: does, now: time.Now}
+	p.screen, p.colour = log.Live()
+	p.board = newBoard(p.clock, targets, nil)
 	p.lastWord = p.now()
 	return p
 }
 
-// event takes one step of one host.
+func (p *Progress) clock() time.Time { return p.now() }
+
+// event takes one step of one host, or of a wave.
 func (p *Progress) event(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left {
+	if p.ended {
 		return
 	}
-	switch e.Step {
-	case rollout.StepEnded:
-		delete(p.flying, e.Host)
-		r := *e.Result
-		r.Facts = nil // they hold a host's rules several times over
-		p.ended[e.Host] = r
-		p.tellEnd(r)
-		if p.Facts != nil && e.Result.Facts != nil {
-			p.Facts(*e.Result)
-		}
-	case rollout.StepApplied:
-		p.flying[e.Host] = flight{e.Step, e.Deadline}
-		if p.log.Verbose() {
-			p.say("%s  applied, reverts %s unless a fresh connection gets in", e.Host, report.Clock(e.Deadline))
-		}
-	default:
-		p.flying[e.Host] = flight{step: e.Step}
-		if p.log.Verbose() {
-			p.say("%s  %s", e.Host, e.Step)
-		}
+	w, s := p.board.take(e)
+	p.tell(w, s, e)
+	if e.Step == rollout.StepEnded && p.Facts != nil && e.Result.Facts != nil {
+		p.Facts(*e.Result)
 	}
 }
 
-// tellEnd is called with the lock held.
-func (p *Progress) tellEnd(r rollout.Result) {
-	good := r.Err == nil
+// tick draws the block, or breaks a long silence.
+func (p *Progress) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
+	case p.ended:
+	case p.screen != nil:
+		p.draw()
+	case p.now().Sub(p.lastWord) >= heartbeat:
+		p.say("%d of %d done%s", p.board.count(over), len(p.board.seats), p.inFlight(underWay, (*seat).flying, unlessConfirmed))
+	}
+}
+
+// frame is what stands on a screen.
+type frame struct {
+	width, height int
+	lines         []string
+}
+
+// draw shows where the run is. It is called with the lock held.
+func (p *Progress) draw() {
+	var f frame
+	f.width, f.height = p.screen.Size()
+	f.lines = []string{p.board.asking(p.colour)}
+	if p.does == Changes {
+		f.lines = p.board.frame(p.colour, f.width, f.height)
+	}
+	if f.width == p.shown.width && f.height == p.shown.height && slices.Equal(f.lines, p.shown.lines) {
+		return
+	}
+	p.shown = f
+	p.screen.Show(f.lines)
+}
+
+// end leaves on the screen what is worth keeping. It is called with the lock held.
+func (p *Progress) end() {
+	p.ended = true
+	for _, w := range p.board.waves {
+		p.tellEnded(w)
+	}
+	switch {
+	case p.screen == nil:
 	case p.does == Reads:
-		return
-	case r.Outcome == rollout.OutcomeSkipped && isInterrupted(r): // there may be thousands; the summary has them
-		return
-	case good && r.Hint == "" && len(p.names) > fewHosts && !p.log.Verbose():
-	case good:
-		text := fmt.Sprintf("%s  %s in %.1fs", r.Name, r.Outcome, r.Took.Seconds())
-		if r.Hint != "" {
-			text += "; " + r.Hint
-		}
-		p.say("%s", text)
-	default: // -q leaves this in: it is what went wrong
-		p.lastWord = p.now()
-		p.log.Tell("%s", report.Trouble(r.Name, r))
-	}
-	for _, n := range r.Notes {
-		p.say("%s  note: %s", r.Name, n)
+		p.screen.End("")
+	default:
+		width, _ := p.screen.Size()
+		p.screen.End(p.board.final(p.colour, width))
 	}
 }
 
-func (p *Progress) say(format string, args ...any) {
-	p.lastWord = p.now()
-	p.log.Note(format, args...)
-}
+// What is told of hosts under way.
+const (
+	underWay        = ", under way "
+	unlessConfirmed = ", not confirmed they revert by "
+)
 
-// beat breaks a long silence. It runs until stop is closed.
-func (p *Progress) beat(stop <-chan struct{}) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
-		p.mu.Lock()
-		if p.now().Sub(p.lastWord) >= heartbeat {
-			p.say("%d of %d done%s", len(p.ended), len(p.names), p.underWay())
-		}
-		p.mu.Unlock()
-	}
-}
-
-// underWay names the hosts in flight and tells when the last of them reverts. It
-// is called with the lock held.
-func (p *Progress) underWay() string {
-	return p.inFlight(", under way ", func(flight) bool { return true })
-}
-
-func (p *Progress) inFlight(intro string, take func(flight) bool) string {
-	names := p.names[:0:0]
-	for _, name := range p.names {
-		if f, ok := p.flying[name]; ok && take(f) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
+// inFlight names the hosts under way that are to be taken, and tells when the last of
+// them reverts. It is called with the lock held.
+func (p *Progress) inFlight(intro string, take func(*seat) bool, until string) string {
+	hosts := p.board.those(func(s *seat) bool { return s.flying() && take(s) })
+	if len(hosts) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s%s (%d)", intro, inventory.Fold(names), len(names))
-	if last := p.lastDeadline(); !last.IsZero() {
-		text += ", not confirmed they revert by " + report.Clock(last)
+	text := intro + folded(names(hosts))
+	if last := lastDeadline(hosts); !last.IsZero() {
+		text += until + report.Clock(last)
 	}
 	return text
 }
 
-func (p *Progress) lastDeadline() time.Time {
+func lastDeadline(hosts []*seat) time.Time {
 	var last time.Time
-	for _, f := range p.flying {
-		if f.deadline.After(last) {
-			last = f.deadline
+	for _, s := range hosts {
+		if s.deadline.After(last) {
+			last = s.deadline
 		}
 	}
 	return last
@@ -185,16 +178,21 @@ func (p *Progress) lastDeadline() time.Time {
 func (p *Progress) interrupted(count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.Interrupted != nil {
+		p.Interrupted(count)
+	}
+	flying := p.inFlight(underWay, (*seat).flying, unlessConfirmed)
+	p.board.unwinding = p.board.unwinding || count >= 2
 	switch {
 	case p.does == Reads && count == 1:
-		p.log.Tell("interrupted: hosts that have not answered are left out%s", p.underWay())
+		p.log.Tell("interrupted: hosts that have not answered are left out%s", flying)
 	case p.does == Reads:
 		p.log.Tell("leaving")
 	case count == 1:
-		p.log.Tell("interrupted: no new host is started, what is in flight is finished%s; again to take back what is not confirmed", p.underWay())
+		p.log.Tell("interrupted: no new host is started, what is in flight is finished%s; again to take back what is not confirmed", flying)
 	case count == 2:
-		p.log.Tell("interrupted: no new host is started, what is in flight and not confirmed is taken back%s; again to leave at once", p.underWay())
+		p.log.Tell("interrupted: no new host is started, what is in flight and not confirmed is taken back%s; again to leave at once", flying)
 	default:
-		p.log.Tell("leaving%s", p.inFlight(": by themselves revert ", flight.undecided))
+		p.log.Tell("leaving%s", p.inFlight(": by themselves revert ", (*seat).undecided, ", the last by "))
 	}
 }

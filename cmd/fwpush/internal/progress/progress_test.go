@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,15 +20,17 @@ import (
 
 // log is a Log with everything on.
 type log struct {
-	out     *bytes.Buffer
+	out     io.Writer
+	screen  *ui.Screen // what out is, for a live view
 	verbose bool
 }
 
 func (l *log) Tell(format string, args ...any) {
 	fmt.Fprintln(l.out, ui.Safe(fmt.Sprintf(format, args...)))
 }
-func (l *log) Note(format string, args ...any) { l.Tell(format, args...) }
-func (l *log) Verbose() bool                   { return l.verbose }
+func (l *log) Say(format string, args ...any) { l.Tell(format, args...) }
+func (l *log) Verbose() bool                  { return l.verbose }
+func (l *log) Live() (*ui.Screen, ui.Colour)  { return l.screen, ui.Colour{} }
 
 func fewTargets(n int) []rollout.Target {
 	targets := make([]rollout.Target, n)

@@ -3,6 +3,10 @@ package progress
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
@@ -15,20 +19,58 @@ type Worker func(ctx context.Context, targets []rollout.Target, o rollout.Option
 // Work runs a worker with progress told and interrupts obeyed, and returns
 // a result for every target.
 func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) []rollout.Result {
+	p.board = newBoard(p.clock, targets, o.Waves)
 	in, stop := watchInterrupts(p.interrupted)
 	defer stop()
-	o.Event, o.Unwind = p.event, in.unwind
-	beating := make(chan struct{})
-	defer close(beating)
-	go p.beat(beating)
+	o.Event, o.Unwind = both(o.Event, p.event), in.unwind
+	ended := make(chan struct{})
+	defer close(ended)
+	go p.watch(ended)
 
 	done := make(chan []rollout.Result, 1)
 	go func() { done <- do(in.ctx, targets, o) }()
 	select {
 	case results := <-done:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.end()
 		return results
 	case <-in.leave:
 		return p.leftBehind(targets)
+	}
+}
+
+// both is first and then second, where there is a first.
+func both(first, second func(rollout.Event)) func(rollout.Event) {
+	if first == nil {
+		return second
+	}
+	return func(e rollout.Event) {
+		first(e)
+		second(e)
+	}
+}
+
+// watch ticks until the run has ended.
+func (p *Progress) watch(ended <-chan struct{}) {
+	every := time.Second
+	resumed := make(chan os.Signal, 1)
+	if p.screen != nil {
+		every = redraw
+		signal.Notify(resumed, syscall.SIGCONT)
+		defer signal.Stop(resumed)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-resumed:
+			p.screen.Resumed()
+		case <-tick.C:
+			p.tick()
+		}
 	}
 }
 
@@ -37,26 +79,28 @@ func (p *Progress) Work(do Worker, targets []rollout.Target, o rollout.Options) 
 func (p *Progress) leftBehind(targets []rollout.Target) []rollout.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.end()
 	p.left = true
 	results := make([]rollout.Result, len(targets))
 	for i, t := range targets {
-		r, ended := p.ended[t.Host.Name]
-		if !ended {
-			r = rollout.Result{Name: t.Host.Name, Digest: t.Candidate.Rules.Digest, Wave: 1, Result: p.flying[t.Host.Name].left(t)}
+		s := p.board.seats[i]
+		if s.result != nil {
+			results[i] = *s.result
+			continue
 		}
-		results[i] = r
+		results[i] = rollout.Result{Name: s.name, Digest: t.Candidate.Rules.Digest, Wave: s.wave + 1, Result: s.left()}
 	}
 	return results
 }
 
 // left is how a host stands that nobody waits for any more.
-func (f flight) left(t rollout.Target) commit.Result {
+func (s *seat) left() commit.Result {
 	r := commit.Result{Outcome: rollout.OutcomeSkipped, Err: rollout.ErrInterrupted}
 	switch {
-	case f.step == rollout.StepApplied:
-		r.Outcome, r.Deadline = commit.OutcomePending, f.deadline
-		r.Hint = "reverts by itself by " + report.Clock(f.deadline) + "; to keep the rules: fwpush confirm " + t.Candidate.Stamp.Run
-	case f.step != "" && f.undecided():
+	case s.undecided() && !s.deadline.IsZero():
+		r.Outcome, r.Deadline = commit.OutcomePending, s.deadline
+		r.Hint = "reverts by itself by " + report.Clock(s.deadline) + "; to keep the rules: fwpush confirm " + s.run
+	case s.undecided():
 		r.Outcome = commit.OutcomeUnknown
 		r.Hint = "if the new rules came into force, the host takes them back by itself: fwpush status"
 	}

@@ -2,14 +2,12 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
-	"fwpush/inventory"
 	"fwpush/render"
 )
 
@@ -21,6 +19,8 @@ type Change struct {
 	undo           render.Diff // what was edited by hand, as it would be taken back
 	flows          []flow      // what the change of the rules opens and closes
 	beside         string      // what to know of hosts that are not selected
+	kinds          string      // what kind of change it is, in few words
+	foreign        string      // base chains of others on the hooks that the rules use
 }
 
 // ChangeOf compares what a host told with what it shall run.
@@ -30,12 +30,11 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, 
 		return c
 	}
 	f := *seen.Facts
+	c.foreign = foreignOf(t, f)
 	verdict := t.Judge(f, accept)
 	switch {
 	case f.Pending != nil:
-		c.Outcome, c.Stage = commit.OutcomeLocked, commit.StageInspect
-		c.Err = fmt.Errorf("run %s of %s is not finished here (%s)", f.Pending.Run, f.Pending.Who, f.Pending.State)
-		c.Hint = "wait, or look at it with fwpush status"
+		c.Result.Result = unfinished(c.Result.Result)
 		return c
 	case verdict.Act == commit.Unchanged:
 		c.Outcome = commit.OutcomeUnchanged
@@ -52,6 +51,7 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, 
 			c.Notes = append(c.Notes, err.Error())
 		}
 	}
+	c.kinds = kindsOf(t, f, c.rules.Changed)
 	switch drifted, known := f.Drifted(); {
 	case f.Generation == 0:
 		c.Notes = append(c.Notes, "first push")
@@ -61,6 +61,36 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, 
 		c.Notes = append(c.Notes, "the same rules; the boot path would be repaired")
 	}
 	return c
+}
+
+// unfinished is the outcome of a host on which another run is under way.
+func unfinished(r commit.Result) commit.Result {
+	h := r.Facts.Pending
+	r.Outcome, r.Stage = commit.OutcomeLocked, commit.StageInspect
+	r.Err = fmt.Errorf("run %s of %s is not finished here (%s)", h.Run, h.Who, h.State)
+	r.Hint = "wait, or look at it with fwpush status"
+	return r
+}
+
+// kindsOf says in a word or two why a host would be changed.
+func kindsOf(t rollout.Target, f commit.Facts, rules bool) string {
+	var kinds []string
+	candidate, _ := t.Fit(f)
+	switch {
+	case f.Generation == 0:
+		kinds = append(kinds, "first push")
+	case candidate.Text != "" && render.BackendOf(f.Rules) != render.BackendOf(candidate.Text):
+		kinds = append(kinds, "backend change")
+	case rules:
+		kinds = append(kinds, "pending")
+	}
+	if drifted, _ := f.Drifted(); drifted {
+		kinds = append(kinds, "drift")
+	}
+	if len(kinds) == 0 {
+		kinds = append(kinds, "boot path")
+	}
+	return strings.Join(kinds, ", ")
 }
 
 // difference is what the file changes on a host, and what would be taken back of
@@ -84,105 +114,12 @@ func DiffOf(t rollout.Target, f commit.Facts) (text, byHand string) {
 	return rules.Text + undo.Text, byHand
 }
 
-// group is hosts that an apply would do the same to.
-type group struct {
-	Change
-	names    []string
-	previous string // their digests before and after; "" where they differ
-	digest   string
-}
-
-// fold puts hosts with the same change into one group, in the order of the
-// hosts.
-func fold(changes []Change) []group {
-	var groups []group
-	index := map[string]int{}
-	for _, c := range changes {
-		cause, hint := common(c.Result)
-		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows), c.beside}, "\x00")
-		i, known := index[key]
-		if !known {
-			i = len(groups)
-			index[key] = i
-			groups = append(groups, group{Change: c, previous: c.Previous, digest: c.Digest})
-		}
-		g := &groups[i]
-		g.names = append(g.names, c.Name)
-		if g.previous != c.Previous || g.digest != c.Digest {
-			g.previous, g.digest = "", ""
-		}
-	}
-	return groups
-}
-
-// WriteChanges prints the changes of a fleet, each change once. Rules and
-// errors may come from hosts: all of it is made safe.
-func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
-	var out strings.Builder
-	seen := map[string]bool{} // changes of rules already shown
-	for _, g := range fold(changes) {
-		hosts := fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names))
-		switch g.Outcome {
-		case rollout.OutcomeChanged:
-			fmt.Fprintf(&out, "%s %s   %s\n", colour.Yellow("●"), colour.Bold(hosts), ui.Safe(g.headline(seen)))
-			for _, l := range flowLines(g.flows, inventory.Fold(g.names)) {
-				fmt.Fprintf(&out, "  %s\n", paintFlow(colour, ui.Safe(l)))
-			}
-			if g.beside != "" {
-				fmt.Fprintf(&out, "  %s\n", colour.Yellow(ui.Safe(g.beside)))
-			}
-			if text := g.rules.Annotated(); text != "" && !(g.Drift && seen[text]) {
-				seen[text] = true
-				writeDiff(&out, colour, text, "")
-			}
-			writeDiff(&out, colour, g.undo.Text, "# in no role")
-		case commit.OutcomeUnchanged:
-			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
-		default:
-			text := troubleOfMany(hosts, g.Result)
-			if len(g.names) == 1 {
-				text = Trouble(hosts, g.Result)
-			}
-			fmt.Fprintf(&out, "%s %s\n", colour.Red("✗"), ui.Safe(text))
-		}
-	}
-	_, err := io.WriteString(w, out.String())
-	return err
-}
-
 // paintFlow shows at a glance what opens.
 func paintFlow(c ui.Colour, line string) string {
 	if strings.HasPrefix(line, "newly open") {
 		return c.Yellow(line)
 	}
 	return line
-}
-
-// headline is what stands beside the hosts of a change.
-func (g group) headline(seen map[string]bool) string {
-	parts := []string{fmt.Sprintf("+%d -%d", g.rules.Added+g.undo.Added, g.rules.Removed+g.undo.Removed)}
-	if g.digest != "" && g.previous != "" {
-		parts = append(parts, short(g.previous)+" → "+strings.TrimPrefix(short(g.digest), "sha256:"))
-	} else if g.digest != "" {
-		parts = append(parts, "→ "+short(g.digest))
-	}
-	parts = append(parts, g.Notes...)
-	if g.Drift {
-		what := "its running ruleset was edited by hand (drift):"
-		if len(g.names) > 1 {
-			what = "the running rulesets were edited by hand (drift):"
-		}
-		switch {
-		case !g.rules.Changed:
-			what = "no change in the file, but " + what
-		case seen[g.rules.Annotated()]:
-			what = "same, and " + what
-		default:
-			what = "and " + what
-		}
-		parts = append(parts, what)
-	}
-	return strings.Join(parts, "   ")
 }
 
 // short is a digest for people.

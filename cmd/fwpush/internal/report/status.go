@@ -95,6 +95,25 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	return h
 }
 
+// LeftBehind is the status of a host that the fleet file does not name any more.
+func (h Status) LeftBehind(fleet string) Status {
+	const take = "takes its rules off"
+	switch {
+	case h.Outcome == "absent":
+		h.Hint = "nothing of fwpush is there any more; fwpush remove HOST takes it off the list"
+	case h.Fleet != "" && h.Fleet != fleet:
+		h.Notes = append(h.Notes, "not named in the file, and of another fleet by now")
+	case h.Outcome == "unreachable":
+		h.Outcome = "left-behind"
+		h.Hint = "when it can be reached, fwpush remove HOST " + take
+	case h.Fleet == fleet:
+		h.Outcome = "left-behind"
+		h.Hint = "name it in the file again, or fwpush remove HOST " + take
+	}
+	h.shared = strings.TrimSuffix(strings.TrimPrefix(h.Error+"; "+h.Hint, "; "), "; ")
+	return h
+}
+
 func stateOf(f commit.Facts) string {
 	drifted, known := f.Drifted()
 	switch {

@@ -1,9 +1,11 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"fwpush/internal/commit"
@@ -12,43 +14,112 @@ import (
 	"fwpush/inventory"
 )
 
-// outcomes in the order in which a summary names them, the good ones first.
-func outcomeOrder() []commit.Outcome {
+// OutcomeOrder is all outcomes in the order in which a summary names them, the good ones first.
+func OutcomeOrder() []commit.Outcome {
 	return []commit.Outcome{
 		commit.OutcomeConfirmed, commit.OutcomeUnchanged, rollout.OutcomeChanged, commit.OutcomePending, commit.OutcomeReverted,
 		commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable, commit.OutcomeUnknown, rollout.OutcomeSkipped,
 	}
 }
 
+// Ending is what a run is told of by, beside its results.
+type Ending struct {
+	Run  string // its id, "" if there was nothing to push
+	Took time.Duration
+	// Again, if set, is the command for hosts that want another try; their names are
+	// added. Without it the run is resumed.
+	Again string
+}
+
+// WriteResults prints the result of a run: how long it took, its id, who stopped it, how
+// many hosts ended in which way, and what to type next.
+func WriteResults(w io.Writer, colour ui.Colour, results []rollout.Result, e Ending) error {
+	unit := time.Second
+	if e.Took < 10*time.Second {
+		unit = 100 * time.Millisecond
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "Done in %s", e.Took.Round(unit))
+	if e.Run != "" {
+		out.WriteString(" · run " + e.Run)
+	}
+	out.WriteByte('\n')
+	if why := stopped(results); why != "" {
+		fmt.Fprintf(&out, "  %s\n", colour.Red(ui.Safe(why)))
+	}
+	if err := writeSummary(&out, colour, results); err != nil {
+		return err
+	}
+	for _, command := range e.next(results) {
+		fmt.Fprintf(&out, "next: %s\n", command)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// stopped says by whom and why a run was stopped, "" if it was not.
+func stopped(results []rollout.Result) string {
+	var stop *rollout.StopError
+	for _, r := range results {
+		if errors.As(r.Err, &stop) {
+			return stop.Error()
+		}
+	}
+	for _, r := range results {
+		if r.Outcome == rollout.OutcomeSkipped && errors.Is(r.Err, rollout.ErrInterrupted) {
+			return "interrupted before all hosts were begun"
+		}
+	}
+	return ""
+}
+
 // writeSummary prints how many hosts ended in which way, folded.
 func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error {
 	var table ui.Table
-	for _, outcome := range outcomeOrder() {
-		var names []string
+	for _, outcome := range OutcomeOrder() {
+		var remarks []string
+		names := map[string][]string{}
 		for _, r := range results {
-			if r.Outcome == outcome {
-				names = append(names, r.Name)
+			if r.Outcome != outcome {
+				continue
 			}
+			m := remark(r)
+			if names[m] == nil {
+				remarks = append(remarks, m)
+			}
+			names[m] = append(names[m], r.Name)
 		}
-		if len(names) > 0 {
-			table.Painted(shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names), len(names), remark(outcome)))
+		for _, m := range remarks {
+			table.Painted(Shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
 		}
 	}
 	return table.Write(w)
 }
 
 // remark says what an outcome leaves a host with, where the word does not.
-func remark(o commit.Outcome) string {
-	switch o {
+func remark(r rollout.Result) string {
+	switch r.Outcome {
 	case commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable:
 		return ", untouched"
+	case rollout.OutcomeSkipped:
+		if r.Err != nil { // else the run does not concern it
+			return ", untouched"
+		}
 	case commit.OutcomeReverted:
+		if errors.Is(r.Err, rollout.ErrStopped) {
+			return ", taken back with its group"
+		}
 		return ", back on the old rules"
+	case commit.OutcomePending:
+		if !r.Deadline.IsZero() {
+			return ", reverts by " + Clock(r.Deadline)
+		}
 	}
 	return ""
 }
 
-func shade(colour ui.Colour, o commit.Outcome) func(string) string {
+// Shade is the colour of an outcome.
+func Shade(colour ui.Colour, o commit.Outcome) func(string) string {
 	switch o {
 	case commit.OutcomeConfirmed:
 		return colour.Green
@@ -60,42 +131,36 @@ func shade(colour ui.Colour, o commit.Outcome) func(string) string {
 	return colour.Yellow
 }
 
-// WriteResults prints the result of a run: how long it took, its id, how many hosts
-// ended in which way, and what to do next. again is the command for hosts that
-// want another try; their names are added.
-func WriteResults(w io.Writer, colour ui.Colour, run string, results []rollout.Result, took time.Duration, again string) error {
-	unit := time.Second
-	if took < 10*time.Second {
-		unit = 100 * time.Millisecond
-	}
-	head := fmt.Sprintf("Done in %s", took.Round(unit))
-	if run != "" { // none, if there was nothing to push
-		head += " · run " + run
-	}
-	if _, err := fmt.Fprintln(w, head); err != nil {
-		return err
-	}
-	if err := writeSummary(w, colour, results); err != nil {
-		return err
-	}
-	for _, next := range []struct {
-		command  string
-		outcomes []commit.Outcome
-	}{
-		{"fwpush status -l", []commit.Outcome{commit.OutcomeUnknown, commit.OutcomePending}},
-		{again, []commit.Outcome{commit.OutcomeUnreachable, commit.OutcomeLocked, rollout.OutcomeSkipped}},
-	} {
-		var names []string
-		for _, r := range results {
-			if slices.Contains(next.outcomes, r.Outcome) && r.Err != nil {
-				names = append(names, r.Name)
-			}
-		}
-		if len(names) > 0 {
-			if _, err := fmt.Fprintf(w, "next: %s '%s'\n", next.command, inventory.Fold(names)); err != nil {
-				return err
-			}
+// next are the commands that get on from where a run has ended, those first that cannot
+// wait.
+func (e Ending) next(results []rollout.Result) []string {
+	var pending, unknown, again []string
+	for _, r := range results {
+		switch {
+		case r.Outcome == commit.OutcomePending:
+			pending = append(pending, r.Name)
+		case r.Err == nil:
+		case r.Outcome == commit.OutcomeUnknown:
+			unknown = append(unknown, r.Name)
+		case slices.Contains([]commit.Outcome{commit.OutcomeUnreachable, commit.OutcomeLocked, rollout.OutcomeSkipped}, r.Outcome), errors.Is(r.Err, rollout.ErrStopped):
+			again = append(again, r.Name)
 		}
 	}
-	return nil
+	var commands []string
+	if len(pending) > 0 && e.Run != "" {
+		commands = append(commands, "fwpush confirm "+e.Run+"   # keeps the new rules", "fwpush revert "+e.Run+"    # takes them back now")
+	}
+	if len(unknown) > 0 {
+		commands = append(commands, "fwpush status -l '"+inventory.Fold(unknown)+"'")
+	}
+	switch {
+	case len(again) == 0:
+	case e.Again == "" && e.Run != "":
+		commands = append(commands, "fwpush apply --resume "+e.Run)
+	case e.Again == "":
+		commands = append(commands, "fwpush apply -l '"+inventory.Fold(again)+"'")
+	default:
+		commands = append(commands, e.Again+" '"+inventory.Fold(again)+"'")
+	}
+	return commands
 }

@@ -14,8 +14,8 @@ import (
 // Trouble says how a host ended that did not end as asked.
 func Trouble(host string, r rollout.Result) string { return trouble(host, r, Cause(r), r.Hint) }
 
-// troubleOfMany says the same of hosts that have it in common.
-func troubleOfMany(hosts string, r rollout.Result) string {
+// TroubleOfMany says the same of hosts that have it in common.
+func TroubleOfMany(hosts string, r rollout.Result) string {
 	what, hint := common(r)
 	return trouble(hosts, r, what, hint)
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
+)
+
+// mayGoOn refuses to change hosts where nobody said yes and nobody can be asked.
+func (c *console) mayGoOn(yes bool, hosts int) error {
+	if yes || c.isInteractive() {
+		return nil
+	}
+	need := "need"
+	if hosts == 1 {
+		need = "needs"
+	}
+	return ended(exitConfig, "refused: not interactive; %s %s --yes or a terminal", ui.Count(hosts, "host"), need)
+}
+
+// review shows what would change.
+func (c *console) review(p *prepared, o rollout.Options) ([]report.Change, error) {
+	changes := c.inspect(p, o)
+	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
+		return nil, err
+	}
+	return changes, report.WriteProbes(c.err, p.targets, changes)
+}
+
+// changing are the targets whose change was shown, each bound to the host as it
+// was then.
+func changing(targets []rollout.Target, seen []report.Change) []rollout.Target {
+	var list []rollout.Target
+	for i, t := range targets {
+		if seen[i].Outcome == rollout.OutcomeChanged {
+			t.Reviewed = &rollout.Review{State: seen[i].Fingerprint, Digest: seen[i].Digest}
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// approve asks. Whoever interrupts has not said yes.
+func (c *console) approve(hosts int) error {
+	type answer struct {
+		yes bool
+		err error
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	answers := make(chan answer, 1)
+	go func() {
+		yes, err := ui.Ask(c.in, c.err, fmt.Sprintf("Change %s?", ui.Count(hosts, "host")))
+		answers <- answer{yes, err}
+	}()
+	select {
+	case <-interrupted:
+		c.Tell("")
+		return ended(exitInterrupted, "interrupted at the question, no host was changed")
+	case a := <-answers:
+		if a.err == nil && !a.yes {
+			return ended(exitInterrupted, "not approved, no host was changed; the answer that approves is yes")
+		}
+		return a.err
+	}
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/cmd/fwpush/internal/record"
+	"fwpush/internal/journal"
+	"fwpush/internal/rollout"
+	"fwpush/inventory"
+)
+
+// beginning is what is written down of a run before it changes anything.
+type beginning struct {
+	command, run string
+	targets      []rollout.Target
+	waves        []rollout.Wave
+	flags        *pflag.FlagSet    // as given
+	options      map[string]string // beside them
+	events       *checked[string]
+}
+
+// begin writes down that a run begins. An error means that nothing may be changed.
+func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginning) (*record.Recorder, error) {
+	s, err := c.store(g)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.tee(s, b.events); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(f.Fleet.Path)
+	if err != nil {
+		return nil, err
+	}
+	b.flags.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "output", "color", "quiet", "verbose", "progress", "events", "state-dir", "inventory":
+		default:
+			b.options[flag.Name] = flag.Value.String()
+		}
+	})
+	run, err := s.Begin(journal.Header{
+		Run: b.run, Command: b.command, Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine(),
+		Fleet: f.Fleet.Name, File: path, Digest: f.Fleet.Digest, Commit: journal.GitCommit(ctx, path), Options: b.options,
+		Hosts: record.Hosts(b.targets, b.waves),
+	})
+	if err != nil {
+		return nil, ended(exitConfig, "%v; no host was changed", err)
+	}
+	return record.New(run, b.waves, c), nil
+}
+
+// tee has everything that is written down told to a file of events too.
+func (c *console) tee(s *journal.Store, events *checked[string]) error {
+	if !events.given {
+		return nil
+	}
+	file, err := os.OpenFile(events.v, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return ended(exitConfig, "%v", err)
+	}
+	s.Events = file // for as long as this program lives
+	return nil
+}
+
+// whereabouts is USER@HOST of this machine.
+func whereabouts() string {
+	name := "?"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+// resumed is prepare for a run that goes on: the hosts that it did not confirm, each
+// with the rules that it was to get then.
+func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run string) (*prepared, error) {
+	r, err := c.recall(g, run)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.State == journal.Running:
+		return nil, ended(exitConfig, "run %s goes on in another fwpush (pid %d on this machine)", run, r.PID)
+	case r.Command != "apply":
+		return nil, ended(exitConfig, "run %s was fwpush %s, and only an apply can be resumed", run, r.Command)
+	}
+	var names []string
+	digests := map[string]string{}
+	for _, h := range r.Hosts {
+		switch h.Outcome() {
+		case "confirmed", "unchanged":
+		default:
+			names = append(names, h.Name)
+			digests[h.Name] = h.Digest
+		}
+	}
+	if len(names) == 0 {
+		return nil, ended(exitOK, "run %s left nothing to do: all of its hosts are confirmed", run)
+	}
+	file, err := c.load(ctx, g.at(r.File), plan.DNS)
+	if err != nil {
+		return nil, err
+	}
+	s := f.Selection
+	s.Only = names
+	p, err := c.ready(ctx, file, s, f.readiness())
+	if err != nil {
+		return nil, err
+	}
+	if moved := plan.Moved(p.targets, digests); len(moved) > 0 {
+		return nil, c.stale(errors.New(inventory.Fold(moved) + " would get other rules than in run " + run + ": the fleet file, or a name or a date in it, means something else by now"))
+	}
+	return p, nil
+}
+
+// recall reads the record of a run.
+func (c *console) recall(g *globals, run string) (journal.Record, error) {
+	s, err := c.store(g)
+	if err != nil {
+		return journal.Record{}, err
+	}
+	r, err := s.Load(run)
+	if errors.Is(err, journal.ErrNoRun) {
+		return r, ended(exitConfig, "no record of run %s in %s; fwpush history lists those there are, and --state-dir names another directory", run, s.Dir())
+	}
+	if err != nil {
+		return r, ended(exitConfig, "%v", err)
+	}
+	return r, nil
+}

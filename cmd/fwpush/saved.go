@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
+	"fwpush/inventory"
+)
+
+// at is the same flags for another fleet file, unless one was named.
+func (g *globals) at(path string) *globals {
+	if g.inventory.given {
+		return g
+	}
+	other := *g
+	other.inventory = only("PATH")
+	_ = other.inventory.Set(path) // a path of a plan or a run is never empty
+	return &other
+}
+
+// planned is prepare for a plan that was saved: exactly that is to be done, or nothing.
+// All that has moved since and can be seen from here is told at once.
+func (c *console) planned(ctx context.Context, g *globals, f *changeFlags, path string) (*prepared, error) {
+	saved, err := plan.ReadSaved(path)
+	if err != nil {
+		return nil, ended(exitConfig, "%v", err)
+	}
+	if len(saved.Hosts) == 0 {
+		return nil, ended(exitConfig, "%s: no host of this plan changes", path)
+	}
+	file, err := c.load(ctx, g.at(saved.File), plan.DNS)
+	if err != nil {
+		return nil, err
+	}
+	if moved := saved.Stale(file, versionLine()); len(moved) > 0 {
+		return nil, c.stale(moved...)
+	}
+	p, err := c.ready(ctx, file, inventory.Selection{Only: saved.Names()}, f.readiness())
+	if err != nil {
+		return nil, err
+	}
+	if err := saved.Bind(p.targets); err != nil {
+		return nil, c.stale(err)
+	}
+	p.approved = true
+	return p, nil
+}
+
+// stale is the end of an apply of what is not there any more.
+func (c *console) stale(reasons ...error) error {
+	for _, err := range reasons {
+		c.Tell("%v", err)
+	}
+	return ended(exitConfig, "stale, no host was changed; look at the change again: fwpush diff")
+}
+
+// save writes what a diff showed as a plan. Hosts that could not be seen are not in it.
+func (c *console) save(path string, p *prepared, changes []report.Change) error {
+	saved, err := p.Save(versionLine(), actor(c.getenv))
+	if err != nil {
+		return err
+	}
+	var left []string
+	for i, ch := range changes {
+		switch {
+		case ch.Outcome == rollout.OutcomeChanged:
+			saved.Hosts = append(saved.Hosts, ch.Saved(p.targets[i]))
+		case ch.Err != nil:
+			left = append(left, ch.Name)
+		}
+	}
+	if err := saved.Write(path); err != nil {
+		return fmt.Errorf("the plan cannot be saved: %w", err)
+	}
+	text := fmt.Sprintf("%s: %s; fwpush apply --plan %s", path, ui.Count(len(saved.Hosts), "host"), path)
+	if len(left) > 0 {
+		text += fmt.Sprintf("; left out, since what they run is not known: %s", inventory.Fold(left))
+	}
+	c.Note("%s", text)
+	return nil
+}
+
+// alone refuses flags that choose hosts beside one that says which they are.
+func alone(flag string, s inventory.Selection) error {
+	if given := strings.TrimSpace(s.String()); given != "" {
+		return errors.New(flag + " says which hosts are meant: leave out " + given)
+	}
+	return nil
+}

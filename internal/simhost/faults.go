@@ -1,0 +1,41 @@
+package simhost
+
+import "time"
+
+// Faults are what goes wrong with a host, until others are set.
+type Faults struct {
+	Unreachable Answer // every new login
+	// LockOut is every new login while a candidate is in force that nobody has
+	// confirmed. What is connected already stays, as with rules that let established
+	// connections pass.
+	LockOut Answer
+	// Refuse is what nft says of the candidate when it is checked, Fail when it is
+	// loaded; "" for nothing.
+	Refuse, Fail string
+	SlowFacts    time.Duration // before the first fact
+	// Lie rewrites what the host tells, line by line without the marker; nil: honest.
+	Lie func(line string) string
+}
+
+// Answer is what becomes of a login.
+type Answer string
+
+// The answers. The zero Answer lets it in.
+const (
+	Refuse Answer = "refuse" // cut at once
+	Hang   Answer = "hang"   // never answered
+	Deny   Answer = "deny"   // the key is not taken
+)
+
+// SetFaults makes these the faults of the host.
+func (h *Host) SetFaults(f Faults) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults = f
+}
+
+func (h *Host) fault() Faults {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.faults
+}

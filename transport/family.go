@@ -1,0 +1,15 @@
+package transport
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// RedialAt is Redial to another address of the same host: the key that the host
+// showed before is the only one accepted, whatever known_hosts says of that address.
+// The login takes no longer than limit.
+func (d *Dialer) RedialAt(ctx context.Context, t Target, addr netip.AddrPort, limit time.Duration) (*Conn, error) {
+	t.addr, t.ep.ConnectTimeout = addr, limit
+	return d.Redial(ctx, t)
+}
