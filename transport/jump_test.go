@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,6 +156,43 @@ func TestTwoJumpHosts(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
+}
+
+// Another address of a host behind a jump host is reached through it too.
+func TestRedialAtBehindAJumpHost(t *testing.T) {
+	m := newMaze(t, sshtest.Config{}, sshtest.Config{}, Options{})
+	conn, err := m.dialer.RedialAt(t.Context(), m.dial(t, m.host(1)).Pinned(), m.far.Host(2), soon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	again, err := m.dialer.Redial(t.Context(), conn.Pinned())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if conn.RemoteAddr() != m.far.Host(2) || again.RemoteAddr() != m.far.Host(2) || m.jump.Connections() != 1 {
+		t.Errorf("connected to %s and %s over %d connections", conn.RemoteAddr(), again.RemoteAddr(), m.jump.Connections())
+	}
+	if asked := m.asked(); !slices.Equal(asked, []string{m.far.Host(1).String(), m.far.Host(2).String(), m.far.Host(2).String()}) {
+		t.Errorf("the jump host was asked for %q", asked)
+	}
+}
+
+// asked are the addresses that the jump host was to connect to.
+func (m *maze) asked() []string {
+	var list []string
+	for _, r := range m.jump.Requests() {
+		var open struct {
+			Host string
+			Port uint32
+			Rest []byte `ssh:"rest"`
+		}
+		if r.Type == "direct-tcpip" && ssh.Unmarshal(r.Payload, &open) == nil {
+			list = append(list, net.JoinHostPort(open.Host, strconv.Itoa(int(open.Port))))
+		}
+	}
+	return list
 }
 
 // A name is looked up by the jump host, and its key is looked up here by that name.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"fwpush/internal/sshtest"
+	"fwpush/inventory"
 	"fwpush/transport/trust"
 )
 
@@ -260,8 +261,12 @@ func TestConnectionToAJumpHostThatEndsUnderALogin(t *testing.T) {
 }
 
 // hop is the connection to the jump host that is in use.
-func (m *maze) hop(t testing.TB) *Conn {
-	h, err := m.dialer.hop(m.via)
+func (m *maze) hop(t testing.TB) *Conn { return m.dialer.hopOf(t, m.via) }
+
+// hopOf is the connection to a jump host that is in use.
+func (d *Dialer) hopOf(t testing.TB, ep inventory.Endpoint) *Conn {
+	t.Helper()
+	h, err := d.hop(ep)
 	if err != nil {
 		t.Fatal(err)
 	}

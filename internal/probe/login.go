@@ -39,7 +39,7 @@ func (p *Probe) login(ctx context.Context, conn *transport.Conn) error {
 // sshAddresses are the addresses of the probe's family, each with the port of sshd as
 // this machine sees it.
 func (p *Probe) sshAddresses(pinned netip.AddrPort) []string {
-	of := func(a netip.Addr) bool { return a.Is4() == (p.want.Text == "ipv4") }
+	of := func(a netip.Addr) bool { return a.IsValid() && a.Is4() == (p.want.Text == "ipv4") }
 	port := pinned.Port()
 	var list []netip.Addr
 	own := false
@@ -101,7 +101,9 @@ func (p *Probe) loggedIn(at string, began time.Time, err error) attempt {
 	var key *transport.HostKeyError
 	var auth *transport.AuthError
 	var forward *transport.ForwardError
+	jump := errors.As(err, &dial) && dial.Jump()
 	switch {
+	case jump: // nothing is known of the address
 	case errors.As(err, &forward) && forward.Kind == transport.ForwardSilent:
 		return silence(at, began, p.limit)
 	case errors.As(err, &forward):
@@ -109,7 +111,7 @@ func (p *Probe) loggedIn(at string, began time.Time, err error) attempt {
 	case errors.As(err, &key) && p.own(key.Peer), errors.As(err, &auth) && p.own(auth.Peer):
 		return open
 	case !errors.As(err, &dial) || !p.own(dial.Peer):
-	case dial.Stage != "connect":
+	case dial.Reached():
 		return open
 	case dial.Kind == transport.DialTimeout:
 		return silence(at, began, p.limit)

@@ -10,6 +10,7 @@ import (
 
 	"fwpush/internal/lab"
 	"fwpush/inventory"
+	"fwpush/transport"
 )
 
 // known writes a known_hosts file with a host's key for its IPv4 address only.
@@ -78,6 +79,36 @@ func TestLogin(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 	expect(t, none.Try(t.Context(), nil), "?there is no connection to the host")
+}
+
+// A host behind a jump host is tried from there, and what is wrong with the jump host is
+// no answer of the host.
+func TestLoginThroughAJumpHost(t *testing.T) {
+	h, bastion := entry(web1(t), "root", "none"), entry(web2(t), "root", "none")
+	h.SSH.Jump, h.SSH.Via = bastion.Name, &bastion.SSH
+	dialer := transport.New(transport.Options{})
+	t.Cleanup(func() { dialer.Close() })
+	conn, err := dialer.Dial(t.Context(), h.SSH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	p := NewProber(dialer, func(string) (inventory.Host, bool) { return inventory.Host{}, false })
+	t.Cleanup(func() { p.Close() })
+	try := func(h inventory.Host, text string) error {
+		return p.Of(h, []inventory.Probe{read(t, text)})[0].Try(t.Context(), conn)
+	}
+	v6 := web1(t).Addr6().String()
+	expect(t, try(h, `ssh = "ipv4"`), "")
+	expect(t, try(h, `ssh = "ipv6"`), "")
+	moved := h
+	moved.Addresses = at(v6).Addresses
+	moved.SSHDPorts = []inventory.At[uint16]{{V: 2222}}
+	expect(t, try(moved, `ssh = "ipv6"`), "["+v6+"]:2222: …refused")
+	expect(t, try(moved, `ssh = "ipv6", expect = false`), "")
+	bastion.SSH.Port = 2222
+	expect(t, try(h, `ssh = "ipv6"`), "?through web2 (")
+	expect(t, try(h, `ssh = "ipv6", expect = false`), "?through web2 (")
 }
 
 // A server that takes connections and says nothing is open, if to no use.
