@@ -71,6 +71,28 @@ func TestProveAndFindings(t *testing.T) {
 	}
 }
 
+// The jump host looks up the name of what is behind it: what the name is here proves
+// nothing.
+func TestNamesBehindAJumpHostAreNotLookedUpHere(t *testing.T) {
+	f := read(t, `version = 1
+[management]
+from = ["2001:db8::1"]
+[hosts.bastion1]
+unmanaged = true
+addresses = ["192.0.2.9", "2001:db8::1"]
+[hosts.web1]
+ssh = { address = "localhost", jump = "bastion1" }
+`)
+	members, err := f.Choose(inventory.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "the host is reached through bastion1, of which 192.0.2.9 is not admitted"
+	if p := f.Prove(t.Context(), members)[0]; p.State != roles.Undecided || p.Reason != want {
+		t.Errorf("%s: %q, want %q", p.State, p.Reason, want)
+	}
+}
+
 func TestAMistakeLeavesNoPolicy(t *testing.T) {
 	f := read(t, fmt.Sprintf(twoHosts, "nonsense"))
 	if len(f.Problems.Errors()) != 1 {

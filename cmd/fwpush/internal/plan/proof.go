@@ -74,7 +74,7 @@ func (f *File) Prove(ctx context.Context, hosts []Member) []Proof {
 
 func proveHost(ctx context.Context, m Member, jump []netip.Addr) Proof {
 	ep := m.Host.SSH
-	targets := resolve(ctx, ep.Address)
+	targets := targetsOf(ctx, ep)
 	if len(targets) == 0 {
 		targets = []netip.Addr{{}}
 	}
@@ -94,15 +94,18 @@ func proveHost(ctx context.Context, m Member, jump []netip.Addr) Proof {
 	return first
 }
 
-// resolve turns an endpoint's address into those it can be dialled at; none if
-// the name does not resolve here.
-func resolve(ctx context.Context, address string) []netip.Addr {
-	if a, err := netip.ParseAddr(address); err == nil {
+// targetsOf are the addresses that an endpoint can be dialled at; none if its name does
+// not resolve here, or is looked up by a jump host, where it may be another's.
+func targetsOf(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
+	if a, err := netip.ParseAddr(ep.Address); err == nil {
 		return []netip.Addr{a}
+	}
+	if ep.Jump != "" {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", address)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", ep.Address)
 	if err != nil {
 		return nil
 	}
