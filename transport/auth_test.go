@@ -171,8 +171,8 @@ func TestRedialOffersTheRightKeyFirst(t *testing.T) {
 	f := newFixture(t, sshtest.Config{Handler: who, Keys: keys[2:]}, Options{})
 	f.ep.Identity = nil
 	target := f.dial(t).Pinned()
-	l := &login{peer: peerOf(f.ep), ep: f.ep, addr: target.addr.String(), hostKeys: target.pin, prefer: target.identity}
-	conn, err := f.dialer.login(t.Context(), l)
+	l := &login{order: order{ep: f.ep, peer: peerOf(f.ep), hostKeys: target.pin, prefer: target.identity}}
+	conn, err := f.dialer.login(t.Context(), l, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

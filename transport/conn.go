@@ -28,6 +28,8 @@ type Conn struct {
 	opts    Options
 	wire    *wire
 	client  *ssh.Client
+	local   netip.AddrPort
+	jump    *ride // what it goes through; nil for nothing
 	execs   atomic.Int64
 
 	once  sync.Once
@@ -44,17 +46,23 @@ type Target struct {
 	identity trust.Identity // what logged in
 }
 
-// Addr is the address and port that answered.
+// Addr is the address and port that answered; the zero AddrPort if a jump host looked up
+// a name to get there.
 func (t Target) Addr() netip.AddrPort { return t.addr }
 
 // Pinned returns what Redial needs to reach the same host again.
 func (c *Conn) Pinned() Target { return c.target }
 
-// LocalAddr is this end of the connection, as this machine sees it.
-func (c *Conn) LocalAddr() netip.AddrPort { return addrPort(c.wire.LocalAddr()) }
+// Peer names the host for messages.
+func (c *Conn) Peer() Peer { return c.peer }
 
-// RemoteAddr is the host's end of the connection, as this machine sees it.
-func (c *Conn) RemoteAddr() netip.AddrPort { return addrPort(c.wire.RemoteAddr()) }
+// LocalAddr is this end of the connection, as this machine sees it; with jump hosts that
+// of the connection to the first.
+func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
+
+// RemoteAddr is the host's end of the connection, as this machine or the last jump host
+// sees it; the zero AddrPort if a jump host looked up a name to get there.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.target.addr }
 
 // Execs is how many commands were started on this connection.
 func (c *Conn) Execs() int { return int(c.execs.Load()) }
@@ -73,16 +81,43 @@ func (c *Conn) fail(cause error) {
 		close(c.done)
 	})
 	c.wire.Close()
+	if c.jump != nil && c.jump.own {
+		c.jump.Close()
+	}
+}
+
+// gone is why nothing more comes over the connection, or nil. It knows that of a broken
+// connection before anybody who reads from a channel of it.
+func (c *Conn) gone() error {
+	select {
+	case <-c.done:
+		return c.cause
+	default:
+		return c.wire.readError()
+	}
+}
+
+// brokenJump is why nothing more comes over a jump host, or nil.
+func (c *Conn) brokenJump() error {
+	if c.jump == nil {
+		return nil
+	}
+	if err := c.jump.gone(); err != nil {
+		return fmt.Errorf("the connection to the jump host %s was lost: %w", c.jump.peer, err)
+	}
+	return nil
 }
 
 // lost tells that something was under way when the connection ended.
 func (c *Conn) lost(doing string) *LostError {
 	e := &LostError{Peer: c.peer, Doing: doing, Err: errors.New("the host ended the session without an exit status")}
+	if err := c.gone(); err != nil {
+		e.Err = err
+	}
 	select {
 	case <-c.done:
-		e.Err = c.cause
 	default:
-		if err := c.wire.readError(); err != nil {
+		if err := c.brokenJump(); err != nil {
 			e.Err = err
 		}
 	}
@@ -95,7 +130,11 @@ func (c *Conn) watch() {
 	if broken := c.wire.readError(); broken != nil {
 		err = broken
 	}
-	c.fail(fmt.Errorf("the host closed the connection: %w", err))
+	err = fmt.Errorf("the host closed the connection: %w", err)
+	if jump := c.brokenJump(); jump != nil {
+		err = jump
+	}
+	c.fail(err)
 }
 
 // keepAlive sends a request that every SSH server answers, if only with a

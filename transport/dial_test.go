@@ -119,7 +119,7 @@ func TestConnectErrorKinds(t *testing.T) {
 		{&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, DialDNS},
 	}
 	for _, tt := range tests {
-		l := &login{peer: Peer{"web1", "10.0.0.1:22"}}
+		l := &login{order: order{peer: Peer{"web1", "10.0.0.1:22"}}}
 		err := l.connectError(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", tt.err)})
 		var dial *DialError
 		if !errors.As(err, &dial) || dial.Kind != tt.kind {

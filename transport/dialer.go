@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"sync"
 	"time"
 
 	"fwpush/inventory"
@@ -19,6 +20,7 @@ const (
 	defaultTimeout   = 10 * time.Second
 	defaultKeepAlive = 5 * time.Second
 	defaultMaxOutput = 16 << 20
+	defaultPerJump   = 16
 )
 
 // Options are the settings of a Dialer that do not depend on the host.
@@ -26,18 +28,25 @@ type Options struct {
 	Log       *slog.Logger  // nil: nothing is logged
 	KeepAlive time.Duration // between keepalives; 0: 5 s. Three without a sign of life end a connection
 	MaxOutput int           // bytes of stdout and stderr together that one command may send; 0: 16 MiB
+	PerJump   int           // logins under way at a time through one jump host; 0: 16
 }
 
 // Dialer logs in to hosts. It reads each key file and known_hosts list once,
-// when first needed, and is safe for any number of goroutines.
+// when first needed, keeps the connections to jump hosts until it is closed, and is
+// safe for any number of goroutines.
 type Dialer struct {
 	opts     Options
 	store    *trust.Store
 	quickAck bool
+	closing  context.Context
+	close    context.CancelCauseFunc
+
+	mu   sync.Mutex
+	hops map[string]*hop
 }
 
 // New returns a Dialer. It opens nothing; ssh-agent is asked at each login
-// through the socket that SSH_AUTH_SOCK names now.
+// through the socket that SSH_AUTH_SOCK names now. Close it when it is no longer needed.
 func New(opts Options) *Dialer {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -48,37 +57,80 @@ func New(opts Options) *Dialer {
 	if opts.MaxOutput <= 0 {
 		opts.MaxOutput = defaultMaxOutput
 	}
-	return &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.Log), quickAck: true}
+	if opts.PerJump <= 0 {
+		opts.PerJump = defaultPerJump
+	}
+	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.Log), quickAck: true, hops: map[string]*hop{}}
+	d.closing, d.close = context.WithCancelCause(context.Background())
+	return d
 }
 
-// Dial opens a new TCP connection and logs in. Name lookup, connection,
-// handshake and login together take no longer than ep.ConnectTimeout (10 s if
+// Dial opens a new connection and logs in, directly or through ep.Via. Name lookup,
+// connection, handshake and login together take no longer than ep.ConnectTimeout (10 s if
 // that is 0). The Conn does not depend on ctx once it is returned.
+//
+// Every jump host on the way is logged in to in the same way, with a check of its own host
+// key and its own ConnectTimeout, once: all logins through it share that connection. The
+// jump host sees only the ciphertext of what goes through it. It connects to the host, and
+// looks up ep.Address if that is a name. ep.ConnectTimeout begins when its login is one of
+// the Options.PerJump at a time; until then only ctx ends the wait.
 //
 // The error is a *DialError, *HostKeyError or *AuthError, wraps a
 // *trust.FileError, or
-// wraps the cause of ctx if that was cancelled.
+// wraps the cause of ctx if that was cancelled. If it is about a jump host it wraps that
+// one's error in a *DialError of stage "jump".
 func (d *Dialer) Dial(ctx context.Context, ep inventory.Endpoint) (*Conn, error) {
+	o, err := d.order(ep)
+	if err != nil {
+		return nil, err
+	}
+	return d.enter(ctx, o)
+}
+
+// Redial opens another connection to the address that answered the first
+// time and accepts the host key seen there and no other. The key that logged in
+// then is offered first. Limits and errors are those of Dial.
+//
+// Which address answered is not known if a jump host looked up a name. It looks up the same
+// name again then, and only the key tells that the host is the same.
+func (d *Dialer) Redial(ctx context.Context, t Target) (*Conn, error) {
+	peer := peerOf(t.ep)
+	if t.ep.Via == nil {
+		peer.Addr = t.addr.String()
+	}
+	return d.enter(ctx, order{ep: t.ep, peer: peer, hostKeys: t.pin, prefer: t.identity})
+}
+
+// order is what Dial asks for.
+func (d *Dialer) order(ep inventory.Endpoint) (order, error) {
 	peer := peerOf(ep)
 	known, err := d.store.KnownHosts(ep.KnownHosts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", peer, err)
+		return order{}, fmt.Errorf("%s: %w", peer, err)
 	}
-	return d.login(ctx, &login{ep: ep, peer: peer, addr: peer.Addr, hostKeys: known.Host(ep.Address, ep.Port)})
+	return order{ep: ep, peer: peer, hostKeys: known.Host(ep.Address, ep.Port)}, nil
 }
 
-// Redial opens another TCP connection to the address that answered the first
-// time and accepts the host key seen there and no other. The key that logged in
-// then is offered first. Limits and errors are those of Dial.
-func (d *Dialer) Redial(ctx context.Context, t Target) (*Conn, error) {
-	peer := Peer{t.ep.Name, t.addr.String()}
-	return d.login(ctx, &login{ep: t.ep, peer: peer, addr: peer.Addr, hostKeys: t.pin, prefer: t.identity})
+func (d *Dialer) enter(ctx context.Context, o order) (*Conn, error) {
+	if o.ep.Via == nil {
+		return d.login(ctx, &login{order: o}, nil)
+	}
+	return d.through(ctx, o)
 }
 
 // Check reports everything that would stop Dial before it connects: key files
 // and known_hosts files that are missing, unreadable or unusable, and having no
-// key at all. It contacts no host, only ssh-agent if a key needs it.
+// key at all, for the host and for the jump hosts on the way. It contacts no host, only
+// ssh-agent if a key needs it.
 func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
+	var errs []error
+	for hop := &ep; hop != nil; hop = hop.Via {
+		errs = append(errs, d.check(ctx, *hop)...)
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Dialer) check(ctx context.Context, ep inventory.Endpoint) []error {
 	ctx, cancel := context.WithTimeout(ctx, timeoutOf(ep))
 	defer cancel()
 	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
@@ -89,7 +141,7 @@ func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 	if errKeys == nil && len(keys.List) == 0 {
 		errKeys = &AuthError{Peer: peerOf(ep), User: user, Notes: keys.Notes}
 	}
-	return errors.Join(errKnown, errKeys, errUser)
+	return []error{errKnown, errKeys, errUser}
 }
 
 func peerOf(ep inventory.Endpoint) Peer {

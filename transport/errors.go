@@ -42,23 +42,48 @@ func (p Peer) String() string {
 	return p.Host + " (" + p.Addr + ")"
 }
 
-// DialError says that no command was started on the host: the connection, the
-// login, the session or the exec request failed.
+// DialError says that no command was started on the host: a jump host on the way, the
+// connection, the login, the session or the exec request failed.
 type DialError struct {
 	Peer  Peer
 	Kind  DialKind
-	Stage string        // connect, handshake, login, session, exec
+	Stage string        // jump, connect, handshake, login, session, exec
 	Limit time.Duration // the time allowed, if Kind is DialTimeout
 	// Awaited is the key whose signature was waited for then, "" if it was the host.
 	Awaited string
 	Err     error
 }
 
+// Jump says that a jump host on the way failed, and nothing is known of the host. A
+// *HostKeyError or *AuthError in Err is about the jump host.
+func (e *DialError) Jump() bool { return e.Stage == stageJump }
+
+// Reached says that there was a connection to the host.
+func (e *DialError) Reached() bool { return e.Stage != stageJump && e.Stage != stageConnect }
+
+// connector is the jump host that was to connect to the host and tried.
+func (e *DialError) connector() (*ForwardError, bool) {
+	var refused *ForwardError
+	return refused, e.Stage == stageConnect && errors.As(e.Err, &refused)
+}
+
 func (e *DialError) Error() string {
+	if e.Jump() {
+		if by, ok := e.Err.(*ForwardError); ok {
+			return fmt.Sprintf("%s: through %s: sshd there does not connect to the host for us: %s", e.Peer, by.Peer, by.why()) + hinted(e.Hint())
+		}
+		return e.Peer.String() + ": through " + e.Err.Error() // which names the hint
+	}
 	return e.Peer.String() + ": " + e.what() + hinted(e.Hint())
 }
 
 func (e *DialError) what() string {
+	if by, ok := e.connector(); ok {
+		if e.Kind == DialTimeout {
+			return fmt.Sprintf("%s connects to it, and there was no answer within %s", by.Peer, e.Limit)
+		}
+		return fmt.Sprintf("%s cannot connect to it: %s", by.Peer, by.why())
+	}
 	switch {
 	case e.Kind == DialTimeout && e.Stage == stageConnect:
 		return fmt.Sprintf("no answer within %s", e.Limit)
@@ -78,6 +103,19 @@ func (e *DialError) what() string {
 
 // Hint returns what to do next, or "".
 func (e *DialError) Hint() string {
+	if e.Jump() {
+		var hinting interface {
+			error
+			Hint() string
+		}
+		if errors.As(e.Err, &hinting) {
+			return hinting.Hint()
+		}
+		return ""
+	}
+	if _, ok := e.connector(); ok {
+		return "check its address and port, that sshd runs there, and the firewalls between the two"
+	}
 	switch {
 	case e.Kind == DialTimeout && e.Stage == stageConnect:
 		return "check the address, the port and the firewalls on the way"

@@ -35,7 +35,43 @@ func (l *login) connectError(parent context.Context, err error) error {
 	return e
 }
 
-// loginError says why a TCP connection did not become a login.
+// forwardError says why the jump host made no connection to the host.
+func (l *login) forwardError(parent context.Context, err error) error {
+	e := &DialError{Peer: l.peer, Kind: DialFailed, Stage: stageConnect, Limit: l.limit, Err: err}
+	var refused *ForwardError
+	switch {
+	case cancelled(parent):
+		return fmt.Errorf("%s: %s: %w", l.peer, stageConnect, context.Cause(parent))
+	case !errors.As(err, &refused):
+		return l.jumpError(parent, err)
+	case refused.Kind == ForwardProhibited:
+		e.Kind, e.Stage = DialRefused, stageJump
+	case refused.Kind == ForwardSilent:
+		e.Kind = DialTimeout
+	}
+	return e
+}
+
+// jumpError says that a jump host on the way was not reached, or is no longer.
+func (o order) jumpError(parent context.Context, err error) error {
+	if cancelled(parent) {
+		return fmt.Errorf("%s: through %w", o.peer, err)
+	}
+	e := &DialError{Peer: o.peer, Kind: DialFailed, Stage: stageJump, Err: err}
+	var dial *DialError
+	var lost *LostError
+	switch {
+	case errors.As(err, &dial):
+		e.Kind, e.Limit = dial.Kind, dial.Limit
+	case errors.As(err, &lost):
+		e.Kind = DialClosed
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Kind = DialTimeout
+	}
+	return e
+}
+
+// loginError says why a connection did not become a login.
 func (l *login) loginError(parent context.Context, w *wire, expired bool, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

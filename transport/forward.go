@@ -32,6 +32,15 @@ func (e *ForwardError) Error() string {
 	return fmt.Sprintf("%s: connecting to %s from there: %s", e.Peer, e.Address, because(e.Err)) + hinted(e.Hint())
 }
 
+// why is what the host said, without its number.
+func (e *ForwardError) why() string {
+	var rejected *ssh.OpenChannelError
+	if errors.As(e.Err, &rejected) && rejected.Message != "" {
+		return printable(rejected.Message)
+	}
+	return because(e.Err)
+}
+
 // Hint returns what to do next, or "".
 func (e *ForwardError) Hint() string {
 	if e.Kind == ForwardProhibited {

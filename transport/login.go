@@ -18,6 +18,7 @@ import (
 
 // Stages of a DialError, in the order they are gone through.
 const (
+	stageJump      = "jump"
 	stageConnect   = "connect"
 	stageHandshake = "handshake"
 	stageLogin     = "login"
@@ -31,18 +32,28 @@ type hostKeys interface {
 	Check(remote net.Addr, key ssh.PublicKey) *trust.Refusal
 }
 
+// order is what is to be logged in to.
+type order struct {
+	ep       inventory.Endpoint
+	peer     Peer // its Addr is what is dialled
+	hostKeys hostKeys
+	prefer   trust.Identity // to offer first
+}
+
+// ride is the connection to a jump host that a login goes over.
+type ride struct {
+	*Conn
+	own bool // nobody else's: it ends with the login
+}
+
 // login is one attempt to log in. The SSH library calls back from goroutines of
 // its own, so what they find out is guarded by mu.
 type login struct {
-	ep       inventory.Endpoint
-	peer     Peer
-	addr     string
-	hostKeys hostKeys
-	prefer   trust.Identity // to offer first
-	user     string
-	limit    time.Duration // for all of it
-	until    time.Time
-	notes    []string
+	order
+	user  string
+	limit time.Duration // for all of it
+	until time.Time
+	notes []string
 
 	mu       sync.Mutex
 	refused  *HostKeyError
@@ -56,7 +67,8 @@ type login struct {
 	finished bool   // no key is left to offer
 }
 
-func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
+// login logs in, over the connection to a jump host unless that is nil.
+func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(parent, timeoutOf(l.ep))
 	defer cancel()
@@ -83,16 +95,18 @@ func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
 		return nil, &AuthError{Peer: l.peer, User: l.user, Notes: keys.Notes}
 	}
 
-	// One address after the other, each with its share of the time.
-	tcp, err := (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, "tcp", l.addr)
+	raw, addr, err := l.connect(ctx, parent, jump)
 	if err != nil {
-		return nil, l.connectError(parent, err)
+		return nil, err
 	}
-	l.peer.Addr = tcp.RemoteAddr().String()
-	w := newWire(tcp, d.quickAck)
+	dialled := l.peer.Addr
+	if addr.IsValid() {
+		l.peer.Addr = addr.String()
+	}
+	w := newWire(raw, d.quickAck)
 	w.SetDeadline(l.until)
 	stop := context.AfterFunc(ctx, func() { w.Close() })
-	conn, channels, requests, err := ssh.NewClientConn(w, l.addr, l.config(w, keys.List))
+	conn, channels, requests, err := ssh.NewClientConn(w, dialled, l.config(w, keys.List))
 	if !stop() && err == nil {
 		conn.Close()
 		err = context.Cause(ctx)
@@ -105,16 +119,38 @@ func (d *Dialer) login(parent context.Context, l *login) (*Conn, error) {
 
 	c := &Conn{
 		peer: l.peer, timeout: timeoutOf(l.ep), wire: w, opts: d.opts, done: make(chan struct{}),
-		client: ssh.NewClient(conn, channels, requests),
+		client: ssh.NewClient(conn, channels, requests), local: addrPort(raw.LocalAddr()), jump: jump,
+	}
+	if jump != nil {
+		c.local = jump.local
 	}
 	algorithm := conn.(ssh.AlgorithmsConnMetadata).Algorithms().HostKey
 	l.mu.Lock()
-	c.target = Target{l.ep, addrPort(tcp.RemoteAddr()), trust.PinTo(l.hostKey, algorithm), l.used}
+	c.target = Target{l.ep, addr, trust.PinTo(l.hostKey, algorithm), l.used}
 	d.opts.Log.Debug("logged in", "host", l.ep.Name, "address", l.peer.Addr, "user", l.user, "took", time.Since(started))
 	l.mu.Unlock()
 	go c.watch()
 	go c.keepAlive()
 	return c, nil
+}
+
+// connect opens the connection that the login goes over, and tells the address that
+// answered; the zero AddrPort if only a jump host knows that.
+func (l *login) connect(ctx, parent context.Context, jump *ride) (net.Conn, netip.AddrPort, error) {
+	if jump == nil {
+		// One address after the other, each with its share of the time.
+		tcp, err := (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, "tcp", l.peer.Addr)
+		if err != nil {
+			return nil, netip.AddrPort{}, l.connectError(parent, err)
+		}
+		return tcp, addrPort(tcp.RemoteAddr()), nil
+	}
+	channel, err := jump.Dial(ctx, l.peer.Addr)
+	if err != nil {
+		return nil, netip.AddrPort{}, l.forwardError(parent, err)
+	}
+	addr, _ := netip.ParseAddrPort(l.peer.Addr)
+	return piped(channel, l.peer.Addr), addr, nil
 }
 
 func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {

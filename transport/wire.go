@@ -2,13 +2,14 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// wire is the TCP connection below SSH. It notes when the host was last heard
+// wire is the connection below SSH, by TCP or through a jump host. It notes when the host was last heard
 // and how reading ended, which the SSH library does not tell.
 type wire struct {
 	net.Conn
@@ -37,7 +38,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.heard.Store(int64(time.Since(w.born)))
 		w.acknowledge()
 	}
-	if err != nil && !errors.Is(err, net.ErrClosed) {
+	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
 		w.ended.CompareAndSwap(nil, &err)
 	}
 	return n, err

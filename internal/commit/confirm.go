@@ -307,14 +307,14 @@ func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause erro
 
 // Evidence is what a Proof is: who got in how, and what still guards the host.
 type Evidence struct {
-	Client, Server string        // both ends of the fresh connection, as this machine sees them
+	Client, Server string        // both ends of the fresh connection, as this machine sees them; of what is behind a jump host, as that does
 	Left           time.Duration // until the host reverts
 	Timers         int           // of the host that still stand
 }
 
 // Evidence tells what got in, as of now.
 func (f *Proof) Evidence() Evidence {
-	return Evidence{Client: f.conn.LocalAddr().String(), Server: f.conn.RemoteAddr().String(),
+	return Evidence{Client: f.conn.LocalAddr().String(), Server: f.conn.Peer().Addr,
 		Left: time.Until(f.p.Deadline()).Round(time.Second), Timers: f.Timers}
 }
 

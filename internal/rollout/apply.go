@@ -10,9 +10,16 @@ type run struct {
 	targets []Target
 	options Options
 	budget  *budget
-	results []*Result // by target; nil while it has not ended
+	results []*Result     // by target; nil while it has not ended
+	spent   map[int]spent // by target: what it cost before its turn
 	tell    func(Event)
 }
+
+// spent is connections and executions.
+type spent struct{ connections, execs int }
+
+// ending says whether nobody new is to be begun.
+func (r *run) ending(ctx context.Context) bool { return ctx.Err() != nil || r.options.unwinding() }
 
 // Apply takes every target through its confirmed commit, wave by wave and in each wave
 // in commit groups of at most Forks hosts that change: a group is confirmed as one or
@@ -29,7 +36,7 @@ func Apply(ctx context.Context, targets []Target, o Options) []Result {
 		o.Waves, _ = Waves(targets, Strategy{}) // without a canary there is no error
 	}
 	events := newQueue()
-	r := &run{targets: targets, options: o, budget: newBudget(o.Strategy, len(targets)), results: make([]*Result, len(targets)), tell: events.put}
+	r := &run{targets: targets, options: o, budget: newBudget(o.Strategy, len(targets)), results: make([]*Result, len(targets)), spent: map[int]spent{}, tell: events.put}
 	go func() {
 		defer events.close()
 		r.walk(ctx)
@@ -38,6 +45,8 @@ func Apply(ctx context.Context, targets []Target, o Options) []Result {
 	results := make([]Result, len(targets))
 	for i := range targets {
 		results[i] = *r.results[i]
+		results[i].Connections += r.spent[i].connections
+		results[i].Execs += r.spent[i].execs
 	}
 	return results
 }
@@ -47,17 +56,17 @@ func (r *run) walk(ctx context.Context) {
 	var stopped *StopError
 	for n, w := range r.options.Waves {
 		p := r.portion(n, w)
-		if len(p.list) == 0 || p.room == 0 {
+		if p.over() {
 			continue
 		}
-		if stopped == nil && ctx.Err() == nil {
+		if stopped == nil && !r.ending(ctx) {
 			r.tell(Event{Step: StepWave, Wave: p.number, Hosts: r.names(p.list[:p.room])})
 		}
-		for stopped == nil && ctx.Err() == nil && p.room > 0 && len(p.list) > 0 {
+		for stopped == nil && !r.ending(ctx) && !p.over() {
 			g := &group{run: r, portion: p, inbox: make(chan message), seats: map[int]*seat{}}
 			stopped = g.conduct(ctx)
 		}
-		if stopped != nil || ctx.Err() != nil {
+		if stopped != nil || r.ending(ctx) {
 			break
 		}
 	}
@@ -89,7 +98,7 @@ func (r *run) waveOf(i int) int {
 // stand beside its like.
 func (r *run) portion(n int, w Wave) *portion {
 	p := &portion{Wave: w, number: n + 1, list: r.open(w.Targets)}
-	p.room = len(p.list)
+	p.room, p.want = len(p.list), len(p.list)
 	if !w.replaces {
 		return p
 	}
@@ -116,3 +125,28 @@ func (r *run) names(targets []int) []string {
 	}
 	return names
 }
+
+// portion is what is left of a wave.
+type portion struct {
+	Wave
+	number int   // counted from 1
+	list   []int // targets, in the order in which they go
+	room   int   // how many of them may still be begun
+	want   int   // how many of them may still change
+}
+
+// next is the next host of the wave.
+func (p *portion) next() (target int, more bool) {
+	if p.room == 0 || len(p.list) == 0 {
+		return 0, false
+	}
+	target, p.list, p.room = p.list[0], p.list[1:], p.room-1
+	return target, true
+}
+
+// over says whether nobody of the wave is left to go.
+func (p *portion) over() bool { return p.want == 0 || p.room == 0 || len(p.list) == 0 }
+
+// replace makes room for others in place of a canary that needs no change: for two, so
+// that those who do are found within a few rounds in a fleet in which few do.
+func (p *portion) replace() { p.room += 2 }

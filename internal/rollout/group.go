@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -74,64 +75,6 @@ const (
 	decided
 )
 
-// seat is a host's place in its group.
-type seat struct {
-	inbox chan<- message
-	index int
-	words chan word       // at most one is under way
-	going context.Context // done once the host shall not go on; its cause says why
-	leave context.CancelCauseFunc
-	// Of the group's goroutine:
-	at    place
-	proof Decided // of one that is in
-}
-
-// portion is what is left of a wave.
-type portion struct {
-	Wave
-	number int   // counted from 1
-	list   []int // targets, in the order in which they go
-	room   int   // how many of them may still go
-}
-
-// next is the next host of the wave.
-func (p *portion) next() (target int, more bool) {
-	if p.room == 0 || len(p.list) == 0 {
-		return 0, false
-	}
-	target, p.list, p.room = p.list[0], p.list[1:], p.room-1
-	return target, true
-}
-
-// place is how far a host has come, as its group knows it.
-type place int
-
-const (
-	underWay place = iota
-	atGate         // checked, and nothing applied
-	isIn           // a fresh connection is in, and every probe as it must be
-	failing        // not confirmed any more, how it ends is still looked at
-)
-
-// word is what a host is told that waits.
-type word int
-
-const (
-	goOn         word = iota // apply
-	proveAgain               // the soak is over
-	makeItLast               // commit
-	leavePending             // somebody will confirm by hand
-)
-
-// message is what a host tells its group. One with a Result is its last.
-type message struct {
-	index int
-	at    place
-	err   error   // of failing
-	proof Decided // of one that is in
-	ended *Result
-}
-
 // conduct takes a group from its first connection to its last outcome, and says why the
 // run stops, nil if it goes on.
 func (g *group) conduct(ctx context.Context) *StopError {
@@ -180,6 +123,10 @@ func (g *group) start(ctx context.Context) {
 func (g *group) work(i int, s *seat) {
 	h := &host{target: g.targets[i], options: g.options, wave: g.number, seat: s, tell: func(e Event) { g.tell(e) }}
 	r := h.run(context.Background(), func(ctx context.Context, h *host) commit.Result { return h.commit(ctx) })
+	if errors.Is(r.Err, errSurplus) {
+		s.inbox <- message{index: i, ended: &r}
+		return // it has its turn later
+	}
 	h.tell(Event{Host: r.Name, Step: StepEnded, Result: &r})
 	bare := r
 	bare.Facts, bare.Back = nil, nil // they hold a host's rules several times over
@@ -191,6 +138,9 @@ func (g *group) hear(m message) {
 	s := g.seats[m.index]
 	if m.ended == nil {
 		s.at, s.proof = m.at, m.proof
+		if m.at == atGate && g.phase != filling {
+			s.leave(errSurplus)
+		}
 		if m.at == failing {
 			g.count(Result{Name: g.targets[m.index].Host.Name, Result: commit.Result{Outcome: commit.OutcomeUnknown, Err: m.err}})
 		}
@@ -199,8 +149,12 @@ func (g *group) hear(m message) {
 	counted := s.at == failing
 	s.leave(nil)
 	delete(g.seats, m.index)
+	if errors.Is(m.ended.Err, errSurplus) {
+		g.spent[m.index] = spent{m.ended.Connections, m.ended.Execs}
+		return
+	}
 	if g.replaces && m.ended.Outcome == commit.OutcomeUnchanged {
-		g.room++
+		g.replace()
 	}
 	g.results[m.index] = m.ended
 	if !counted {
@@ -235,7 +189,7 @@ func (g *group) giveUp(why error) {
 // advance takes the group to its next phase once everybody is there.
 func (g *group) advance() {
 	switch {
-	case g.phase == filling && g.all(atGate):
+	case g.phase == filling && (g.all(atGate) || g.replaces && len(g.sitting(atGate)) >= g.want):
 		g.apply()
 	case g.phase == proving && g.all(isIn):
 		g.allIn()
@@ -249,6 +203,9 @@ func (g *group) advance() {
 func (g *group) all(at place) bool {
 	some := false
 	for _, s := range g.seats {
+		if g.phase != filling && !s.accepted {
+			continue
+		}
 		if s.at != at && s.at != failing {
 			return false
 		}
@@ -260,7 +217,16 @@ func (g *group) all(at place) bool {
 // apply lets everybody through the gate.
 func (g *group) apply() {
 	g.phase = proving
+	for n, i := range g.sitting(atGate) {
+		if s := g.seats[i]; n < g.want {
+			s.accepted = true
+		} else {
+			s.leave(errSurplus)
+			s.at = underWay
+		}
+	}
 	names := g.names(atGate)
+	g.want -= len(names)
 	if g.options.Journal != nil {
 		if err := g.options.Journal.Applying(g.number, names); err != nil {
 			g.stopped = &StopError{Cause: fmt.Errorf("what happens could not be written down beforehand: %w", err)}
@@ -335,37 +301,4 @@ func (g *group) names(at place) []string {
 		names = append(names, g.targets[i].Host.Name)
 	}
 	return names
-}
-
-// arrive tells the group that a host has come to a place, and waits for its word. beat
-// is called now and then meanwhile, so that the host goes on waiting too; an error of it
-// ends the wait. So does a group that is given up, with the reason.
-func (s *seat) arrive(at place, proof Decided, every time.Duration, beat func() error) (word, error) {
-	s.inbox <- message{index: s.index, at: at, proof: proof}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case w := <-s.words:
-			return w, nil
-		case <-s.going.Done():
-			return 0, context.Cause(s.going)
-		case <-ticker.C:
-			if err := beat(); err != nil {
-				return 0, err
-			}
-		}
-	}
-}
-
-// fail tells the group that this host will not be confirmed, before it is known how it
-// ends: the others need not wait for that.
-func (s *seat) fail(why error) { s.inbox <- message{index: s.index, at: failing, err: why} }
-
-// given is why the group was given up, nil if it was not.
-func (s *seat) given() error {
-	if s.going.Err() == nil {
-		return nil
-	}
-	return context.Cause(s.going)
 }

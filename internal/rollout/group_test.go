@@ -383,3 +383,44 @@ type panicking struct{}
 
 func (panicking) String() string                             { return "run something" }
 func (panicking) Try(context.Context, *transport.Conn) error { panic("no probe") }
+
+// In a fleet in which few hosts change, the canary is found among those, and no host
+// more than were asked for is changed with it.
+func TestCanaryAmongHostsThatNeedNoChange(t *testing.T) {
+	f, targets := simulated(t, 40, 80)
+	o := options(t, targets, Strategy{})
+	expect(t, Apply(t.Context(), targets, o), wholeFleet(40, "confirmed", nil))
+	for i := 30; i < 40; i++ {
+		targets[i] = simTarget(t, f, i, f.Controller(), 443)
+	}
+	before := f.Connections()
+	applying := map[int][]string{}
+	o = options(t, targets, Strategy{Canary: Canary{Share: inventory.Budget{Count: 2}}})
+	o.Event = func(e Event) {
+		if e.Step == StepApplied {
+			applying[e.Wave] = append(applying[e.Wave], e.Host)
+		}
+	}
+	results := Apply(t.Context(), targets, o)
+	except := map[string]string{}
+	for i := 31; i <= 40; i++ {
+		except[fmt.Sprintf("web%02d", i)] = "confirmed"
+	}
+	expect(t, results, wholeFleet(40, "unchanged", except))
+	slices.Sort(applying[1])
+	if len(applying[1]) != 2 || len(applying[2]) != 8 {
+		t.Errorf("canaries %v, rest %v", applying[1], applying[2])
+	}
+	for i, r := range results {
+		if want := 1; i < 30 && (r.Connections != want || r.Execs != want) {
+			t.Errorf("%s: %d connections for no change", r.Name, r.Connections)
+		}
+	}
+	total := 0
+	for _, r := range results {
+		total += r.Connections
+	}
+	if got := f.Connections() - before; got != total {
+		t.Errorf("%d connections are told, and there were %d", total, got)
+	}
+}

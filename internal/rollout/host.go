@@ -60,14 +60,15 @@ func (h *host) count(conn *transport.Conn, err error) (*transport.Conn, error) {
 	return conn, err
 }
 
-// connected says whether a login failed after the TCP connection was there.
+// connected says whether a login failed after the connection to the host was there. That
+// to a jump host does not count, and neither do its key and what it said to ours.
 func connected(err error) bool {
 	var dial *transport.DialError
 	var key *transport.HostKeyError
 	var auth *transport.AuthError
 	switch {
 	case errors.As(err, &dial):
-		return dial.Stage != "connect"
+		return dial.Reached()
 	case errors.As(err, &auth):
 		return len(auth.Tried)+len(auth.Methods) > 0 // else there was no key to go with
 	}

@@ -108,6 +108,10 @@ func (c *conn) serve() {
 	})
 	for channel := range channels {
 		c.server.record(Request{c.number, "channel", channel.ChannelType(), channel.ExtraData()})
+		if channel.ChannelType() == "direct-tcpip" && c.server.config.Forward != nil {
+			c.server.wg.Go(func() { c.forward(channel, ended) })
+			continue
+		}
 		if channel.ChannelType() != "session" {
 			channel.Reject(ssh.UnknownChannelType, "unsupported channel type")
 			continue

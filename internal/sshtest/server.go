@@ -19,6 +19,7 @@ type Config struct {
 	Keys      []ssh.PublicKey                    // may log in, as any user
 	Authority ssh.PublicKey                      // user certificates it signed may log in too; may be nil
 	Handler   Handler                            // nil: discards stdin and exits with 0
+	Forward   Forwarding                         // nil: connections through the server are refused
 	Fault     func(conn int) Fault               // of the n-th connection, counted from 1; nil: none
 	HostFault func(host netip.Addr) Fault        // of a connection to a host, where Fault is nil; nil: none
 	HostKeys  func(host netip.Addr) []ssh.Signer // nil: one ed25519 key for all

@@ -16,6 +16,7 @@ import (
 // TestOutcomesAndExits produces every outcome and every exit code that scripts rely on,
 // and what stands last on stderr.
 func TestOutcomesAndExits(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	const change = "in = [ { allow = \"tcp/8443\" } ]"
 	lies := func(from, to string) func(string) string {
@@ -113,6 +114,7 @@ func TestOutcomesAndExits(t *testing.T) {
 // TestSignals sends what may end a program to a run with four hosts in flight, whose
 // soak is under way.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		signals []syscall.Signal

@@ -8,11 +8,12 @@ import (
 // TestProbes pushes rules that a group of five hosts has to prove by probes: from here,
 // from another host, on the host itself, and that a door is shut.
 func TestProbes(t *testing.T) {
-	f := newFleet(t, "web1", "web2", "web3", "web4", "web5", "far1")
+	t.Parallel()
+	f := newFleet(t, append(webs(71, 5), "far1")...)
 	for _, host := range f.order[:5] {
 		f.listen(host, "80")
 	}
-	f.listen("web3", "5432")
+	f.listen("web73", "5432")
 	text := func(rules string) {
 		f.write("fleet.toml", world.Addr4().String(), world.Addr6().String())
 		f.append("[roles.far]\n" + rules)
@@ -27,7 +28,7 @@ func TestProbes(t *testing.T) {
 `
 	text("[roles.web]\nin = [ { allow = \"http\" } ]\n" + probes)
 	out, _ := f.run(1, "diff", "-l", "web*", "--color", "never")
-	for _, want := range []string{"probes before web[1-5] (5) is confirmed:\n  tcp 80\n  no tcp 5432 from far1\n  run on it as root: test \"$(id -u)\" -eq 0\n"} {
+	for _, want := range []string{"probes before web[71-75] (5) is confirmed:\n  tcp 80\n  no tcp 5432 from far1\n  run on it as root: test \"$(id -u)\" -eq 0\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
@@ -53,8 +54,8 @@ func TestProbes(t *testing.T) {
 		if h.Outcome != "reverted" {
 			t.Errorf("%s is %s: %s", h.Name, h.Outcome, h.Error)
 		}
-		if h.Name == "web3" && (h.Stage != "probe" || !strings.Contains(h.Error, "probe no tcp 5432 from far1: ")) {
-			t.Errorf("web3 at %s: %s", h.Stage, h.Error)
+		if h.Name == "web73" && (h.Stage != "probe" || !strings.Contains(h.Error, "probe no tcp 5432 from far1: ")) {
+			t.Errorf("web73 at %s: %s", h.Stage, h.Error)
 		}
 		if inOrder(f.ruleset(h.Name)) != inOrder(before[h.Name]) {
 			t.Errorf("%s does not run its old rules", h.Name)
@@ -66,11 +67,11 @@ func TestProbes(t *testing.T) {
 
 	// A probe of the command line; one that failed before is told and not counted.
 	text("[roles.web]\nin = [ { allow = \"http\" }, { allow = \"https\" } ]\n")
-	_, said := f.run(0, "apply", "-y", "-l", "web1", "--probe", "tcp = 443", "--probe", `run = "true"`)
-	if !strings.Contains(said, "web1  note: probe tcp 443 failed before the push too and is not counted") {
+	_, said := f.run(0, "apply", "-y", "-l", "web71", "--probe", "tcp = 443", "--probe", `run = "true"`)
+	if !strings.Contains(said, "web71  note: probe tcp 443 failed before the push too and is not counted") {
 		t.Errorf("apply says: %s", said)
 	}
-	_, said = f.run(2, "apply", "-y", "-l", "web1", "--probe", "tcp = 443", "--probe", "tpc = 80")
+	_, said = f.run(2, "apply", "-y", "-l", "web71", "--probe", "tcp = 443", "--probe", "tpc = 80")
 	if !strings.Contains(said, "--probe 2:1:1: unknown key") || !strings.Contains(said, "exit 2: 1 error in --probe") {
 		t.Errorf("a probe that is none: %s", said)
 	}

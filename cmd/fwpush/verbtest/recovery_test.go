@@ -40,7 +40,8 @@ func (f *fleet) elsewhere(want int, args ...string) object {
 // TestControllerKilledInMidGroup kills an apply to twelve hosts before and after its
 // group has decided, and goes on from elsewhere.
 func TestControllerKilledInMidGroup(t *testing.T) {
-	f := newFleet(t, twelve()...)
+	t.Parallel()
+	f := newFleet(t, webs(21, 12)...)
 	binary := f.stoppable()
 	f.run(0, "apply", "-y")
 	old := map[string]string{}
@@ -82,19 +83,19 @@ func TestControllerKilledInMidGroup(t *testing.T) {
 		t.Errorf("a second run: %s", o.Hosts[0].Error)
 	}
 	o := f.elsewhere(0, "revert", run)
-	if got := o.outcomes(); len(got) != 12 || got["web01"] != "reverted" || got["web12"] != "reverted" {
+	if got := o.outcomes(); len(got) != 12 || got["web21"] != "reverted" || got["web32"] != "reverted" {
 		t.Errorf("revert: %v", got)
 	}
 	running(old)
 	o = f.elsewhere(3, "confirm", run)
-	if got := o.outcomes(); got["web07"] != "reverted" {
+	if got := o.outcomes(); got["web27"] != "reverted" {
 		t.Errorf("a confirm after the revert: %v", got)
 	}
 
 	// After: three hosts have heard of it, the others are finished by the record.
 	run = f.dieAt(binary, "commit:4", "--window", "60s")
 	o = f.elsewhere(0, "confirm", run)
-	if got := o.outcomes(); len(got) != 12 || got["web01"] != "confirmed" || got["web12"] != "confirmed" {
+	if got := o.outcomes(); len(got) != 12 || got["web21"] != "confirmed" || got["web32"] != "confirmed" {
 		t.Errorf("confirm: %v", got)
 	}
 	for _, h := range o.Hosts {
@@ -204,21 +205,22 @@ func TestLeftBehind(t *testing.T) {
 // TestOnStopRollback has a run stop in its second wave: what the first one confirmed
 // goes back, on a host that had no rules before to none.
 func TestOnStopRollback(t *testing.T) {
-	f := newFleet(t, "web1", "web2", "web3", "web4")
-	f.run(0, "apply", "-y", "-l", "web1,web3")
+	t.Parallel()
+	f := newFleet(t, webs(61, 4)...)
+	f.run(0, "apply", "-y", "-l", "web61,web63")
 	before := map[string]string{}
 	for _, host := range f.order {
 		before[host] = f.ruleset(host)
 	}
 	f.append(port8443)
-	f.cutOff("web3", "8443")
+	f.cutOff("web63", "8443")
 	o := f.json(6, "apply", "-y", "--batch", "2", "--on-stop", "rollback", "--window", "15s")
-	want := map[string]string{"web1": "reverted", "web2": "reverted", "web3": "reverted", "web4": "reverted"}
+	want := map[string]string{"web61": "reverted", "web62": "reverted", "web63": "reverted", "web64": "reverted"}
 	for _, h := range o.Hosts {
 		if h.Outcome != want[h.Name] {
 			t.Errorf("%s is %s: %s (%s)", h.Name, h.Outcome, h.Error, h.Hint)
 		}
-		if h.Name < "web3" && !strings.Contains(h.Hint, "it was confirmed, and went back in run 20") {
+		if h.Name < "web63" && !strings.Contains(h.Hint, "it was confirmed, and went back in run 20") {
 			t.Errorf("%s: hint %q", h.Name, h.Hint)
 		}
 	}
@@ -232,7 +234,7 @@ func TestOnStopRollback(t *testing.T) {
 	if !strings.Contains(out, "rollback") || strings.Count(out, "apply") != 2 {
 		t.Errorf("history:\n%s", out)
 	}
-	if o := f.json(6, "apply", "-y", "--batch", "2", "--window", "15s"); o.outcomes()["web1"] != "confirmed" {
+	if o := f.json(6, "apply", "-y", "--batch", "2", "--window", "15s"); o.outcomes()["web61"] != "confirmed" {
 		t.Errorf("by default confirmed hosts stay: %v", o.outcomes())
 	}
 }

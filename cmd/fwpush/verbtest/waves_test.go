@@ -30,11 +30,11 @@ X
 chmod 755 /usr/sbin/nft`)
 }
 
-// twelve are the names of a fleet of web hosts.
-func twelve() []string {
-	names := make([]string, 12)
+// webs are the names of n web hosts; tests that run beside each other take others.
+func webs(first, n int) []string {
+	names := make([]string, n)
 	for i := range names {
-		names[i] = fmt.Sprintf("web%02d", i+1)
+		names[i] = fmt.Sprintf("web%02d", first+i)
 	}
 	return names
 }
@@ -44,7 +44,8 @@ const port8443 = "[roles.web]\nin = [ { allow = \"tcp/8443\" } ]\n"
 // TestCanaryThatIsLostStopsTheRun pushes to twelve hosts, two of them first, and one of
 // these cannot be reached any more once it runs the new rules.
 func TestCanaryThatIsLostStopsTheRun(t *testing.T) {
-	f := newFleet(t, twelve()...)
+	t.Parallel()
+	f := newFleet(t, webs(1, 12)...)
 	f.run(0, "apply", "-y")
 	before := map[string]string{}
 	for _, host := range f.order {
@@ -135,7 +136,8 @@ func TestCanariesThatNeedNoChangeMakeRoom(t *testing.T) {
 
 // TestSoakMovesDeadlines keeps two hosts pending for longer than their window.
 func TestSoakMovesDeadlines(t *testing.T) {
-	f := newFleet(t, "web1", "web2")
+	t.Parallel()
+	f := newFleet(t, "web51", "web52")
 	f.run(0, "apply", "-y")
 	f.append(port8443)
 	p := f.command("apply", "-y", "--window", "15s", "--soak", "25s", "-v")
@@ -143,8 +145,8 @@ func TestSoakMovesDeadlines(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The deadline is part of the state's name.
-	seen := map[string]map[string]bool{"web1": {}, "web2": {}}
-	for end := time.Now().Add(40 * time.Second); len(seen["web1"]) < 3 || len(seen["web2"]) < 3; time.Sleep(200 * time.Millisecond) {
+	seen := map[string]map[string]bool{"web51": {}, "web52": {}}
+	for end := time.Now().Add(40 * time.Second); len(seen["web51"]) < 3 || len(seen["web52"]) < 3; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("deadlines seen: %v", seen)
 		}
@@ -166,7 +168,7 @@ func TestSoakMovesDeadlines(t *testing.T) {
 		}
 	}
 	o := f.json(0, "apply", "-y")
-	if got := o.outcomes(); got["web1"] != "unchanged" {
+	if got := o.outcomes(); got["web51"] != "unchanged" {
 		t.Errorf("after the soak: %v", got)
 	}
 }

@@ -3,7 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"fwpush/internal/commit"
@@ -93,7 +93,10 @@ func Preflight(ctx context.Context, checker Checker, list []rollout.Target) []er
 	var found []error
 	for _, t := range list {
 		ep := t.Host.SSH
-		settings := strings.Join(ep.Identity, "\x00") + "\x00\x00" + strings.Join(ep.KnownHosts, "\x00")
+		settings := ""
+		for hop := &ep; hop != nil; hop = hop.Via {
+			settings += fmt.Sprintf("%q %q\n", hop.Identity, hop.KnownHosts)
+		}
 		if asked[settings] {
 			continue
 		}

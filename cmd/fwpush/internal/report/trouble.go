@@ -49,7 +49,8 @@ func Cause(r rollout.Result) string {
 // nor what to type for this host is.
 func common(r rollout.Result) (cause, hint string) {
 	var key *transport.HostKeyError
-	if errors.As(r.Err, &key) && key.Unrecorded() {
+	var dial *transport.DialError // of a jump host: its key is the same for all
+	if !(errors.As(r.Err, &dial) && dial.Jump()) && errors.As(r.Err, &key) && key.Unrecorded() {
 		return "the host key is not in " + strings.Join(key.Files, " or "), "fwpush diff -l HOST tells the fingerprint of one, and what to type if it is right"
 	}
 	before, _, after := takeApart(r)
