@@ -161,8 +161,7 @@ func (d *Dialer) through(ctx context.Context, o order) (*Conn, error) {
 	}
 	// The jump host comes first: those who wait for a place shall not have to find out
 	// one by one that it is down.
-	jump, err := d.open(ctx, h)
-	if err != nil {
+	if _, err := d.open(ctx, h); err != nil {
 		return nil, o.jumpError(ctx, err)
 	}
 	leave, err := h.enter(ctx)
@@ -171,7 +170,8 @@ func (d *Dialer) through(ctx context.Context, o order) (*Conn, error) {
 	}
 	defer leave()
 	for again := true; ; again = false {
-		if jump, err = d.open(ctx, h); err != nil {
+		jump, err := d.open(ctx, h)
+		if err != nil {
 			return nil, o.jumpError(ctx, err)
 		}
 		conn, err := d.login(ctx, &login{order: o}, &ride{jump, false})

@@ -70,6 +70,7 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept rollout.Risks) error {
 	var changes []report.Change
 	p, err := c.prepare(ctx, g, f.Selection, readiness{accept: accept})
+	defer p.close()
 	if err == nil {
 		err = p.preflight(ctx)
 	}
@@ -106,6 +107,7 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 func (c *console) between(ctx context.Context, g *globals, f *diffFlags) error {
 	peers := report.PeersOf(nil, nil)
 	p, err := c.prepare(ctx, g, f.Selection, readiness{})
+	defer p.close()
 	if err == nil {
 		err = p.preflight(ctx)
 	}

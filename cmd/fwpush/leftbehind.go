@@ -71,9 +71,6 @@ func (c *console) namedHosts(g *globals, f *plan.File, patterns []string) (*prep
 			}
 		}
 	}
-	if err := c.explain(f.Fleet, f.Awaited(members, false)); err != nil {
-		return nil, err
-	}
 	targets := f.Bare(members)
 	for _, t := range left {
 		if wanted[t.Host.Name] {

@@ -49,8 +49,10 @@ func (c *console) ready(ctx context.Context, f *plan.File, s inventory.Selection
 	if err != nil {
 		return nil, err
 	}
-	if err := c.explain(f.Fleet, f.Awaited(members, o.changes)); err != nil {
-		return nil, err
+	if o.changes {
+		if err := c.explain(f.Fleet, f.Awaited(members)); err != nil {
+			return nil, err
+		}
 	}
 	more, wrong := f.Probes(o.probes)
 	if err := c.explain(f.Fleet, wrong); err != nil {
@@ -85,9 +87,6 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.explain(f.Fleet, f.Awaited(members, false)); err != nil {
-		return nil, err
-	}
 	return c.prepared(f, f.Bare(members)), nil
 }
 
@@ -110,7 +109,8 @@ func (p *prepared) probe() {
 // close ends the connections that are shared. p may be nil.
 func (p *prepared) close() {
 	if p != nil {
-		_ = p.prober.Close() // it has none
+		_ = p.prober.Close() // neither has an error
+		_ = p.dialer.Close()
 	}
 }
 

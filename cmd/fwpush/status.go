@@ -37,6 +37,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var hosts []report.Status
 			p, err := c.reach(cmd.Context(), g, f.Selection)
+			defer p.close()
 			if err == nil {
 				err = p.preflight(cmd.Context())
 			}

@@ -196,6 +196,21 @@ func TestInterruptsOnATerminal(t *testing.T) {
 	}
 }
 
+// TestTerminalIsClosed has the window of a run closed in its middle: nobody reads of it
+// any more, SIGHUP comes, and the run goes on.
+func TestTerminalIsClosed(t *testing.T) {
+	f := newFleet(t, "web1", "web2")
+	x := f.onTerminal("apply", "-y", "--soak", "3s")
+	x.until(`2 soaking \d+s`)
+	x.master.Close()
+	_ = x.cmd.Wait() // what it says nobody reads
+	for _, host := range f.order {
+		if !strings.Contains(f.ruleset(host), "tcp dport { 80, 443 } accept") || f.leftovers(host) != "" {
+			t.Errorf("%s is not confirmed: fwpush ended with %s; %s", host, x.cmd.ProcessState, f.leftovers(host))
+		}
+	}
+}
+
 // unwrapped joins the rows of lines that were too long for the terminal.
 func unwrapped(s string) string {
 	var b strings.Builder

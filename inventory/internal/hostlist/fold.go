@@ -83,7 +83,8 @@ func numbersOf(name string) func(yield func(family, string) bool) {
 	}
 }
 
-// ranges writes numbers as 01-03,7.
+// ranges writes numbers as 01-03,7. A range does not outgrow its zeros, 09-99,100 and not
+// 09-100, which ClusterShell refuses.
 func ranges(members []member) string {
 	slices.SortFunc(members, func(a, b member) int {
 		return cmp.Or(compareNumbers(a.number, b.number), cmp.Compare(len(a.number), len(b.number)))
@@ -97,7 +98,7 @@ func ranges(members []member) string {
 		}
 		r.from, _ = strconv.Atoi(first) // at most maxDigits digits
 		last := first
-		for i++; i < len(members) && members[i].number == r.format(r.from+1); i++ {
+		for i++; i < len(members) && members[i].number == r.format(r.from+1) && (r.width == 0 || len(members[i].number) == r.width); i++ {
 			r.from++
 			last = members[i].number
 		}

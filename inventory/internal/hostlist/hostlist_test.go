@@ -146,7 +146,7 @@ func TestFold(t *testing.T) {
 		"web[08-11]":              {"web10", "web09", "web11", "web08"},
 		"web[1,01,2]":             {"web01", "web1", "web2"},
 		"web[0-1,10]":             {"web0", "web10", "web1"},
-		"web[09-101]":             slices.Concat(seq("web%02d", 9, 99), []string{"web100", "web101"}),
+		"web[09-99,100-101]":      slices.Concat(seq("web%02d", 9, 99), []string{"web100", "web101"}),
 		"web[1-3].dc1":            {"web1.dc1", "web2.dc1", "web3.dc1"},
 		"web[1-3].dc1,web1.dc2":   {"web1.dc1", "web2.dc1", "web3.dc1", "web1.dc2"},
 		"n1234567890,n1234567891": {"n1234567890", "n1234567891"},
