@@ -49,7 +49,7 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 	})
 	run, err := s.Begin(journal.Header{
 		Run: b.run, Command: b.command, Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine(),
-		Fleet: f.Fleet.Name, File: path, Digest: f.Fleet.Digest, Commit: journal.GitCommit(ctx, path), Options: b.options,
+		Fleet: f.Fleet.Name, File: path, Digest: f.Fleet.Digest, Commit: journal.GitCommit(ctx, path, f.Fleet.Files...), Options: b.options,
 		Hosts: record.Hosts(b.targets, b.waves),
 	})
 	if err != nil {
