@@ -48,6 +48,14 @@ func (fs *files) digest() string {
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
 }
 
+// paths are all files that were read.
+func (fs *files) paths() []string {
+	if fs == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(fs.sums))
+}
+
 // within turns a path that a file names into the paths it stands for, sorted.
 func (fs *files) within(from, path string) ([]string, *syntax.Error) {
 	if e := syntax.Inside(path); e != nil {

@@ -15,7 +15,8 @@ type Fleet struct {
 	// Digest is "sha256:" and the hex digest of the file and all files it includes or
 	// reads, under their names; "" if it was not read from a file.
 	Digest     string
-	Name       string // key "fleet", the owner stamp on hosts; "default" if absent
+	Files      []string // the same files, sorted
+	Name       string   // key "fleet", the owner stamp on hosts; "default" if absent
 	Defaults   Settings
 	Management Management
 	Sets       map[string]Set

@@ -134,7 +134,7 @@ func TestLoadFleet(t *testing.T) {
 	if got.ReadAt.IsZero() {
 		t.Error("when it was read is not known")
 	}
-	want.ReadAt, want.Digest = got.ReadAt, got.Digest
+	want.ReadAt, want.Digest, want.Files = got.ReadAt, got.Digest, got.Files
 	for i := range want.Hosts {
 		h := &want.Hosts[i]
 		h.Backend, h.Timers.V, h.Mode.V = Auto, 2, "coexist"

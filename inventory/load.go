@@ -28,7 +28,7 @@ func Load(path string, o LoadOptions) (*Fleet, Problems) {
 		files := filesOf(path, o.Named)
 		files.note(path, src)
 		fleet, found = parse(path, src, files)
-		fleet.Digest = files.digest()
+		fleet.Digest, fleet.Files = files.digest(), files.paths()
 	}
 	fleet.ReadAt = time.Now()
 	for _, f := range findings {

@@ -219,6 +219,13 @@ func TestDigest(t *testing.T) {
 		if errs := problems.Errors(); len(errs) > 0 {
 			t.Fatal(errs)
 		}
+		var names []string
+		for _, path := range fleet.Files {
+			names = append(names, strings.TrimPrefix(path, dir+"/"))
+		}
+		if got := strings.Join(names, " "); got != "fleet.toml list.txt part.toml" {
+			t.Errorf("it is made of %s", got)
+		}
 		return fleet.Digest
 	}
 	const main = "version = 1\ninclude = \"part.toml\"\n[management]\nfrom = [\"192.0.2.1\"]\n[hosts.a]\naddresses = [\"192.0.2.2\"]\n"

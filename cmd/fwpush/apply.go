@@ -63,6 +63,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 	cmd.Flags().StringArrayVar(&f.probes, "probe", nil, "probe every host in this run as well, in the words of the fleet file: `PROBE` is such as 'tcp = 443, expect = false'")
 	cmd.Flags().Var(saved, "plan", "apply exactly what fwpush diff --out `FILE` saved; what has moved since is refused")
 	cmd.Flags().Var(resume, "resume", "go on with `RUN` on the hosts that it did not confirm, if they would still get the same rules")
+	_ = cmd.RegisterFlagCompletionFunc("resume", c.completeRuns)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "the same as fwpush diff")
 	return cmd
 }

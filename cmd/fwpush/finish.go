@@ -34,7 +34,8 @@ func newConfirm(c *console, g *globals) *cobra.Command {
 		reverted stays as it is: fwpush apply --resume RUN goes on with those.
 
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
-		Args: one("RUN", exampleRun),
+		Args:              one("RUN", exampleRun),
+		ValidArgsFunction: c.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.finish(cmd, g, f, args[0], rollout.ConfirmRun)
 		},
@@ -53,7 +54,8 @@ func newRevert(c *console, g *globals) *cobra.Command {
 		timers. A host where RUN is confirmed already stays confirmed and is reported.
 
 		RUN is printed by fwpush apply and fwpush status.`) + finishStatus(),
-		Args: one("RUN", exampleRun),
+		Args:              one("RUN", exampleRun),
+		ValidArgsFunction: c.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.finish(cmd, g, f, args[0], rollout.RevertRun)
 		},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -48,7 +49,7 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 	})
 	run, err := s.Begin(journal.Header{
 		Run: b.run, Command: b.command, Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine(),
-		Fleet: f.Fleet.Name, File: path, Digest: f.Fleet.Digest, Commit: journal.GitCommit(ctx, path), Options: b.options,
+		Fleet: f.Fleet.Name, File: path, Digest: f.Fleet.Digest, Commit: journal.GitCommit(ctx, path, f.Fleet.Files...), Options: b.options,
 		Hosts: record.Hosts(b.targets, b.waves),
 	})
 	if err != nil {
@@ -95,15 +96,22 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 	case r.Command != "apply":
 		return nil, ended(exitConfig, "run %s was fwpush %s, and only an apply can be resumed", run, r.Command)
 	}
-	var names []string
+	var names, pending []string
 	digests := map[string]string{}
 	for _, h := range r.Hosts {
 		switch h.Outcome() {
 		case "confirmed", "unchanged":
-		default:
-			names = append(names, h.Name)
-			digests[h.Name] = h.Digest
+			continue
+		case "", "pending":
+			if h.Deadline.After(time.Now()) {
+				pending = append(pending, h.Name)
+			}
 		}
+		names = append(names, h.Name)
+		digests[h.Name] = h.Digest
+	}
+	if len(pending) > 0 {
+		c.Note("%s may still be pending: fwpush confirm %s keeps what runs there, fwpush revert %s takes it back", inventory.Fold(pending), run, run)
 	}
 	if len(names) == 0 {
 		return nil, ended(exitOK, "run %s left nothing to do: all of its hosts are confirmed", run)

@@ -111,7 +111,7 @@ type Again struct {
 // Done is the end of the run, or of a command that went on with it.
 type Done struct {
 	Exit     int            `json:"exit"`
-	Line     string         `json:"line"`     // what was said last on stderr, "" for exit 0
+	Line     string         `json:"line"`     // why it is not 0, as the last line on stderr says
 	Outcomes map[string]int `json:"outcomes"` // hosts by outcome; Finish counts them
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"fwpush/internal/ui"
@@ -122,10 +123,12 @@ func (r *Run) index() error {
 }
 
 // learn takes what a run left on a host. What it left as it was stays in the index as it
-// was, and so does what a later run did meanwhile: ids of runs sort by time.
+// was, and so does what a later run did meanwhile.
 func learn(hosts map[string]KnownHost, run string, host Host, end Ended, at time.Time) {
 	old := hosts[host.Name]
-	if old.Run > run {
+	// Ids sort by the second in which their runs began; within one they are in no order,
+	// and a tilde sorts after all of them.
+	if second, _, _ := strings.Cut(run, "-"); old.Run > second+"~" {
 		return
 	}
 	switch end.Outcome {

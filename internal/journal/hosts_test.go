@@ -105,6 +105,22 @@ func TestKnownHostsKeepTheirWayIn(t *testing.T) {
 	}
 }
 
+// Two runs may begin within one second; what is random in their ids says nothing.
+func TestKnownHostsOfRunsWithinASecond(t *testing.T) {
+	s := newStore(t)
+	if err := finish(t, s, header("20261101T000000Z-ffffffff", "a"), "confirmed"); err != nil {
+		t.Fatal(err)
+	}
+	h := header("20261101T000000Z-00000000", "a")
+	h.Hosts[0].Remove = true
+	if err := finish(t, s, h, "confirmed"); err != nil {
+		t.Fatal(err)
+	}
+	if got := knownHosts(t, s, "prod"); len(got) > 0 {
+		t.Errorf("removed, and known are %v", got)
+	}
+}
+
 func TestADamagedIndexIsSetAside(t *testing.T) {
 	for name, text := range map[string]string{"torn": `{"schema":1,"fleets":{"prod":`, "empty": "", "another form": `[1]`} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 		"3306 open", "3306 no answer",
 		"unchanged  web[1-3] (3)",
 		"would lock out ",
-		"reverted  web[1-3] (3), back on the old rules",
+		"stopped by canary web1: no fresh connection got in", "untouched",
 		"identical (", "$ kill -9 ", "open again, ",
 	} {
 		if !strings.Contains(out, want) {

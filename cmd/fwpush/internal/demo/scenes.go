@@ -101,16 +101,17 @@ func (s *stage) lockOut(ctx context.Context) error {
 		}
 		s.rules[h.Name()] = rules
 	}
-	s.say("So the risk is named, and the lock-out is real. No fresh connection gets in, and nothing is confirmed.")
-	return s.fwpush(ctx, reverted, "apply", "-i", "lockout.toml", "--role", "web", "-y", "--accept-risk", "lose-ssh", "--window", "15s")
+	s.say("So the risk is named, and the lock-out is real. One host goes first. No fresh connection gets in, nothing is")
+	s.say("confirmed, and nobody else is touched.")
+	return s.fwpush(ctx, stopped, "apply", "-i", "lockout.toml", "--role", "web", "-y", "--accept-risk", "lose-ssh", "--window", "15s", "--canary", "1")
 }
 
 // heal shows that the hosts are as they were, once more with nobody to help.
 func (s *stage) heal(ctx context.Context) error {
-	if err := s.unharmed(ctx, "The hosts are back. Their rules are those of before the lock-out, byte for byte:"); err != nil {
+	if err := s.unharmed(ctx, "The canary is back. All rules are those of before the lock-out, byte for byte:"); err != nil {
 		return err
 	}
-	s.say("And if fwpush dies? The same again, but kill -9 as soon as no host can be reached any more.")
+	s.say("And if fwpush dies? The same on all hosts at once, and kill -9 as soon as none can be reached any more.")
 	if err := s.abandon(ctx); err != nil {
 		return err
 	}

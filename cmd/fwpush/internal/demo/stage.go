@@ -29,10 +29,10 @@ type stage struct {
 
 // Exit codes of fwpush that a demo expects.
 const (
-	fine     = 0
-	differs  = 1
-	refused  = 2
-	reverted = 3
+	fine    = 0
+	differs = 1
+	refused = 2
+	stopped = 6
 )
 
 // say narrates.
@@ -98,7 +98,8 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Args = append([]string{"fwpush"}, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.out, s.out // in order, as on a terminal
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FWPUSH_") })
-	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=demo", "FWPUSH_COLOR="+s.when())
+	// Records of runs over hosts that end with the demo are nobody's.
+	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=demo", "FWPUSH_COLOR="+s.when(), "FWPUSH_STATE_DIR="+filepath.Join(s.dir, "state"))
 	return cmd
 }
 

@@ -112,7 +112,7 @@ func (r Record) about() [][2]string {
 		when += ", took " + r.ended.Sub(r.began).Round(100*time.Millisecond).String()
 	}
 	rows := [][2]string{
-		{"run", r.Run}, {"command", fmt.Sprintf("%s, fwpush %s, pid %d", r.Command, r.Version, r.PID)}, {"who", who}, {"when", when},
+		{"run", r.Run}, {"command", fmt.Sprintf("%s, %s, pid %d", r.Command, r.Version, r.PID)}, {"who", who}, {"when", when},
 		{"fleet", r.Fleet + ", " + r.File}, {"digest", orDash(r.Digest)}, {"commit", orDash(r.Commit)},
 	}
 	var options []string
@@ -144,7 +144,7 @@ func (r Record) about() [][2]string {
 func (r Record) end() string {
 	switch {
 	case r.Exit != nil && r.Line != "":
-		return r.Line
+		return fmt.Sprintf("exit %d: %s", *r.Exit, r.Line)
 	case r.Exit != nil:
 		return fmt.Sprintf("exit %d", *r.Exit)
 	case r.State == string(journal.Running):
