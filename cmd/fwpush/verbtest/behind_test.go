@@ -6,8 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"fwpush/internal/lab"
 )
 
 // TestVerbsThroughAnUnmanagedBastion works with hosts that admit nobody but a bastion
@@ -85,14 +83,9 @@ func TestVerbsThroughAnUnmanagedBastion(t *testing.T) {
 		}
 	}
 	unreachable("unknown.toml", "host key ssh-ed25519 SHA256:")
-	kill(t, bastion)
-	unreachable("fleet.toml", "connection refused; check the port, and that sshd runs")
-}
-
-// kill ends the sshd of a host.
-func kill(t *testing.T, h *lab.Host) {
-	t.Helper()
-	if err := h.Kill(t.Context(), syscall.SIGKILL, "sshd"); err != nil {
+	if err := bastion.Kill(t.Context(), syscall.SIGKILL, "sshd"); err != nil {
 		t.Fatal(err)
 	}
+	f.sh("bastion12", "while ss -Hltn 'sport = :22' | grep -q .; do sleep 0.05; done")
+	unreachable("fleet.toml", "connection refused; check the port, and that sshd runs")
 }
