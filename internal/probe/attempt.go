@@ -29,7 +29,7 @@ func (p *Probe) race(ctx context.Context, targets []string, try func(ctx context
 	defer cancel() // the others give up
 	ended := make(chan attempt, len(targets))
 	for _, at := range targets {
-		go func() { ended <- try(ctx, at) }()
+		p.prober.group.Go(func() { ended <- try(ctx, at) }) // Close waits for those that give up, too
 	}
 	var missed []attempt
 	for range targets {
