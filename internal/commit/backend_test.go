@@ -194,6 +194,9 @@ systemctl daemon-reload; systemctl enable --now netfilter-persistent.service`)
 	h.sh("rm -rf /run/fwpush") // as after a boot: beside a transaction the unit keeps still
 	for _, verb := range []string{"restart", "reload"} {
 		h.sh("systemctl " + verb + " netfilter-persistent.service")
-		h.until("ours are back after a "+verb, 10*time.Second, func() bool { return h.xtables() == confirmed })
+		// A unit that is not active yet takes no reload: ours has to be done with the first.
+		h.until("ours are back after a "+verb, 30*time.Second, func() bool {
+			return h.xtables() == confirmed && h.sh("systemctl is-active fwpush.service || true") == "active"
+		})
 	}
 }
