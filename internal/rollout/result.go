@@ -179,17 +179,27 @@ func notes(t Target, f commit.Facts) []string {
 // unreachable is the outcome of a login that failed. The hint is taken out of
 // the message, so that each is said once.
 func unreachable(err error) commit.Result {
-	r := commit.Result{Outcome: commit.OutcomeUnreachable, Stage: commit.StageConnect, Err: err}
+	r := commit.Result{Outcome: commit.OutcomeUnreachable, Stage: commit.StageConnect, Err: err, Hint: hintOf(err)}
+	if r.Hint != "" {
+		r.Err = plainError{err, withoutHint(err)}
+	}
+	return r
+}
+
+// hintOf is what an error says to do next, "" if it says nothing of that.
+func hintOf(err error) string {
 	var hinting interface {
 		error
 		Hint() string
 	}
-	if errors.As(err, &hinting) && hinting.Hint() != "" {
-		r.Hint = hinting.Hint()
-		r.Err = plainError{err, strings.TrimSuffix(err.Error(), "; "+r.Hint)}
+	if errors.As(err, &hinting) {
+		return hinting.Hint()
 	}
-	return r
+	return ""
 }
+
+// withoutHint is the text of an error that ends with what to do next, without that.
+func withoutHint(err error) string { return strings.TrimSuffix(err.Error(), "; "+hintOf(err)) }
 
 type plainError struct {
 	error

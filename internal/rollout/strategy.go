@@ -78,7 +78,7 @@ func (e *StopError) Error() string {
 	if e.Budget != "" {
 		text += " (" + e.Budget + ")"
 	}
-	return fmt.Sprintf("%s: %v", text, e.Cause)
+	return text + ": " + withoutHint(e.Cause)
 }
 
 func (e *StopError) Is(target error) bool { return target == ErrStopped }
