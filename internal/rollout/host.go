@@ -231,6 +231,11 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*pulse, comm
 		return nil, proof.Revert(ctx, h, commit.StageConfirm, why)
 	case err != nil:
 		h.seat.fail(err)
+		// The group hears one host at a time: whether another was first is known by now.
+		var stop *StopError
+		if errors.As(h.seat.given(), &stop) && stop.Host != h.target.Host.Name {
+			err = fmt.Errorf("%w; %w", err, stop)
+		}
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
 	h.notes = notes

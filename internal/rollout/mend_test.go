@@ -226,3 +226,24 @@ func TestConfirmOfARunWithProbes(t *testing.T) {
 	targets[0].Probes = []Probe{slow(time.Second)}
 	expect(t, ConfirmRun(t.Context(), targets, run, Options{Dialer: dialer()}), "web01 confirmed")
 }
+
+// Which of several broken hosts is heard first decides nothing.
+func TestExitCodeOfHostsThatFailTogether(t *testing.T) {
+	for range 40 {
+		f, targets := simulated(t, 2, 80)
+		var both sync.WaitGroup
+		both.Add(2)
+		for i := range targets {
+			targets[i].Probes = []Probe{&tries{each: []func(context.Context, *transport.Conn) error{good, func(context.Context, *transport.Conn) error {
+				both.Done()
+				both.Wait()
+				return errors.New("refused")
+			}}}}
+		}
+		results := Apply(t.Context(), targets, options(t, targets, Strategy{}))
+		expect(t, results, "web01 reverted, web02 reverted")
+		if line := ExitLine(results); !strings.HasPrefix(line, "exit 6: the rollout was stopped by web0") || f.Writes() == 0 {
+			t.Fatal(line)
+		}
+	}
+}
