@@ -158,8 +158,7 @@ func (h *host) commit(ctx context.Context) commit.Result {
 		proof := waits.proof
 		word, err := h.seat.arrive(ctx, isIn, h.decided(proof, pending), waits)
 		if err == nil && word == proveAgain {
-			// The next connection shall have as much time to get in as the first one had.
-			err = waits.keep(ctx, 3*waits.window()/4)
+			waits.last(ctx)
 		}
 		switch {
 		case err != nil && h.seat.given() != nil:
@@ -225,7 +224,7 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*pulse, comm
 		return nil, pending.Watch(ctx, h, r.Err)
 	}
 	waits := h.pulse(proof)
-	notes, err := h.tryProbes(ctx, waits)
+	notes, err := h.tryProbes(ctx, h.seat.going, waits)
 	switch why := h.seat.given(); {
 	case why != nil:
 		return nil, proof.Revert(ctx, h, commit.StageConfirm, why)
@@ -248,17 +247,13 @@ func (h *host) decided(proof *commit.Proof, pending *commit.Pending) Decided {
 	return Decided{Host: h.target.Host.Name, Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed(), Secrets: pending.Secrets()}
 }
 
-// tryProbes tries the probes while the host is kept waiting.
-func (h *host) tryProbes(ctx context.Context, waits *pulse) (notes []string, err error) {
+// tryProbes tries the probes while the host is kept waiting, until going is done.
+func (h *host) tryProbes(ctx, going context.Context, waits *pulse) (notes []string, err error) {
 	if len(h.trials) == 0 {
 		return nil, nil
 	}
 	h.step(Event{Step: StepProbing, Deadline: waits.proof.Deadline()})
 	done := make(chan struct{})
-	going := context.WithoutCancel(ctx)
-	if h.seat != nil {
-		going = h.seat.going
-	}
 	go func() {
 		defer close(done)
 		defer func() { // a panic here would end every transaction of this controller
@@ -279,38 +274,6 @@ func (h *host) tryProbes(ctx context.Context, waits *pulse) (notes []string, err
 			}
 		}
 	}
-}
-
-// takeUp goes on with a transaction of a controller that is gone. Where that had decided
-// to confirm, it had tried the probes.
-func (h *host) takeUp(ctx context.Context, conn *transport.Conn, f commit.Facts) (*commit.Pending, commit.Result) {
-	become := h.target.Host.SSH.Become
-	if s, decided := h.options.Decided[h.target.Host.Name]; decided && s.TX == f.Pending.TX {
-		return commit.Recall(conn, become, f, s)
-	}
-	for _, p := range h.probes() {
-		h.trials = append(h.trials, trial{Probe: p}) // how they were before nobody knows
-	}
-	return commit.Resume(ctx, conn, become, f)
-}
-
-// finish decides a pending transaction of a host that goes by itself.
-func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Result {
-	h.apply(pending)
-	proof, r := pending.Prove(ctx, h)
-	switch {
-	case proof == nil && r.Outcome == commit.OutcomePending:
-		return pending.Watch(ctx, h, r.Err)
-	case proof == nil:
-		return r
-	case h.options.unwinding():
-		return proof.Revert(ctx, h, commit.StageConfirm, ErrInterrupted)
-	}
-	if _, err := h.tryProbes(ctx, h.pulse(proof)); err != nil {
-		return proof.Revert(ctx, h, commit.StageProbe, err)
-	}
-	h.options.journal().decide(Commit, []Decided{h.decided(proof, pending)})
-	return proof.Commit(ctx, h)
 }
 
 // inspect asks the host for its facts.

@@ -43,6 +43,15 @@ func (p *pulse) beat(ctx context.Context) error {
 	return nil
 }
 
+// last is the last beat, before another connection has to prove itself: that one shall
+// have as much time as the first one had. Where the host does not answer any more it has
+// to do with what is left, and shows whether that was the host or only the connection.
+func (p *pulse) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_ = p.keep(ctx, 3*p.window()/4)
+}
+
 // keep has the host go on waiting, with its deadline moved if no more than least is left
 // of it.
 func (p *pulse) keep(ctx context.Context, least time.Duration) error {

@@ -26,7 +26,7 @@ import (
 // budgets, interrupts at random events. FWPUSH_STRESS is how many rounds, FWPUSH_SEED the
 // first seed; a round is told by its seed, and repeats its choices, if not its timing.
 func TestStress(t *testing.T) {
-	rounds, first := 40, uint64(time.Now().UnixNano()%1_000_000)
+	rounds, first := 24, uint64(time.Now().UnixNano()%1_000_000)
 	if n, err := strconv.Atoi(os.Getenv("FWPUSH_STRESS")); err == nil {
 		rounds = n
 	}

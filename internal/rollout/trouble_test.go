@@ -247,3 +247,33 @@ func TestExitCodeOfHostsThatFailTogether(t *testing.T) {
 		}
 	}
 }
+
+// The second interrupt of a confirm takes back what it waits for, whatever it waits for.
+func TestUnwindOfAConfirm(t *testing.T) {
+	for at, fault := range map[Step]simhost.Faults{StepProbing: {}, StepApplied: {LockOut: simhost.Hang}} {
+		f, targets := simulated(t, 1, 80)
+		targets[0].Candidate.Window = time.Minute
+		run := targets[0].Candidate.Stamp.Run
+		expect(t, Apply(t.Context(), targets, options(t, targets, Strategy{Manual: true})), "web01 pending")
+		targets[0].Probes = []Probe{slow(20 * time.Second)}
+		unwind := make(chan struct{})
+		o := Options{Dialer: dialer(), Unwind: unwind}
+		o.Event = func(e Event) {
+			if e.Step == StepApplied {
+				f.Host(0).SetFaults(fault)
+			}
+			if e.Step == at {
+				time.AfterFunc(time.Second, func() {
+					f.Host(0).SetFaults(simhost.Faults{})
+					close(unwind)
+				})
+			}
+		}
+		began := time.Now()
+		results := ConfirmRun(t.Context(), targets, run, o)
+		expect(t, results, "web01 reverted")
+		if took := time.Since(began); took > 8*time.Second || ExitCode(results) != 130 {
+			t.Errorf("%s: after %s: exit %d, %v", at, took, ExitCode(results), results[0].Err)
+		}
+	}
+}
