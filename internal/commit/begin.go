@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -233,9 +234,16 @@ func (b *beginning) payload() (string, error) {
 	return s.String(), nil
 }
 
-// hold keeps the host waiting until the gate opens.
+// errGone is a host that was to wait for its group.
+var errGone = errors.New("the host did not wait for its group")
+
+// hold keeps the host waiting until the gate opens. When the host does not wait any more
+// it has the gate given up, and returns once nobody stands there.
 func (b *beginning) hold(ctx context.Context) error {
-	opened := make(chan error, 1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	opened, ended := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- b.d.exec.Wait(ctx) }()
 	go func() {
 		defer func() { // a panic here would end every transaction of this controller
 			if p := recover(); p != nil {
@@ -246,13 +254,20 @@ func (b *beginning) hold(ctx context.Context) error {
 	}()
 	beat := time.NewTicker(20 * time.Second) // the host waits 60 s for a word
 	defer beat.Stop()
-	for {
+	for gone := error(nil); ; {
 		select {
 		case err := <-opened:
-			return err
+			return cmp.Or(gone, err)
+		case err := <-ended:
+			gone = errGone
+			if err != nil {
+				gone = fmt.Errorf("%w: %w", errGone, err)
+			}
+			cancel(gone)
+			ended, beat.C = nil, nil
 		case <-beat.C:
 			if err := b.d.say(ctx, "hold"); err != nil {
-				return err
+				b.d.close() // and so it has ended
 			}
 		}
 	}

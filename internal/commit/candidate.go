@@ -32,7 +32,7 @@ type Candidate struct {
 	Judge func(Facts) Verdict
 	// Gate, if set, is waited for between check and apply, so that a group of
 	// hosts is applied only when all of them are ready. An error stops this
-	// host with nothing changed.
+	// host with nothing changed. It has to return soon after its context is done.
 	Gate func(context.Context) error
 	// AcceptStuckRevert takes the running rules as the old ones when an
 	// earlier revert cannot be finished.

@@ -222,7 +222,9 @@ func (p *Pending) abort(ctx context.Context, stage Stage, cause error) (Result, 
 	}
 	p.first = nil
 	defer first.conn.Close()
-	if err := first.dialogue.say(ctx, "revert"); err != nil {
+	// Whoever gives up meanwhile wants the same, and this says it soonest.
+	ctx = context.WithoutCancel(ctx)
+	if err := first.dialogue.sendWithin(ctx, "revert\n", abortTime); err != nil {
 		return Result{}, false
 	}
 	for end := time.Now().Add(abortTime); ; {
@@ -289,7 +291,8 @@ func (f *Proof) Commit(ctx context.Context, dial Dialer) Result {
 	return f.p.await(ctx, dial, StageConfirm, fmt.Errorf("the host said %q to commit", clip(word)))
 }
 
-// Revert takes the candidate back now, because of cause.
+// Revert takes the candidate back now, because of cause: over this connection, or if it
+// is lost over others.
 func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
 	defer f.conn.Close()
 	defer f.p.hangUp()
@@ -302,7 +305,7 @@ func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause erro
 			}
 		}
 	}
-	return f.p.await(ctx, dial, stage, cause)
+	return f.p.TakeBack(ctx, dial, stage, cause)
 }
 
 // Evidence is what a Proof is: who got in how, and what still guards the host.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -29,7 +30,14 @@ func (p *Probe) race(ctx context.Context, targets []string, try func(ctx context
 	defer cancel() // the others give up
 	ended := make(chan attempt, len(targets))
 	for _, at := range targets {
-		p.prober.group.Go(func() { ended <- try(ctx, at) }) // Close waits for those that give up, too
+		p.prober.group.Go(func() { // Close waits for those that give up, too
+			defer func() { // a panic here would end every transaction of this controller
+				if p := recover(); p != nil {
+					ended <- attempt{at: at, fate: notTried, why: sayf(nil, "a bug in fwpush: %s", safe(fmt.Sprint(p)))}
+				}
+			}()
+			ended <- try(ctx, at)
+		})
 	}
 	var missed []attempt
 	for range targets {

@@ -59,14 +59,16 @@ func (r *run) walk(ctx context.Context) {
 		if p.over() {
 			continue
 		}
-		if stopped == nil && !r.ending(ctx) {
-			r.tell(Event{Step: StepWave, Wave: p.number, Hosts: r.names(p.list[:p.room])})
+		if r.ending(ctx) {
+			break
 		}
-		for stopped == nil && !r.ending(ctx) && !p.over() {
-			g := &group{run: r, portion: p, inbox: make(chan message), seats: map[int]*seat{}}
-			stopped = g.conduct(ctx)
+		r.tell(Event{Step: StepWave, Wave: p.number, Hosts: r.names(p.list[:p.room])})
+		stopped = r.take(ctx, p)
+		if stopped == nil && w.replaces {
+			w.replaces = false // canaries that others were faster than
+			stopped = r.take(ctx, r.portion(n, w))
 		}
-		if stopped != nil || r.ending(ctx) {
+		if stopped != nil {
 			break
 		}
 	}
@@ -78,6 +80,16 @@ func (r *run) walk(ctx context.Context) {
 		r.results[i] = &left
 		r.tell(Event{Host: t.Host.Name, Wave: left.Wave, Step: StepEnded, Result: &left})
 	}
+}
+
+// take goes through a portion, group by group, and says why the run stops, nil if it goes
+// on.
+func (r *run) take(ctx context.Context, p *portion) (stopped *StopError) {
+	for stopped == nil && !r.ending(ctx) && !p.over() {
+		g := &group{run: r, portion: p, inbox: make(chan message), seats: map[int]*seat{}}
+		stopped = g.conduct(ctx)
+	}
+	return stopped
 }
 
 // left is the end of a host that the run did not come to.

@@ -11,37 +11,6 @@ import (
 	"fwpush/internal/stop"
 )
 
-// Journal is told what must be on disk before it happens.
-type Journal interface {
-	// Applying comes before the first of these hosts is told to apply. An error keeps
-	// them from it.
-	Applying(wave int, hosts []string) error
-	// Decide comes before the first of these hosts hears how its group has decided. That
-	// it cannot be written changes nothing: hosts that hear of it end whole, and the
-	// others revert.
-	Decide(d Decision, hosts []Decided)
-}
-
-// Decision is what becomes of a group.
-type Decision string
-
-// The decisions.
-const (
-	Commit Decision = "commit"
-	Revert Decision = "revert"
-	Leave  Decision = "leave" // pending, for a confirm by hand
-)
-
-// Decided is a host of a group that is decided: what got in there, and what a later
-// confirm of it needs.
-type Decided struct {
-	Host     string
-	Evidence commit.Evidence
-	Through  []string // jump hosts on the way, the first hop first
-	Probes   []string // those that were tried and are as they must be
-	commit.Secrets
-}
-
 // group is a commit group under way: hosts that are confirmed together or not at all.
 // Its fields belong to the goroutine of conduct; hosts send it messages and wait for
 // words.
@@ -136,35 +105,41 @@ func (g *group) work(i int, s *seat) {
 // hear takes in what a host tells.
 func (g *group) hear(m message) {
 	s := g.seats[m.index]
+	counted := s.at == failing // each once: its worker can fail by a bug while it is watched
 	if m.ended == nil {
 		s.at, s.proof = m.at, m.proof
 		if m.at == atGate && g.phase != filling {
 			s.leave(errSurplus)
 		}
-		if m.at == failing {
-			g.count(Result{Name: g.targets[m.index].Host.Name, Result: commit.Result{Outcome: commit.OutcomeUnknown, Err: m.err}})
+		if m.at == failing && !counted {
+			g.count(m.index, Result{Name: g.targets[m.index].Host.Name, Result: commit.Result{Outcome: commit.OutcomeUnknown, Err: m.err}})
 		}
 		return
 	}
-	counted := s.at == failing
 	s.leave(nil)
 	delete(g.seats, m.index)
 	if errors.Is(m.ended.Err, errSurplus) {
 		g.spent[m.index] = spent{m.ended.Connections, m.ended.Execs}
 		return
 	}
-	if g.replaces && m.ended.Outcome == commit.OutcomeUnchanged {
+	if g.replaces && (m.ended.Outcome == commit.OutcomeUnchanged || g.noCanary(m.index, *m.ended)) {
 		g.replace()
 	}
 	g.results[m.index] = m.ended
 	if !counted {
-		g.count(*m.ended)
+		g.count(m.index, *m.ended)
 	}
 }
 
+// noCanary says whether a host was only looked at in place of a canary, and nothing came
+// of it: it was out of reach, or another run has it.
+func (g *group) noCanary(i int, r Result) bool {
+	return !slices.Contains(g.Targets, i) && (r.Outcome == commit.OutcomeUnreachable || r.Outcome == commit.OutcomeLocked)
+}
+
 // count takes a host's end into the budget, and takes the group back if that is broken.
-func (g *group) count(r Result) {
-	if why := g.budget.count(r, g.Canary); why != nil && g.stopped == nil {
+func (g *group) count(i int, r Result) {
+	if why := g.budget.count(r, g.Canary && !g.noCanary(i, r)); why != nil && g.stopped == nil {
 		g.stopped = why
 		g.tell(Event{Step: StepStopped, Wave: g.number, Err: why})
 		g.giveUp(why)
@@ -177,8 +152,8 @@ func (g *group) giveUp(why error) {
 	if g.phase == decided {
 		return // it is on disk, and some hosts have heard it
 	}
-	if back := g.proved(); len(back) > 0 && g.options.Journal != nil {
-		g.options.Journal.Decide(Revert, back)
+	if back := g.proved(); len(back) > 0 {
+		g.options.journal().decide(Revert, back)
 	}
 	g.soak, g.phase = nil, decided
 	for _, s := range g.seats {
@@ -227,13 +202,11 @@ func (g *group) apply() {
 	}
 	names := g.names(atGate)
 	g.want -= len(names)
-	if g.options.Journal != nil {
-		if err := g.options.Journal.Applying(g.number, names); err != nil {
-			g.stopped = &StopError{Cause: fmt.Errorf("what happens could not be written down beforehand: %w", err)}
-			g.tell(Event{Step: StepStopped, Wave: g.number, Err: g.stopped})
-			g.giveUp(g.stopped)
-			return
-		}
+	if err := g.options.journal().applying(g.number, names); err != nil {
+		g.stopped = &StopError{Cause: fmt.Errorf("what happens could not be written down beforehand: %w", err)}
+		g.tell(Event{Step: StepStopped, Wave: g.number, Err: g.stopped})
+		g.giveUp(g.stopped)
+		return
 	}
 	g.say(atGate, goOn)
 }
@@ -257,9 +230,7 @@ func (g *group) decide() {
 		d, w = Leave, leavePending
 	}
 	stop.At("undecided")
-	if g.options.Journal != nil {
-		g.options.Journal.Decide(d, g.proved())
-	}
+	g.options.journal().decide(d, g.proved())
 	stop.At("decided")
 	g.say(isIn, w)
 }

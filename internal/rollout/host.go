@@ -97,15 +97,21 @@ func (h *host) candidate() commit.Candidate {
 }
 
 // gate is the last moment at which nothing has been decided on the host: the probes are
-// tried as they are without the new rules, and the group is waited for.
+// tried as they are without the new rules, and the group is waited for. Package commit
+// keeps the host waiting meanwhile, and ends ctx if it does not wait any more.
 func (h *host) gate(ctx context.Context) error {
 	if err := h.seat.given(); err != nil {
 		return err
 	}
-	h.trials = firstTries(h.seat.going, h.probes(), h.conns[0])
+	trying, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(h.seat.going, func() { stop(context.Cause(h.seat.going)) })()
+	h.trials = firstTries(trying, h.probes(), h.conns[0])
+	if trying.Err() != nil {
+		return context.Cause(trying)
+	}
 	h.step(Event{Step: StepReady})
-	// Package commit keeps the host waiting meanwhile.
-	if _, err := h.seat.arrive(atGate, Decided{}, time.Hour, func() error { return nil }); err != nil {
+	if _, err := h.seat.arrive(ctx, atGate, Decided{}, nil); err != nil {
 		return err
 	}
 	h.goOn()
@@ -147,9 +153,13 @@ func (h *host) commit(ctx context.Context) commit.Result {
 		return r
 	}
 	h.apply(pending)
-	proof, r := h.prove(ctx, pending)
-	for proof != nil {
-		word, err := h.seat.arrive(isIn, h.decided(proof, pending), h.beat(), func() error { return h.keep(ctx, proof) })
+	waits, r := h.prove(ctx, pending)
+	for waits != nil {
+		proof := waits.proof
+		word, err := h.seat.arrive(ctx, isIn, h.decided(proof, pending), waits)
+		if err == nil && word == proveAgain {
+			waits.last(ctx)
+		}
 		switch {
 		case err != nil && h.seat.given() != nil:
 			return proof.Revert(ctx, h, commit.StageConfirm, err)
@@ -167,10 +177,7 @@ func (h *host) commit(ctx context.Context) commit.Result {
 			return r
 		}
 		// The rules have held for a while: they must still let somebody in.
-		first := proof
-		if proof, r = h.prove(ctx, pending); proof == nil && r.Outcome == commit.OutcomePending {
-			return first.Revert(ctx, h, r.Stage, r.Err)
-		}
+		waits, r = h.prove(ctx, pending)
 	}
 	return r
 }
@@ -199,9 +206,9 @@ func (h *host) apply(pending *commit.Pending) {
 	h.step(Event{Step: StepApplied, Deadline: pending.Deadline()})
 }
 
-// prove gets a fresh connection in and has every probe tried. Without a Proof the
-// outcome is known, and the group has been told as soon as it could be.
-func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proof, commit.Result) {
+// prove gets a fresh connection in and has every probe tried. Without a pulse the outcome
+// is known, and the group has been told as soon as it could be.
+func (h *host) prove(ctx context.Context, pending *commit.Pending) (*pulse, commit.Result) {
 	proof, r := pending.Prove(h.seat.going, h)
 	switch why := h.seat.given(); {
 	case proof != nil:
@@ -216,17 +223,23 @@ func (h *host) prove(ctx context.Context, pending *commit.Pending) (*commit.Proo
 		h.seat.fail(r.Err)
 		return nil, pending.Watch(ctx, h, r.Err)
 	}
-	notes, err := h.tryProbes(ctx, proof)
+	waits := h.pulse(proof)
+	notes, err := h.tryProbes(ctx, h.seat.going, waits)
 	switch why := h.seat.given(); {
 	case why != nil:
 		return nil, proof.Revert(ctx, h, commit.StageConfirm, why)
 	case err != nil:
 		h.seat.fail(err)
+		// The group hears one host at a time: whether another was first is known by now.
+		var stop *StopError
+		if errors.As(h.seat.given(), &stop) && stop.Host != h.target.Host.Name {
+			err = fmt.Errorf("%w; %w", err, stop)
+		}
 		return nil, proof.Revert(ctx, h, commit.StageProbe, err)
 	}
 	h.notes = notes
 	h.step(Event{Step: StepProved, Deadline: proof.Deadline(), Probes: h.probed()})
-	return proof, r
+	return waits, r
 }
 
 // decided is what is to be written down of a host that has proved itself.
@@ -234,17 +247,13 @@ func (h *host) decided(proof *commit.Proof, pending *commit.Pending) Decided {
 	return Decided{Host: h.target.Host.Name, Evidence: proof.Evidence(), Through: hops(h.target.Host.SSH), Probes: h.probed(), Secrets: pending.Secrets()}
 }
 
-// tryProbes tries the probes while the host is kept waiting.
-func (h *host) tryProbes(ctx context.Context, proof *commit.Proof) (notes []string, err error) {
+// tryProbes tries the probes while the host is kept waiting, until going is done.
+func (h *host) tryProbes(ctx, going context.Context, waits *pulse) (notes []string, err error) {
 	if len(h.trials) == 0 {
 		return nil, nil
 	}
-	h.step(Event{Step: StepProbing, Deadline: proof.Deadline()})
+	h.step(Event{Step: StepProbing, Deadline: waits.proof.Deadline()})
 	done := make(chan struct{})
-	going := context.WithoutCancel(ctx)
-	if h.seat != nil {
-		going = h.seat.going
-	}
 	go func() {
 		defer close(done)
 		defer func() { // a panic here would end every transaction of this controller
@@ -252,77 +261,19 @@ func (h *host) tryProbes(ctx context.Context, proof *commit.Proof) (notes []stri
 				err = fmt.Errorf("a bug in fwpush: %v", p)
 			}
 		}()
-		notes, err = tryAgain(going, h.trials, proof.Conn())
+		notes, err = tryAgain(going, h.trials, waits.proof.Conn())
 	}()
-	ticker := time.NewTicker(h.beat())
-	defer ticker.Stop()
 	for {
 		select {
 		case <-done:
 			return notes, err
-		case <-ticker.C:
-			if kept := h.keep(ctx, proof); kept != nil {
+		case <-waits.due():
+			if kept := waits.beat(ctx); kept != nil {
 				<-done
 				return nil, fmt.Errorf("the host stopped waiting for the decision: %w", kept)
 			}
 		}
 	}
-}
-
-// beat is how often a host that waits for its group hears of it.
-func (h *host) beat() time.Duration { return min(h.target.Candidate.Window/4, 30*time.Second) }
-
-// keep has the host go on waiting, with its deadline moved once half of the window is
-// over. A transaction lasts 60 minutes at most; after that the host reverts.
-func (h *host) keep(ctx context.Context, proof *commit.Proof) error {
-	window, left := h.target.Candidate.Window, time.Until(proof.Deadline())
-	more := min(window, longest-time.Since(h.applied))
-	if left > window/2 || more <= left+time.Second {
-		return proof.Hold(ctx)
-	}
-	if err := proof.Extend(ctx, more.Truncate(time.Second)); err != nil {
-		return err
-	}
-	h.step(Event{Step: StepExtended, Deadline: proof.Deadline()})
-	return nil
-}
-
-// longest is how long after apply a deadline may be, less what this clock and the host's
-// may differ by.
-const longest = time.Hour - 10*time.Second
-
-// takeUp goes on with a transaction of a controller that is gone. Where that had decided
-// to confirm, it had tried the probes.
-func (h *host) takeUp(ctx context.Context, conn *transport.Conn, f commit.Facts) (*commit.Pending, commit.Result) {
-	become := h.target.Host.SSH.Become
-	if s, decided := h.options.Decided[h.target.Host.Name]; decided && s.TX == f.Pending.TX {
-		return commit.Recall(conn, become, f, s)
-	}
-	for _, p := range h.probes() {
-		h.trials = append(h.trials, trial{Probe: p}) // how they were before nobody knows
-	}
-	return commit.Resume(ctx, conn, become, f)
-}
-
-// finish decides a pending transaction of a host that goes by itself.
-func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Result {
-	h.apply(pending)
-	proof, r := pending.Prove(ctx, h)
-	switch {
-	case proof == nil && r.Outcome == commit.OutcomePending:
-		return pending.Watch(ctx, h, r.Err)
-	case proof == nil:
-		return r
-	case h.options.unwinding():
-		return proof.Revert(ctx, h, commit.StageConfirm, ErrInterrupted)
-	}
-	if _, err := h.tryProbes(ctx, proof); err != nil {
-		return proof.Revert(ctx, h, commit.StageProbe, err)
-	}
-	if h.options.Journal != nil {
-		h.options.Journal.Decide(Commit, []Decided{h.decided(proof, pending)})
-	}
-	return proof.Commit(ctx, h)
 }
 
 // inspect asks the host for its facts.

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // seat is a host's place in its group.
@@ -52,21 +51,26 @@ type message struct {
 	ended *Result
 }
 
-// arrive tells the group that a host has come to a place, and waits for its word. beat
-// is called now and then meanwhile, so that the host goes on waiting too; an error of it
-// ends the wait. So does a group that is given up, with the reason.
-func (s *seat) arrive(at place, proof Decided, every time.Duration, beat func() error) (word, error) {
-	s.inbox <- message{index: s.index, at: at, proof: proof}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+// arrive tells the group that a host has come to a place, and waits for its word. The
+// pulse, if there is one, beats meanwhile, so that the host goes on waiting too; an error
+// of it ends the wait. So does the end of ctx, and a group that is given up, with the
+// reason.
+func (s *seat) arrive(ctx context.Context, at place, proof Decided, p *pulse) (word, error) {
+	select {
+	case s.inbox <- message{index: s.index, at: at, proof: proof}:
+	case <-ctx.Done(): // nobody reads any more from a host that has ended
+		return 0, context.Cause(ctx)
+	}
 	for {
 		select {
 		case w := <-s.words:
 			return w, nil
 		case <-s.going.Done():
 			return 0, context.Cause(s.going)
-		case <-ticker.C:
-			if err := beat(); err != nil {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-p.due():
+			if err := p.beat(ctx); err != nil {
 				return 0, err
 			}
 		}

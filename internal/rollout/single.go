@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/transport"
 )
 
 // Observation is what a host told: Facts, with an empty Outcome. Without Facts
@@ -91,4 +92,56 @@ func unconcerned(run string, f commit.Facts) commit.Result {
 	r := skipped(nil, fmt.Sprintf("not concerned: run %s is not pending here", run))
 	r.Facts = &f
 	return r
+}
+
+// takeUp goes on with a transaction of a controller that is gone. Where that had decided
+// to confirm, it had tried the probes.
+func (h *host) takeUp(ctx context.Context, conn *transport.Conn, f commit.Facts) (*commit.Pending, commit.Result) {
+	become := h.target.Host.SSH.Become
+	if s, decided := h.options.Decided[h.target.Host.Name]; decided && s.TX == f.Pending.TX {
+		return commit.Recall(conn, become, f, s)
+	}
+	for _, p := range h.probes() {
+		h.trials = append(h.trials, trial{Probe: p}) // how they were before nobody knows
+	}
+	return commit.Resume(ctx, conn, become, f)
+}
+
+// finish decides a pending transaction of a host that goes by itself.
+func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Result {
+	h.apply(pending)
+	going, stop := h.options.untilUnwound(ctx)
+	defer stop()
+	proof, r := pending.Prove(going, h)
+	switch {
+	case proof != nil:
+	case r.Outcome != commit.OutcomePending:
+		return r
+	case going.Err() != nil:
+		return pending.TakeBack(ctx, h, commit.StageConfirm, ErrInterrupted)
+	default:
+		return pending.Watch(ctx, h, r.Err)
+	}
+	_, err := h.tryProbes(ctx, going, h.pulse(proof))
+	switch {
+	case going.Err() != nil:
+		return proof.Revert(ctx, h, commit.StageConfirm, ErrInterrupted)
+	case err != nil:
+		return proof.Revert(ctx, h, commit.StageProbe, err)
+	}
+	h.options.journal().decide(Commit, []Decided{h.decided(proof, pending)})
+	return proof.Commit(ctx, h)
+}
+
+// untilUnwound is a context that ends with the second interrupt too.
+func (o Options) untilUnwound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-o.Unwind:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

@@ -61,13 +61,7 @@ func (t *through) Try(ctx context.Context, _ *transport.Conn) error {
 	}
 	logins := make(chan login, len(some))
 	for i, ep := range some {
-		go func() {
-			conn, err := t.dialer.DialApart(ctx, ep)
-			if err == nil {
-				conn.Close()
-			}
-			logins <- login{i, err}
-		}()
+		go func() { logins <- login{i, t.login(ctx, ep)} }()
 	}
 	var first error
 	for range some {
@@ -81,6 +75,20 @@ func (t *through) Try(ctx context.Context, _ *transport.Conn) error {
 		}
 	}
 	return fmt.Errorf("nobody behind it could be reached: %w", first)
+}
+
+// login is one login there and back.
+func (t *through) login(ctx context.Context, ep inventory.Endpoint) (err error) {
+	defer func() { // a panic here would end every transaction of this controller
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a bug in fwpush: %v", p)
+		}
+	}()
+	conn, err := t.dialer.DialApart(ctx, ep)
+	if err == nil {
+		conn.Close()
+	}
+	return err
 }
 
 func without(list []inventory.Endpoint, index int) []inventory.Endpoint {
