@@ -120,7 +120,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	case len(results) == 0:
 		return err
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, results, report.Ending{Run: run, Took: time.Since(began), Again: "fwpush " + cmd.Name() + " " + run + " -l"}))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results, report.Ending{Run: run, Took: time.Since(began), Again: []string{cmd.Name(), run, "-l"}, Typing: g.typing(p.Fleet.Path)}))
 }
 
 // takeUp finds out which hosts a run is about, and which of them it had decided to

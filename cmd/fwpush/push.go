@@ -25,8 +25,8 @@ type push struct {
 	g          *globals
 	f          *changeFlags
 	cmd        *cobra.Command
-	again      string // the command for hosts that want another try, "" if the run can be resumed
-	alwaysAsks bool   // for one host, too
+	again      []string // the command for hosts that want another try, nil if the run can be resumed
+	alwaysAsks bool     // for one host, too
 }
 
 // pushed is how a host ended, for people and for programs.
@@ -76,7 +76,7 @@ func (u *push) do(ctx context.Context, p *prepared, err error) error {
 	case len(end.hosts) == 0:
 		return err
 	}
-	return u.done(err, report.WriteResults(u.out, u.outColour, end.results(), report.Ending{Run: end.run, Took: time.Since(began), Again: u.again}))
+	return u.done(err, report.WriteResults(u.out, u.outColour, end.results(), report.Ending{Run: end.run, Took: time.Since(began), Again: u.again, Typing: u.g.typing(p.Fleet.Path)}))
 }
 
 // approved asks where it has to, and pushes. Only hosts whose change was shown are

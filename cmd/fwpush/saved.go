@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"fwpush/cmd/fwpush/internal/plan"
@@ -22,6 +23,27 @@ func (g *globals) at(path string) *globals {
 	other.inventory = only("PATH")
 	_ = other.inventory.Set(path) // a path of a plan or a run is never empty
 	return &other
+}
+
+// typing is how a command is typed that goes on with what this one was about, by a fleet
+// file that may have been found by a plan or a record.
+func (g *globals) typing(file string) report.Typing {
+	var t report.Typing
+	if g.inventory.given {
+		t.Given = append(t.Given, "-i", g.inventory.v)
+	} else if found, err := inventory.Find("."); err != nil || !sameFile(found, file) {
+		t.Fleet = []string{"-i", file}
+	}
+	if g.stateDir.given {
+		t.Given = append(t.Given, "--state-dir", g.stateDir.v)
+	}
+	return t
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, wrong := os.Stat(b)
+	return err == nil && wrong == nil && os.SameFile(one, other)
 }
 
 // planned is prepare for a plan that was saved: exactly that is to be done, or nothing.
