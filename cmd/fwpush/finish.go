@@ -170,20 +170,16 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 // hostsOf are the hosts of a run that are selected, with those that the file does not
 // name any more. What is selected beside them cannot be of that run.
 func (c *console) hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
-	var names []string
 	var strays []rollout.Target
+	s.Only = []string{}
 	for _, h := range past.Hosts {
 		if slices.ContainsFunc(file.Fleet.Hosts, func(o inventory.Host) bool { return o.Name == h.Name && !o.Unmanaged }) {
-			names = append(names, h.Name)
-		} else if s.String() == "" {
+			s.Only = append(s.Only, h.Name)
+		} else {
 			strays = append(strays, stray(file, h.Name, h.SSH))
 		}
 	}
-	if len(names) == 0 && len(strays) > 0 {
-		return strays, nil
-	}
-	s.Only = names
-	members, err := choose(file, s)
+	members, strays, err := withLeftBehind(file, s, strays)
 	if err != nil {
 		return nil, err
 	}

@@ -259,9 +259,5 @@ func (u *push) rollBack(ctx context.Context, p *prepared, targets []rollout.Targ
 }
 
 func foldedHosts(targets []rollout.Target) string {
-	names := make([]string, len(targets))
-	for i, t := range targets {
-		names[i] = t.Host.Name
-	}
-	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
+	return fmt.Sprintf("%s (%d)", inventory.Fold(names(targets)), len(targets))
 }

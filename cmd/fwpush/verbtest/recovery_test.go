@@ -175,11 +175,14 @@ func TestLeftBehind(t *testing.T) {
 	if got := o.outcomes(); got["web1"] != "ok" || got["web2"] != "left-behind" || got["web3"] != "left-behind" {
 		t.Errorf("status %v", got)
 	}
-	if out, _ := f.run(0, "status"); !strings.Contains(out, "left-behind  web[2-3] (2)") || !strings.Contains(out, "name it in the file again, or fwpush remove") {
+	if out, _ := f.run(0, "status"); !strings.Contains(out, "left-behind  web[2-3] (2)") || !strings.Contains(out, "name it in the file again, or fwpush remove 'web[2-3]'") {
 		t.Errorf("status:\n%s", out)
 	}
 	if o := f.json(0, "status", "-l", "web1"); len(o.Hosts) != 1 {
 		t.Errorf("status of web1: %v", o.outcomes())
+	}
+	if o := f.json(0, "status", "-l", "web1,web3"); len(o.Hosts) != 2 || o.outcomes()["web3"] != "left-behind" {
+		t.Errorf("status of one in the file and one left behind: %v", o.outcomes())
 	}
 	f.run(1, "status", "--exit-code")
 	f.run(2, "remove", "web9", "-y")
