@@ -141,11 +141,23 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	case err != nil:
 		return nil, nil, nil, ended(exitConfig, "%v", err)
 	}
+	decided := map[string]commit.Secrets{}
+	for _, h := range past.Hosts {
+		if h.Decision == journal.Commit {
+			decided[h.Name] = commit.Secrets{TX: h.Decided.TX, Nonce: h.Decided.Nonce, Seal: h.Decided.Seal}
+		}
+	}
 	file, err := c.load(cmd.Context(), g.at(past.File), nil)
 	if err != nil {
-		return nil, nil, nil, err
+		if g.inventory.given {
+			return nil, nil, nil, err
+		}
+		proved := func(name string) bool { _, is := decided[name]; return is }
+		if file, past.Hosts = c.without(past, cmd.Name() == "revert", proved); len(past.Hosts) == 0 {
+			return nil, nil, nil, err
+		}
 	}
-	targets, err := c.hostsOf(file, past, f.Selection)
+	targets, err := hostsOf(file, past, f.Selection)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -156,20 +168,35 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	if err != nil {
 		return nil, nil, nil, ended(exitConfig, "%v", err)
 	}
-	decided := map[string]commit.Secrets{}
-	for _, h := range past.Hosts {
-		if h.Decision == journal.Commit {
-			decided[h.Name] = commit.Secrets{TX: h.Decided.TX, Nonce: h.Decided.Nonce, Seal: h.Decided.Seal}
-		}
-	}
 	p := c.prepared(file, targets)
 	p.probe()
 	return record.New(again, nil, c), p, decided, nil
 }
 
+// without is what of a run can be finished without its fleet file, which may be gone or
+// broken while hosts wait: to take back needs no more than the way to each host, and that
+// is on record. Nothing is confirmed unproved, and the probes stand in the file.
+func (c *console) without(past journal.Record, back bool, proved func(host string) bool) (*plan.File, []journal.HostRecord) {
+	var hosts []journal.HostRecord
+	for _, h := range past.Hosts {
+		if back || proved(h.Name) {
+			hosts = append(hosts, h)
+		}
+	}
+	switch {
+	case len(hosts) > 0:
+		c.Tell("going by the record of the run instead: hosts are reached as they were then")
+	case !back:
+		c.Tell("to confirm takes the probes in the fleet file; fwpush revert %s goes without it, and so do the hosts at their deadline", past.Run)
+	}
+	fleet, _ := inventory.Parse(past.File, []byte("version = 1\n"))
+	fleet.Name = past.Fleet
+	return &plan.File{Fleet: fleet}, hosts
+}
+
 // hostsOf are the hosts of a run that are selected, with those that the file does not
 // name any more. What is selected beside them cannot be of that run.
-func (c *console) hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
+func hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
 	var strays []rollout.Target
 	s.Only = []string{}
 	for _, h := range past.Hosts {

@@ -14,6 +14,8 @@ import (
 // comes to a step, and returns its run.
 func (f *fleet) dieAt(binary, step string, args ...string) string {
 	f.t.Helper()
+	dir := filepath.Join(f.state, "fwpush", "runs")
+	before, _ := filepath.Glob(filepath.Join(dir, "*"))
 	cmd := f.command(append([]string{"apply", "-y"}, args...)...)
 	cmd.Path = binary
 	cmd.Env = append(cmd.Env, "FWPUSH_TEST_STOP="+step)
@@ -21,11 +23,12 @@ func (f *fleet) dieAt(binary, step string, args ...string) string {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 		f.t.Fatalf("not killed at %s:\n%s", step, out)
 	}
-	runs, err := os.ReadDir(filepath.Join(f.state, "fwpush", "runs"))
-	if err != nil || len(runs) == 0 {
-		f.t.Fatalf("no record of the run: %v", err)
+	runs, _ := filepath.Glob(filepath.Join(dir, "*")) // those of one second are in no order
+	runs = slices.DeleteFunc(runs, func(run string) bool { return slices.Contains(before, run) })
+	if len(runs) != 1 {
+		f.t.Fatalf("no record of the run: %v", runs)
 	}
-	return runs[len(runs)-1].Name()
+	return filepath.Base(runs[0])
 }
 
 // elsewhere runs fwpush in a directory without a fleet file.
@@ -150,6 +153,49 @@ func TestControllerKilledInMidGroup(t *testing.T) {
 	o = f.elsewhere(2, "apply", "-y", "--resume", run)
 	if !strings.Contains(o.Error, "stale, no host was changed") {
 		t.Errorf("%s", o.Error)
+	}
+}
+
+// TestFileGone takes back and finishes runs whose fleet file is gone or broken by then.
+func TestFileGone(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "web51", "web52")
+	binary := f.stoppable()
+	f.run(0, "apply", "-y")
+	f.append(port8443)
+	file := filepath.Join(f.dir, "fleet.toml")
+	hide := func() {
+		if err := os.Rename(file, file+".gone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func() {
+		if err := os.Rename(file+".gone", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	run := f.dieAt(binary, "undecided", "--window", "60s")
+	hide()
+	if _, msg := f.run(2, "confirm", run); !strings.Contains(msg, "fwpush revert "+run+" goes without it") || !strings.Contains(msg, "no such file") {
+		t.Errorf("a confirm without probes:\n%s", msg)
+	}
+	if got := f.json(0, "revert", run, "-l", "web51").outcomes(); len(got) != 1 || got["web51"] != "reverted" {
+		t.Errorf("revert of one without the file: %v", got)
+	}
+	f.file("fleet.toml", "version = [")
+	if got := f.json(0, "revert", run).outcomes(); got["web52"] != "reverted" {
+		t.Errorf("revert with a broken file: %v", got)
+	}
+	if out, _ := f.run(2, "revert", run, "-i", "fleet.toml"); out != "" {
+		t.Errorf("a file that was named is not looked at: %s", out)
+	}
+	show()
+
+	run = f.dieAt(binary, "commit:1", "--window", "60s")
+	hide()
+	if got := f.json(0, "confirm", run).outcomes(); got["web51"] != "confirmed" || got["web52"] != "confirmed" {
+		t.Errorf("confirm of what is decided, without the file: %v", got)
 	}
 }
 
