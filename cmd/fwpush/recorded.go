@@ -57,17 +57,40 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 	return record.New(run, b.waves, c), nil
 }
 
-// tee has everything that is written down told to a file of events too.
+// tee has everything that is written down told to a file of events too. It is opened once:
+// to open a pipe whose reader is gone by then waits for another one.
 func (c *console) tee(s *journal.Store, events *checked[string]) error {
 	if !events.given {
 		return nil
 	}
-	file, err := os.OpenFile(events.v, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return ended(exitConfig, "%v", err)
+	if c.events == nil {
+		file, err := os.OpenFile(events.v, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return ended(exitConfig, "--events: %v; no host was changed", err)
+		}
+		c.events = &listener{to: file, log: c} // for as long as this program lives
 	}
-	s.Events = file // for as long as this program lives
+	s.Events = c.events
 	return nil
+}
+
+// listener tells once that nobody listens any more. A run goes on without.
+type listener struct {
+	to   *os.File
+	log  *console
+	gone error
+}
+
+func (l *listener) Write(lines []byte) (int, error) {
+	if l.gone != nil {
+		return 0, l.gone
+	}
+	n, err := l.to.Write(lines)
+	if err != nil {
+		l.gone = err
+		l.log.Tell("--events: %v; nothing more is told there, and the run goes on", err)
+	}
+	return n, err
 }
 
 // whereabouts is USER@HOST of this machine.

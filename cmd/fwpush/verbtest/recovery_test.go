@@ -159,7 +159,7 @@ func TestControllerKilledInMidGroup(t *testing.T) {
 // TestFileGone takes back and finishes runs whose fleet file is gone or broken by then.
 func TestFileGone(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, "web51", "web52")
+	f := newFleet(t, "web91", "web92")
 	binary := f.stoppable()
 	f.run(0, "apply", "-y")
 	f.append(port8443)
@@ -180,11 +180,11 @@ func TestFileGone(t *testing.T) {
 	if _, msg := f.run(2, "confirm", run); !strings.Contains(msg, "fwpush revert "+run+" goes without it") || !strings.Contains(msg, "no such file") {
 		t.Errorf("a confirm without probes:\n%s", msg)
 	}
-	if got := f.json(0, "revert", run, "-l", "web51").outcomes(); len(got) != 1 || got["web51"] != "reverted" {
+	if got := f.json(0, "revert", run, "-l", "web91").outcomes(); len(got) != 1 || got["web91"] != "reverted" {
 		t.Errorf("revert of one without the file: %v", got)
 	}
 	f.file("fleet.toml", "version = [")
-	if got := f.json(0, "revert", run).outcomes(); got["web52"] != "reverted" {
+	if got := f.json(0, "revert", run).outcomes(); got["web92"] != "reverted" {
 		t.Errorf("revert with a broken file: %v", got)
 	}
 	if out, _ := f.run(2, "revert", run, "-i", "fleet.toml"); out != "" {
@@ -194,7 +194,7 @@ func TestFileGone(t *testing.T) {
 
 	run = f.dieAt(binary, "commit:1", "--window", "60s")
 	hide()
-	if got := f.json(0, "confirm", run).outcomes(); got["web51"] != "confirmed" || got["web52"] != "confirmed" {
+	if got := f.json(0, "confirm", run).outcomes(); got["web91"] != "confirmed" || got["web92"] != "confirmed" {
 		t.Errorf("confirm of what is decided, without the file: %v", got)
 	}
 }
@@ -263,7 +263,18 @@ func TestOnStopRollback(t *testing.T) {
 	}
 	f.append(port8443)
 	f.cutOff("web63", "8443")
-	o := f.json(6, "apply", "-y", "--batch", "2", "--on-stop", "rollback", "--window", "15s")
+	// Whoever hears of it goes away in the middle of it.
+	pipe := filepath.Join(f.dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if reader, err := os.Open(pipe); err == nil {
+			_, _ = reader.Read(make([]byte, 10))
+			_ = reader.Close()
+		}
+	}()
+	o := f.json(6, "apply", "-y", "--batch", "2", "--on-stop", "rollback", "--window", "15s", "--events", pipe)
 	want := map[string]string{"web61": "reverted", "web62": "reverted", "web63": "reverted", "web64": "reverted"}
 	for _, h := range o.Hosts {
 		if h.Outcome != want[h.Name] {
