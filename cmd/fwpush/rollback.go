@@ -44,6 +44,6 @@ func newRollback(c *console, g *globals) *cobra.Command {
 		},
 	}
 	f.register(cmd, true)
-	cmd.Flags().Var(to, "to", "generation of the host, or `RUN` that confirmed it; default the one before")
+	cmd.Flags().Var(to, "to", "generation of the host, or the run that confirmed it; default the one before")
 	return cmd
 }
