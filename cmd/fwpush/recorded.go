@@ -142,7 +142,7 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 		return nil, err
 	}
 	if moved := plan.Moved(p.targets, digests); len(moved) > 0 {
-		return nil, c.stale(errors.New(inventory.Fold(moved) + " would get other rules than in run " + run + ": the fleet file, or a name or a date in it, means something else by now"))
+		return nil, c.stale(g.typing(r.File).OfHosts("diff", "-l", inventory.Fold(moved)), errors.New(inventory.Fold(moved)+" would get other rules than in run "+run+": the fleet file, or a name or a date in it, means something else by now"))
 	}
 	return p, nil
 }
