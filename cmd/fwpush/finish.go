@@ -131,15 +131,15 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 		return nil, nil, nil, err
 	}
 	past, err := s.Load(run)
-	switch {
-	case errors.Is(err, journal.ErrNoRun):
+	if err != nil {
+		if !errors.Is(err, journal.ErrNoRun) {
+			c.Tell("%v; the hosts are asked as if there were no record", err)
+		}
 		p, err := c.reach(cmd.Context(), g, f.Selection)
 		if err == nil {
 			p.probe()
 		}
 		return nil, p, nil, err
-	case err != nil:
-		return nil, nil, nil, ended(exitConfig, "%v", err)
 	}
 	decided := map[string]commit.Secrets{}
 	for _, h := range past.Hosts {
@@ -165,11 +165,15 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 		return nil, nil, nil, err
 	}
 	again, err := s.Resume(run, journal.Again{Command: cmd.Name(), Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine()})
-	if err != nil {
+	if errors.Is(err, journal.ErrGoesOn) {
 		return nil, nil, nil, ended(exitConfig, "%v", err)
 	}
 	p := c.prepared(file, targets)
 	p.probe()
+	if err != nil { // as on a full disk; hosts that wait cannot
+		c.Tell("%v; what is done now is not recorded", err)
+		return nil, p, decided, nil
+	}
 	return record.New(again, nil, c), p, decided, nil
 }
 
