@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
@@ -90,7 +91,7 @@ func (c *console) stale(afresh string, reasons ...error) error {
 }
 
 // save writes what a diff showed as a plan. Hosts that could not be seen are not in it.
-func (c *console) save(path string, p *prepared, changes []report.Change) error {
+func (c *console) save(path string, p *prepared, changes []compare.Change) error {
 	saved, err := p.Save(versionLine(), actor(c.getenv))
 	if err != nil {
 		return err

@@ -64,7 +64,7 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	h := Status{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
 	if r.Err != nil {
 		h.Error = Cause(r)
-		cause, hint := common(r)
+		cause, hint := Common(r)
 		h.shared = strings.TrimSuffix(cause+"; "+hint, "; ")
 	}
 	if r.Facts == nil {
