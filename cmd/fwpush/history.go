@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -73,7 +72,7 @@ func newHistoryShow(c *console, g *globals) *cobra.Command {
 			if err := rollout.CheckRunID(args[0]); err != nil {
 				return &usageError{cmd, err.Error()}
 			}
-			record, err := c.record(g, args[0])
+			record, err := c.recall(g, args[0])
 			if output.v == "json" {
 				object := past.Shown{Schema: 1, Command: "history show", Exit: exitCode(err), Error: reason(err)}
 				if err == nil {
@@ -134,21 +133,6 @@ func (c *console) history(g *globals, most int) ([]past.Entry, error) {
 		c.Note("no run is recorded in %s", store.Dir())
 	}
 	return list, nil
-}
-
-func (c *console) record(g *globals, run string) (journal.Record, error) {
-	store, err := c.store(g)
-	if err != nil {
-		return journal.Record{}, err
-	}
-	r, err := store.Load(run)
-	switch {
-	case errors.Is(err, journal.ErrNoRun):
-		return r, ended(exitConfig, "run %s is not recorded in %s; fwpush history lists those that are, and fwpush status tells which run hosts have", run, store.Dir())
-	case err != nil:
-		return r, ended(exitConfig, "%v", err)
-	}
-	return r, nil
 }
 
 // completeRuns offers the runs there are, newest first.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,6 +14,7 @@ import (
 	"fwpush/cmd/fwpush/internal/record"
 	"fwpush/internal/journal"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
 
@@ -43,7 +45,7 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 		switch flag.Name {
 		case "output", "color", "quiet", "verbose", "progress", "events", "state-dir", "inventory":
 		default:
-			b.options[flag.Name] = flag.Value.String()
+			b.options[flag.Name] = written(flag)
 		}
 	})
 	run, err := s.Begin(journal.Header{
@@ -55,6 +57,40 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 		return nil, ended(exitConfig, "%v; no host was changed", err)
 	}
 	return record.New(run, b.waves, c), nil
+}
+
+// written is the value of a flag as it is recorded: of one that was repeated each value
+// is a line.
+func written(flag *pflag.Flag) string {
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), "\n")
+	}
+	return flag.Value.String()
+}
+
+// kept are the flags that hold for a run that is resumed: how hosts are proved, and when
+// it stops. Canaries it has had, and risks are to be named by whoever takes them.
+var kept = []string{"batch", "soak", "max-fail", "max-unreachable", "on-stop", "window", "probe"}
+
+// keep sets the flags that a run was given and that were not given anew.
+func (c *console) keep(flags *pflag.FlagSet, r journal.Record) error {
+	var words []string
+	for _, name := range kept {
+		value, was := r.Options[name]
+		if !was || flags.Changed(name) {
+			continue
+		}
+		for one := range strings.SplitSeq(value, "\n") {
+			if err := flags.Set(name, one); err != nil {
+				return ended(exitConfig, "run %s had --%s %s: %v; give it anew", r.Run, name, one, err)
+			}
+			words = append(words, "--"+name, ui.Shell(one))
+		}
+	}
+	if len(words) > 0 {
+		c.Note("as in run %s: %s", r.Run, strings.Join(words, " "))
+	}
+	return nil
 }
 
 // tee has everything that is written down told to a file of events too. It is opened once:
@@ -106,8 +142,8 @@ func whereabouts() string {
 }
 
 // resumed is prepare for a run that goes on: the hosts that it did not confirm, each
-// with the rules that it was to get then.
-func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run string) (*prepared, error) {
+// with the rules that it was to get then, and proved in the same way.
+func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, flags *pflag.FlagSet, run string) (*prepared, error) {
 	r, err := c.recall(g, run)
 	if err != nil {
 		return nil, err
@@ -130,6 +166,9 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 	}
 	if len(names) == 0 {
 		return nil, ended(exitOK, "run %s left nothing to do: all of its hosts are confirmed", run)
+	}
+	if err := c.keep(flags, r); err != nil {
+		return nil, err
 	}
 	file, err := c.load(ctx, g.at(r.File), plan.DNS)
 	if err != nil {
@@ -155,7 +194,7 @@ func (c *console) recall(g *globals, run string) (journal.Record, error) {
 	}
 	r, err := s.Load(run)
 	if errors.Is(err, journal.ErrNoRun) {
-		return r, ended(exitConfig, "no record of run %s in %s; fwpush history lists those there are, and --state-dir names another directory", run, s.Dir())
+		return r, ended(exitConfig, "run %s is not recorded in %s; fwpush history lists those that are, --state-dir names another directory, and fwpush status tells which run hosts have", run, s.Dir())
 	}
 	if err != nil {
 		return r, ended(exitConfig, "%v", err)

@@ -117,7 +117,9 @@ func (r Record) about() [][2]string {
 	}
 	var options []string
 	for _, name := range slices.Sorted(maps.Keys(r.Options)) {
-		options = append(options, name+"="+r.Options[name])
+		for value := range strings.SplitSeq(r.Options[name], "\n") {
+			options = append(options, name+"="+value)
+		}
 	}
 	if len(options) > 0 {
 		rows = append(rows, [2]string{"options", strings.Join(options, " ")})
