@@ -17,14 +17,18 @@ type Selection struct {
 	Named   string   // a pattern that is an argument, not a flag
 	Exclude []string // --exclude: patterns; each takes hosts away
 	Only    []string // names, not patterns: what a plan or a run is about; nil for all
+	// Strays are names that patterns may mean beside those of the fleet: hosts that it
+	// does not name any more. Which of them are selected, Strayed tells.
+	Strays []string
 }
 
 // Select returns the selected hosts in the order of the fleet, without those that
 // are unmanaged. A role or a
-// pattern that names no host of the fleet is an error, and so is a selection
-// without a host: what was mistyped must not look like success.
+// pattern that names no host of the fleet and no stray is an error, and so is a selection
+// without either: what was mistyped must not look like success.
 func Select(fleet *Fleet, s Selection) ([]Host, error) {
-	if len(fleet.Hosts) == 0 {
+	strayed := len(s.Strayed()) > 0
+	if len(fleet.Hosts) == 0 && !strayed {
 		return nil, fmt.Errorf("no hosts in %s", fleet.Path)
 	}
 	keep := make([]bool, len(fleet.Hosts))
@@ -32,7 +36,7 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		keep[i] = len(s.Roles) == 0
 	}
 	for _, role := range s.Roles {
-		hits, err := matches(fleet, "--role", hostlist.Term{Text: role, Role: role})
+		hits, err := matches(fleet, "--role", hostlist.Term{Text: role, Role: role}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -44,9 +48,9 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		flag     string
 		patterns []string
 		want     bool
-	}{{"", named(s.Named), true}, {"--limit", s.Limit, true}, {"--exclude", s.Exclude, false}} {
+	}{{"", listed(s.Named), true}, {"--limit", s.Limit, true}, {"--exclude", s.Exclude, false}} {
 		for _, pattern := range narrow.patterns {
-			hits, err := union(fleet, narrow.flag, pattern)
+			hits, err := union(fleet, narrow.flag, pattern, s.Strays)
 			if err != nil {
 				return nil, err
 			}
@@ -68,6 +72,9 @@ func Select(fleet *Fleet, s Selection) ([]Host, error) {
 		default:
 			hosts = append(hosts, h)
 		}
+	}
+	if strayed {
+		return hosts, nil
 	}
 	if len(hosts) == 0 && len(unmanaged) > 0 {
 		return nil, fmt.Errorf("%s: unmanaged, an entry of the address book that gets no rules", Fold(unmanaged))
@@ -99,7 +106,7 @@ func only(fleet *Fleet, names []string, keep []bool) error {
 }
 
 // union tells for each host whether a pattern names it.
-func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
+func union(fleet *Fleet, flag, pattern string, strays []string) ([]bool, error) {
 	terms, err := hostlist.Parse(pattern)
 	if err != nil {
 		if flag == "" {
@@ -109,7 +116,7 @@ func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
 	}
 	all := make([]bool, len(fleet.Hosts))
 	for _, t := range terms {
-		hits, err := matches(fleet, flag, t)
+		hits, err := matches(fleet, flag, t, strays)
 		if err != nil {
 			return nil, err
 		}
@@ -120,10 +127,10 @@ func union(fleet *Fleet, flag, pattern string) ([]bool, error) {
 	return all, nil
 }
 
-// matches tells for each host whether a term names it; one must be named.
-func matches(fleet *Fleet, flag string, t hostlist.Term) ([]bool, error) {
+// matches tells for each host whether a term names it; one must be named, or a stray.
+func matches(fleet *Fleet, flag string, t hostlist.Term, strays []string) ([]bool, error) {
 	hits := fleet.match(t)
-	if slices.Contains(hits, true) {
+	if slices.Contains(hits, true) || slices.ContainsFunc(strays, func(name string) bool { return means(t, name) }) {
 		return hits, nil
 	}
 	meant := ""
@@ -207,8 +214,8 @@ func indexes(hits []bool) []int {
 	return list
 }
 
-// named is a pattern as a list, none for "".
-func named(pattern string) []string {
+// listed is a pattern as a list, none for "".
+func listed(pattern string) []string {
 	if pattern == "" {
 		return nil
 	}
@@ -263,7 +270,7 @@ func (s Selection) String() string {
 	for _, f := range []struct {
 		flag   string
 		values []string
-	}{{"", named(s.Named)}, {"--role", s.Roles}, {"--limit", s.Limit}, {"--exclude", s.Exclude}} {
+	}{{"", listed(s.Named)}, {"--role", s.Roles}, {"--limit", s.Limit}, {"--exclude", s.Exclude}} {
 		for _, v := range f.values {
 			words = append(words, strings.TrimSpace(f.flag+" "+syntax.Quote(v)))
 		}
@@ -271,21 +278,31 @@ func (s Selection) String() string {
 	return strings.Join(words, " ")
 }
 
-// Match returns those of the names that a pattern of names stands for, in their order;
-// role: and group: stand for none of them.
-func Match(pattern string, names []string) ([]string, error) {
-	terms, err := hostlist.Parse(pattern)
-	if err != nil {
-		return nil, err
+// Strayed are the strays that are selected, in their order: they have no roles and are in
+// no group.
+func (s Selection) Strayed() []string {
+	if len(s.Roles) > 0 {
+		return nil
 	}
-	var hits []string
-	for _, name := range names {
-		if slices.ContainsFunc(terms, func(t hostlist.Term) bool { return t.Role == "" && t.Group == "" && t.Match(name) }) {
-			hits = append(hits, name)
+	var names []string
+	for _, name := range s.Strays {
+		meant := func(pattern string) bool { return named(pattern, name) }
+		if (s.Named == "" || meant(s.Named)) && !slices.ContainsFunc(s.Exclude, meant) &&
+			!slices.ContainsFunc(s.Limit, func(pattern string) bool { return !meant(pattern) }) {
+			names = append(names, name)
 		}
 	}
-	return hits, nil
+	return names
 }
+
+// named says whether a pattern stands for a name; one that cannot be read does not.
+func named(pattern, name string) bool {
+	terms, err := hostlist.Parse(pattern)
+	return err == nil && slices.ContainsFunc(terms, func(t hostlist.Term) bool { return means(t, name) })
+}
+
+// means says whether a term stands for a name of no fleet.
+func means(t hostlist.Term, name string) bool { return t.Role == "" && t.Group == "" && t.Match(name) }
 
 // Sort puts host names into their natural order: web2 before web10.
 func Sort(names []string) { slices.SortFunc(names, hostlist.Compare) }

@@ -76,3 +76,42 @@ func TestSelect(t *testing.T) {
 		t.Errorf("one host: %v", err)
 	}
 }
+
+// TestStrays selects among hosts that the fleet does not name any more as among those
+// that it names: a pattern must not lose the others because it means one of these.
+func TestStrays(t *testing.T) {
+	fleet, ps := Parse("fleet.toml", []byte(base+"[hosts.db1]\n[hosts.web1]\nroles = [\"web\"]\n[hosts.web2]\nunmanaged = true\naddresses = [\"10.0.0.9\"]\n"))
+	if len(ps.Errors()) > 0 {
+		t.Fatal(told(ps))
+	}
+	strays := []string{"old1", "web2", "web3"}
+	for _, tt := range []struct {
+		s             Selection
+		want, strayed string // the first may be the error
+	}{
+		{Selection{}, "db1,web1", "old1,web[2-3]"},
+		{Selection{Limit: []string{"db1,web3"}}, "db1", "web3"},
+		{Selection{Limit: []string{"web*"}}, "web1", "web[2-3]"},
+		{Selection{Limit: []string{"web*"}, Exclude: []string{"web3"}}, "web1", "web2"},
+		{Selection{Limit: []string{"all", "old*"}}, "", "old1"},
+		{Selection{Named: "web[2-3]"}, "", "web[2-3]"},
+		{Selection{Roles: []string{"web"}}, "web1", ""},
+		{Selection{Limit: []string{"role:web,old1"}}, "web1", "old1"},
+		{Selection{Only: []string{}}, "", "old1,web[2-3]"},
+		{Selection{Limit: []string{"web1,web4"}}, `no host matches --limit "web4"; 3 hosts known; did you mean "web1"?`, "?"},
+		{Selection{Limit: []string{"db1"}, Exclude: []string{"db1"}}, `no host is left by --limit "db1" --exclude "db1"; 3 hosts known`, "?"},
+	} {
+		tt.s.Strays = strays
+		hosts, err := Select(fleet, tt.s)
+		var names []string
+		for _, h := range hosts {
+			names = append(names, h.Name)
+		}
+		if got := Fold(names); err == nil && got != tt.want || err != nil && err.Error() != tt.want {
+			t.Errorf("%+v: %s %v, want %s", tt.s, got, err, tt.want)
+		}
+		if got := Fold(tt.s.Strayed()); err == nil && got != tt.strayed {
+			t.Errorf("%+v: strays %s, want %s", tt.s, got, tt.strayed)
+		}
+	}
+}

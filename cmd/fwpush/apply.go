@@ -52,7 +52,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 				if err := rollout.CheckRunID(resume.v); err != nil {
 					return &usageError{cmd, err.Error()}
 				}
-				p, err = c.resumed(ctx, g, f, resume.v)
+				p, err = c.resumed(ctx, g, f, cmd.Flags(), resume.v)
 			default:
 				p, err = c.prepare(ctx, g, f.Selection, f.readiness())
 			}
@@ -62,7 +62,7 @@ func newApply(c *console, g *globals) *cobra.Command {
 	f.register(cmd, true)
 	cmd.Flags().StringArrayVar(&f.probes, "probe", nil, "probe every host in this run as well, in the words of the fleet file: `PROBE` is such as 'tcp = 443, expect = false'")
 	cmd.Flags().Var(saved, "plan", "apply exactly what fwpush diff --out `FILE` saved; what has moved since is refused")
-	cmd.Flags().Var(resume, "resume", "go on with `RUN` on the hosts that it did not confirm, if they would still get the same rules")
+	cmd.Flags().Var(resume, "resume", "go on with `RUN` on the hosts that it did not confirm, if they would still get the same rules, with its --batch, --soak, --max-fail, --max-unreachable, --on-stop, --window and --probe unless given anew")
 	_ = cmd.RegisterFlagCompletionFunc("resume", c.completeRuns)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "the same as fwpush diff")
 	return cmd

@@ -6,7 +6,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"fwpush/cmd/fwpush/internal/report"
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 )
@@ -24,17 +24,17 @@ func (c *console) mayGoOn(yes bool, hosts int) error {
 }
 
 // review shows what would change.
-func (c *console) review(p *prepared, o rollout.Options) ([]report.Change, error) {
+func (c *console) review(p *prepared, o rollout.Options) ([]compare.Change, error) {
 	changes := c.inspect(p, o)
-	if err := report.WriteChanges(c.err, c.errColour, changes); err != nil {
+	if err := compare.WriteChanges(c.err, c.errColour, changes); err != nil {
 		return nil, err
 	}
-	return changes, report.WriteProbes(c.err, p.targets, changes)
+	return changes, compare.WriteProbes(c.err, p.targets, changes)
 }
 
 // changing are the targets whose change was shown, each bound to the host as it
 // was then.
-func changing(targets []rollout.Target, seen []report.Change) []rollout.Target {
+func changing(targets []rollout.Target, seen []compare.Change) []rollout.Target {
 	var list []rollout.Target
 	for i, t := range targets {
 		if seen[i].Outcome == rollout.OutcomeChanged {

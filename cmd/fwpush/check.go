@@ -75,7 +75,7 @@ type checkup struct {
 
 func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, strict, syntax bool) *checkup {
 	k := &checkup{strict: strict}
-	f, err := plan.Read(ctx, g.inventory.v, plan.DNS)
+	f, err := plan.Read(ctx, g.source(), plan.DNS)
 	if err != nil {
 		k.err = ended(exitConfig, "%v", err)
 		return k

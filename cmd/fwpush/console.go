@@ -20,6 +20,7 @@ type console struct {
 	progress       string // of --progress, "" for a verb that has none
 	outColour      ui.Colour
 	errColour      ui.Colour
+	events         io.Writer // of --events, nil before it is opened
 }
 
 // getenv is a variable of the environment, "" if there is none.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/cmd/fwpush/internal/progress"
-	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
@@ -68,7 +68,7 @@ func (c *console) diff(ctx context.Context, g *globals, f *hostFlags, accept rol
 
 // changes is the verb: what an apply would change.
 func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept rollout.Risks) error {
-	var changes []report.Change
+	var changes []compare.Change
 	p, err := c.prepare(ctx, g, f.Selection, readiness{accept: accept})
 	defer p.close()
 	if err == nil {
@@ -76,7 +76,7 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 	}
 	if err == nil {
 		changes = c.inspect(p, p.options(f.forks, accept))
-		err = endedRun(report.Outcomes(changes))
+		err = endedRun(compare.Outcomes(changes))
 		if f.out.given {
 			if saving := c.save(f.out.v, p, changes); saving != nil {
 				return saving
@@ -85,27 +85,27 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 	}
 	switch {
 	case f.json():
-		return shown(err, c.writeRun("diff", "", err, report.ChangedHosts(changes)))
+		return shown(err, c.writeRun("diff", "", err, compare.ChangedHosts(changes)))
 	case len(changes) == 0:
 		return err
 	}
-	write := report.WriteChanges
+	write := compare.WriteChanges
 	if f.stat {
-		write = report.WriteStat
+		write = compare.WriteStat
 	}
 	printing := write(c.out, c.outColour, changes)
 	if printing == nil && !f.stat {
-		printing = report.WriteProbes(c.out, p.targets, changes)
+		printing = compare.WriteProbes(c.out, p.targets, changes)
 	}
 	if printing == nil && !c.quiet {
-		printing = report.WriteForeign(c.out, c.outColour, changes)
+		printing = compare.WriteForeign(c.out, c.outColour, changes)
 	}
 	return shown(err, printing)
 }
 
 // between is diff --between.
 func (c *console) between(ctx context.Context, g *globals, f *diffFlags) error {
-	peers := report.PeersOf(nil, nil)
+	peers := compare.PeersOf(nil, nil)
 	p, err := c.prepare(ctx, g, f.Selection, readiness{})
 	defer p.close()
 	if err == nil {
@@ -113,29 +113,29 @@ func (c *console) between(ctx context.Context, g *globals, f *diffFlags) error {
 	}
 	if err == nil {
 		seen := progress.New(c, p.targets, progress.Reads).Work(observe, p.targets, p.options(f.forks, rollout.Risks{}))
-		peers = report.PeersOf(p.targets, seen)
+		peers = compare.PeersOf(p.targets, seen)
 		if err = endedRun(peers.Results()); exitCode(err) == exitDifferences {
 			names := peers.Unlike()
 			err = ended(exitDifferences, "%s not like the most of the same roles: %s", ui.Count(len(names), "host"), inventory.Fold(names))
 		}
 	}
 	if f.json() {
-		return shown(err, c.writeRun("diff", "", err, report.PeerHosts(peers)))
+		return shown(err, c.writeRun("diff", "", err, compare.PeerHosts(peers)))
 	}
-	return shown(err, report.WritePeers(c.out, c.outColour, peers, !f.stat))
+	return shown(err, compare.WritePeers(c.out, c.outColour, peers, !f.stat))
 }
 
 // inspect asks all targets for their facts and compares.
-func (c *console) inspect(p *prepared, o rollout.Options) []report.Change {
+func (c *console) inspect(p *prepared, o rollout.Options) []compare.Change {
 	others := p.others()
 	results := progress.New(c, p.targets, progress.Reads).Work(observe, p.targets, o)
-	changes := make([]report.Change, len(results))
+	changes := make([]compare.Change, len(results))
 	for i, r := range results {
 		t := p.targets[i]
 		if r.Back != nil {
 			t = *r.Back
 		}
-		changes[i] = report.ChangeOf(t, rollout.Observation{Result: r}, o.Accept, others)
+		changes[i] = compare.ChangeOf(t, rollout.Observation{Result: r}, o.Accept, others)
 	}
 	return changes
 }

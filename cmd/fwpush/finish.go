@@ -122,7 +122,7 @@ func (c *console) finish(cmd *cobra.Command, g *globals, f *finishFlags, run str
 	case len(results) == 0:
 		return err
 	}
-	return c.done(err, report.WriteResults(c.out, c.outColour, results, report.Ending{Run: run, Took: time.Since(began), Again: "fwpush " + cmd.Name() + " " + run + " -l"}))
+	return c.done(err, report.WriteResults(c.out, c.outColour, results, report.Ending{Run: run, Took: time.Since(began), Again: []string{cmd.Name(), run, "-l"}, Typing: g.typing(p.Fleet.Path)}))
 }
 
 // takeUp finds out which hosts a run is about, and which of them it had decided to
@@ -133,30 +133,15 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 		return nil, nil, nil, err
 	}
 	past, err := s.Load(run)
-	switch {
-	case errors.Is(err, journal.ErrNoRun):
+	if err != nil {
+		if !errors.Is(err, journal.ErrNoRun) {
+			c.Tell("%v; the hosts are asked as if there were no record", err)
+		}
 		p, err := c.reach(cmd.Context(), g, f.Selection)
 		if err == nil {
 			p.probe()
 		}
 		return nil, p, nil, err
-	case err != nil:
-		return nil, nil, nil, ended(exitConfig, "%v", err)
-	}
-	file, err := c.load(cmd.Context(), g.at(past.File), nil)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	targets, err := c.hostsOf(file, past, f.Selection)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if err := c.tee(s, f.events); err != nil {
-		return nil, nil, nil, err
-	}
-	again, err := s.Resume(run, journal.Again{Command: cmd.Name(), Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine()})
-	if err != nil {
-		return nil, nil, nil, ended(exitConfig, "%v", err)
 	}
 	decided := map[string]commit.Secrets{}
 	for _, h := range past.Hosts {
@@ -164,28 +149,70 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 			decided[h.Name] = commit.Secrets{TX: h.Decided.TX, Nonce: h.Decided.Nonce, Seal: h.Decided.Seal}
 		}
 	}
+	file, err := c.load(cmd.Context(), g.at(past.File), nil)
+	if err != nil {
+		if g.inventory.given {
+			return nil, nil, nil, err
+		}
+		proved := func(name string) bool { _, is := decided[name]; return is }
+		if file, past.Hosts = c.without(past, cmd.Name() == "revert", proved); len(past.Hosts) == 0 {
+			return nil, nil, nil, err
+		}
+	}
+	targets, err := hostsOf(file, past, f.Selection)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := c.tee(s, f.events); err != nil {
+		return nil, nil, nil, err
+	}
+	again, err := s.Resume(run, journal.Again{Command: cmd.Name(), Who: actor(c.getenv), From: whereabouts(), PID: os.Getpid(), Version: versionLine()})
+	if errors.Is(err, journal.ErrGoesOn) {
+		return nil, nil, nil, ended(exitConfig, "%v", err)
+	}
 	p := c.prepared(file, targets)
 	p.probe()
+	if err != nil { // as on a full disk; hosts that wait cannot
+		c.Tell("%v; what is done now is not recorded", err)
+		return nil, p, decided, nil
+	}
 	return record.New(again, nil, c), p, decided, nil
+}
+
+// without is what of a run can be finished without its fleet file, which may be gone or
+// broken while hosts wait: to take back needs no more than the way to each host, and that
+// is on record. Nothing is confirmed unproved, and the probes stand in the file.
+func (c *console) without(past journal.Record, back bool, proved func(host string) bool) (*plan.File, []journal.HostRecord) {
+	var hosts []journal.HostRecord
+	for _, h := range past.Hosts {
+		if back || proved(h.Name) {
+			hosts = append(hosts, h)
+		}
+	}
+	switch {
+	case len(hosts) > 0:
+		c.Tell("going by the record of the run instead: hosts are reached as they were then")
+	case !back:
+		c.Tell("to confirm takes the probes in the fleet file; fwpush revert %s goes without it, and so do the hosts at their deadline", past.Run)
+	}
+	fleet, _ := inventory.Parse(past.File, []byte("version = 1\n"))
+	fleet.Name = past.Fleet
+	return &plan.File{Fleet: fleet}, hosts
 }
 
 // hostsOf are the hosts of a run that are selected, with those that the file does not
 // name any more. What is selected beside them cannot be of that run.
-func (c *console) hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
-	var names []string
+func hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
 	var strays []rollout.Target
+	s.Only = []string{}
 	for _, h := range past.Hosts {
 		if slices.ContainsFunc(file.Fleet.Hosts, func(o inventory.Host) bool { return o.Name == h.Name && !o.Unmanaged }) {
-			names = append(names, h.Name)
-		} else if s.String() == "" {
+			s.Only = append(s.Only, h.Name)
+		} else {
 			strays = append(strays, stray(file, h.Name, h.SSH))
 		}
 	}
-	if len(names) == 0 && len(strays) > 0 {
-		return strays, nil
-	}
-	s.Only = names
-	members, err := choose(file, s)
+	members, strays, err := withLeftBehind(file, s, strays)
 	if err != nil {
 		return nil, err
 	}

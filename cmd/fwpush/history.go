@@ -84,7 +84,7 @@ func newHistoryShow(c *console, g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return shown(nil, past.WriteRecord(c.out, c.outColour, record))
+			return shown(nil, past.WriteRecord(c.out, c.outColour, record, g.typing(record.File)))
 		},
 	}
 	addOutput(cmd, output)

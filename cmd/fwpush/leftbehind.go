@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	"fwpush/cmd/fwpush/internal/plan"
@@ -21,7 +22,7 @@ func (c *console) leftBehind(g *globals, f *plan.File) []rollout.Target {
 		known, err = s.Hosts(f.Fleet.Name)
 	}
 	if err != nil {
-		c.Note("hosts that the file does not name any more are not known: %v", err)
+		c.Note("hosts that the file does not name any more are not known: %s", reason(err))
 		return nil
 	}
 	for _, h := range f.Fleet.Hosts {
@@ -29,13 +30,10 @@ func (c *console) leftBehind(g *globals, f *plan.File) []rollout.Target {
 			delete(known, h.Name)
 		}
 	}
-	var names []string
-	for name := range known {
-		names = append(names, name)
-	}
-	inventory.Sort(names)
+	order := slices.Collect(maps.Keys(known))
+	inventory.Sort(order)
 	var list []rollout.Target
-	for _, name := range names {
+	for _, name := range order {
 		list = append(list, stray(f, name, known[name].SSH))
 	}
 	return list
@@ -47,35 +45,47 @@ func stray(f *plan.File, name string, way journal.Endpoint) rollout.Target {
 		Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: name}}}
 }
 
+// withLeftBehind is choose for a selection that may mean hosts left behind, too. Of those
+// it returns the ones that are meant.
+func withLeftBehind(f *plan.File, s inventory.Selection, left []rollout.Target) ([]plan.Member, []rollout.Target, error) {
+	s.Strays = names(left)
+	members, err := choose(f, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	meant := s.Strayed()
+	return members, slices.DeleteFunc(slices.Clone(left), func(t rollout.Target) bool { return !slices.Contains(meant, t.Host.Name) }), nil
+}
+
 // namedHosts is reach for hosts that are arguments: some may be left behind.
 func (c *console) namedHosts(g *globals, f *plan.File, patterns []string) (*prepared, error) {
 	left := c.leftBehind(g, f)
-	names := make([]string, len(left))
-	for i, t := range left {
-		names[i] = t.Host.Name
-	}
-	wanted := map[string]bool{}
 	var members []plan.Member
+	var strays []rollout.Target
 	for _, pattern := range patterns {
-		strays, _ := inventory.Match(pattern, names) // a pattern that cannot be read is told of below
-		some, err := f.Choose(inventory.Selection{Named: pattern})
-		if err != nil && len(strays) == 0 {
-			return nil, ended(exitConfig, "%v", err)
+		more, others, err := withLeftBehind(f, inventory.Selection{Named: pattern}, left)
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range strays {
-			wanted[name] = true
-		}
-		for _, m := range some {
+		for _, m := range more {
 			if !slices.ContainsFunc(members, func(o plan.Member) bool { return o.Host.Name == m.Host.Name }) {
 				members = append(members, m)
 			}
 		}
-	}
-	targets := f.Bare(members)
-	for _, t := range left {
-		if wanted[t.Host.Name] {
-			targets = append(targets, t)
+		for _, t := range others {
+			if !slices.Contains(names(strays), t.Host.Name) {
+				strays = append(strays, t)
+			}
 		}
 	}
-	return c.prepared(f, targets), nil
+	return c.prepared(f, append(f.Bare(members), strays...)), nil
+}
+
+// names are those of targets.
+func names(targets []rollout.Target) []string {
+	list := make([]string, len(targets))
+	for i, t := range targets {
+		list[i] = t.Host.Name
+	}
+	return list
 }

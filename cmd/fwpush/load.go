@@ -19,7 +19,7 @@ import (
 //
 // What names of sets stand for is looked up and told, unless lookup is nil.
 func (c *console) load(ctx context.Context, g *globals, lookup plan.Lookup) (*plan.File, error) {
-	f, err := plan.Read(ctx, g.inventory.v, lookup)
+	f, err := plan.Read(ctx, g.source(), lookup)
 	if err != nil {
 		return nil, ended(exitConfig, "%v", err)
 	}

@@ -7,8 +7,8 @@ import (
 	"os/user"
 	"strconv"
 
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/cmd/fwpush/internal/plan"
-	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/probe"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
@@ -120,12 +120,12 @@ func (p *prepared) preflight(ctx context.Context) error {
 }
 
 // others are the hosts of the fleet that are not selected.
-func (p *prepared) others() report.Others {
+func (p *prepared) others() compare.Others {
 	selected := map[string]bool{}
 	for _, t := range p.targets {
 		selected[t.Host.Name] = true
 	}
-	return report.OthersOf(p.Fleet, func(name string) bool { return selected[name] })
+	return compare.OthersOf(p.Fleet, func(name string) bool { return selected[name] })
 }
 
 // options are the settings of a run; a flag stands above the fleet file.

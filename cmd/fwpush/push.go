@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/progress"
 	"fwpush/cmd/fwpush/internal/record"
@@ -25,8 +26,8 @@ type push struct {
 	g          *globals
 	f          *changeFlags
 	cmd        *cobra.Command
-	again      string // the command for hosts that want another try, "" if the run can be resumed
-	alwaysAsks bool   // for one host, too
+	again      []string // the command for hosts that want another try, nil if the run can be resumed
+	alwaysAsks bool     // for one host, too
 }
 
 // pushed is how a host ended, for people and for programs.
@@ -76,7 +77,7 @@ func (u *push) do(ctx context.Context, p *prepared, err error) error {
 	case len(end.hosts) == 0:
 		return err
 	}
-	return u.done(err, report.WriteResults(u.out, u.outColour, end.results(), report.Ending{Run: end.run, Took: time.Since(began), Again: u.again}))
+	return u.done(err, report.WriteResults(u.out, u.outColour, end.results(), report.Ending{Run: end.run, Took: time.Since(began), Again: u.again, Typing: u.g.typing(p.Fleet.Path)}))
 }
 
 // approved asks where it has to, and pushes. Only hosts whose change was shown are
@@ -91,7 +92,7 @@ func (u *push) approved(ctx context.Context, p *prepared) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	hosts := report.ChangedHosts(seen)
+	hosts := compare.ChangedHosts(seen)
 	targets := changing(p.targets, seen)
 	end := outcome{}
 	if len(targets) > 0 {
@@ -99,7 +100,7 @@ func (u *push) approved(ctx context.Context, p *prepared) (outcome, error) {
 			return outcome{}, err
 		}
 		// The review has told of the others.
-		if end, err = u.run(ctx, p, targets, o, report.Others{}); err != nil && len(end.hosts) == 0 {
+		if end, err = u.run(ctx, p, targets, o, compare.Others{}); err != nil && len(end.hosts) == 0 {
 			return outcome{}, err
 		}
 	}
@@ -122,7 +123,7 @@ func (u *push) approved(ctx context.Context, p *prepared) (outcome, error) {
 }
 
 // run pushes to targets, with a record of its own.
-func (u *push) run(ctx context.Context, p *prepared, targets []rollout.Target, o rollout.Options, others report.Others) (outcome, error) {
+func (u *push) run(ctx context.Context, p *prepared, targets []rollout.Target, o rollout.Options, others compare.Others) (outcome, error) {
 	walk := u.f.walk()
 	notes, err := strategy(p.File, walk, targets, &o, len(targets) < len(p.targets))
 	if err != nil {
@@ -143,7 +144,7 @@ func (u *push) run(ctx context.Context, p *prepared, targets []rollout.Target, o
 
 // recorded is a run from its record's first line to the last. An error means that there
 // was none.
-func (u *push) recorded(ctx context.Context, p *prepared, targets []rollout.Target, o rollout.Options, others report.Others, command string, options map[string]string) (outcome, error) {
+func (u *push) recorded(ctx context.Context, p *prepared, targets []rollout.Target, o rollout.Options, others compare.Others, command string, options map[string]string) (outcome, error) {
 	run, err := rollout.NewRunID(time.Now())
 	if err != nil {
 		return outcome{}, err
@@ -165,7 +166,7 @@ func (u *push) recorded(ctx context.Context, p *prepared, targets []rollout.Targ
 }
 
 // pushTargets runs the commits and tells of them.
-func (u *push) pushTargets(targets []rollout.Target, o rollout.Options, rec *record.Recorder, others report.Others) []pushed {
+func (u *push) pushTargets(targets []rollout.Target, o rollout.Options, rec *record.Recorder, others compare.Others) []pushed {
 	byName := map[string]rollout.Target{}
 	for _, t := range targets {
 		byName[t.Host.Name] = t
@@ -178,7 +179,7 @@ func (u *push) pushTargets(targets []rollout.Target, o rollout.Options, rec *rec
 		if r.Back != nil {
 			t = *r.Back
 		}
-		diff, byHand := report.DiffOf(t, *r.Facts)
+		diff, byHand := compare.DiffOf(t, *r.Facts)
 		if u.f.json() {
 			diffs[r.Name] = diff
 		}
@@ -236,7 +237,7 @@ func (u *push) rollBack(ctx context.Context, p *prepared, targets []rollout.Targ
 	u.Note("the run stopped, and hosts that it had confirmed go back: %s", foldedHosts(back))
 	o.Strategy = rollout.Strategy{MaxFailures: inventory.Budget{Percent: 100}, Serial: o.Strategy.Serial}
 	o.Waves, _ = rollout.Waves(back, o.Strategy) // there is an error of canaries only
-	second, err := u.recorded(ctx, p, back, o, report.Others{}, "rollback", map[string]string{"because": end.run})
+	second, err := u.recorded(ctx, p, back, o, compare.Others{}, "rollback", map[string]string{"because": end.run})
 	if err != nil {
 		u.Tell("the hosts stay as they are: %v", err)
 		return
@@ -259,9 +260,5 @@ func (u *push) rollBack(ctx context.Context, p *prepared, targets []rollout.Targ
 }
 
 func foldedHosts(targets []rollout.Target) string {
-	names := make([]string, len(targets))
-	for i, t := range targets {
-		names[i] = t.Host.Name
-	}
-	return fmt.Sprintf("%s (%d)", inventory.Fold(names), len(names))
+	return fmt.Sprintf("%s (%d)", inventory.Fold(names(targets)), len(targets))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -14,6 +15,7 @@ import (
 	"fwpush/cmd/fwpush/internal/record"
 	"fwpush/internal/journal"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
 
@@ -44,7 +46,7 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 		switch flag.Name {
 		case "output", "color", "quiet", "verbose", "progress", "events", "state-dir", "inventory":
 		default:
-			b.options[flag.Name] = flag.Value.String()
+			b.options[flag.Name] = written(flag)
 		}
 	})
 	run, err := s.Begin(journal.Header{
@@ -58,17 +60,74 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 	return record.New(run, b.waves, c), nil
 }
 
-// tee has everything that is written down told to a file of events too.
+// written is the value of a flag as it is recorded: of one that was repeated each value
+// is a line.
+func written(flag *pflag.Flag) string {
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), "\n")
+	}
+	return flag.Value.String()
+}
+
+// kept are the flags that hold for a run that is resumed: how hosts are proved, and when
+// it stops. Canaries it has had, and risks are to be named by whoever takes them.
+var kept = []string{"batch", "soak", "max-fail", "max-unreachable", "on-stop", "window", "probe"}
+
+// keep sets the flags that a run was given and that were not given anew.
+func (c *console) keep(flags *pflag.FlagSet, r journal.Record) error {
+	var words []string
+	for _, name := range kept {
+		value, was := r.Options[name]
+		if !was || flags.Changed(name) {
+			continue
+		}
+		for one := range strings.SplitSeq(value, "\n") {
+			if err := flags.Set(name, one); err != nil {
+				return ended(exitConfig, "run %s had --%s %s: %v; give it anew", r.Run, name, one, err)
+			}
+			words = append(words, "--"+name, ui.Shell(one))
+		}
+	}
+	if len(words) > 0 {
+		c.Note("as in run %s: %s", r.Run, strings.Join(words, " "))
+	}
+	return nil
+}
+
+// tee has everything that is written down told to a file of events too. It is opened once:
+// to open a pipe whose reader is gone by then waits for another one.
 func (c *console) tee(s *journal.Store, events *checked[string]) error {
 	if !events.given {
 		return nil
 	}
-	file, err := os.OpenFile(events.v, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return ended(exitConfig, "%v", err)
+	if c.events == nil {
+		file, err := os.OpenFile(events.v, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return ended(exitConfig, "--events: %v; no host was changed", err)
+		}
+		c.events = &listener{to: file, log: c} // for as long as this program lives
 	}
-	s.Events = file // for as long as this program lives
+	s.Events = c.events
 	return nil
+}
+
+// listener tells once that nobody listens any more. A run goes on without.
+type listener struct {
+	to   *os.File
+	log  *console
+	gone error
+}
+
+func (l *listener) Write(lines []byte) (int, error) {
+	if l.gone != nil {
+		return 0, l.gone
+	}
+	n, err := l.to.Write(lines)
+	if err != nil {
+		l.gone = err
+		l.log.Tell("--events: %v; nothing more is told there, and the run goes on", err)
+	}
+	return n, err
 }
 
 // whereabouts is USER@HOST of this machine.
@@ -84,8 +143,8 @@ func whereabouts() string {
 }
 
 // resumed is prepare for a run that goes on: the hosts that it did not confirm, each
-// with the rules that it was to get then.
-func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run string) (*prepared, error) {
+// with the rules that it was to get then, and proved in the same way.
+func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, flags *pflag.FlagSet, run string) (*prepared, error) {
 	r, err := c.recall(g, run)
 	if err != nil {
 		return nil, err
@@ -116,6 +175,9 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 	if len(names) == 0 {
 		return nil, ended(exitOK, "run %s left nothing to do: all of its hosts are confirmed", run)
 	}
+	if err := c.keep(flags, r); err != nil {
+		return nil, err
+	}
 	file, err := c.load(ctx, g.at(r.File), plan.DNS)
 	if err != nil {
 		return nil, err
@@ -127,7 +189,7 @@ func (c *console) resumed(ctx context.Context, g *globals, f *changeFlags, run s
 		return nil, err
 	}
 	if moved := plan.Moved(p.targets, digests); len(moved) > 0 {
-		return nil, c.stale(errors.New(inventory.Fold(moved) + " would get other rules than in run " + run + ": the fleet file, or a name or a date in it, means something else by now"))
+		return nil, c.stale(g.typing(r.File).OfHosts("diff", "-l", inventory.Fold(moved)), errors.New(inventory.Fold(moved)+" would get other rules than in run "+run+": the fleet file, or a name or a date in it, means something else by now"))
 	}
 	return p, nil
 }
@@ -140,7 +202,7 @@ func (c *console) recall(g *globals, run string) (journal.Record, error) {
 	}
 	r, err := s.Load(run)
 	if errors.Is(err, journal.ErrNoRun) {
-		return r, ended(exitConfig, "no record of run %s in %s; fwpush history lists those there are, and --state-dir names another directory", run, s.Dir())
+		return r, ended(exitConfig, "run %s is not recorded in %s; fwpush history lists those that are, --state-dir names another directory, and fwpush status tells which run hosts have", run, s.Dir())
 	}
 	if err != nil {
 		return r, ended(exitConfig, "%v", err)

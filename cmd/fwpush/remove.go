@@ -33,7 +33,7 @@ func newRemove(c *console, g *globals) *cobra.Command {
 			if err == nil {
 				without(p.targets)
 			}
-			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush remove", alwaysAsks: true}
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: []string{"remove"}, alwaysAsks: true}
 			return run.do(cmd.Context(), p, err)
 		},
 	}

@@ -28,9 +28,9 @@ func newRollback(c *console, g *globals) *cobra.Command {
 			exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitUnknown, exitStopped, exitLocked, exitInterrupted),
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			which := commit.Previous
+			which, again := commit.Previous, []string{"rollback", "-l"}
 			if to.given {
-				which = to.v
+				which, again = to.v, []string{"rollback", "--to", to.v, "-l"}
 				if err := commit.CheckGeneration(which); err != nil {
 					return &usageError{cmd, "--to " + err.Error()}
 				}
@@ -39,11 +39,11 @@ func newRollback(c *console, g *globals) *cobra.Command {
 			if err == nil {
 				plan.GoBack(p.targets, which)
 			}
-			run := &push{console: c, g: g, f: f, cmd: cmd, again: "fwpush rollback -l"}
+			run := &push{console: c, g: g, f: f, cmd: cmd, again: again}
 			return run.do(cmd.Context(), p, err)
 		},
 	}
 	f.register(cmd, true)
-	cmd.Flags().Var(to, "to", "generation of the host, or `RUN` that confirmed it; default the one before")
+	cmd.Flags().Var(to, "to", "generation of the host, or the run that confirmed it; default the one before")
 	return cmd
 }

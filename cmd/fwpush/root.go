@@ -21,6 +21,7 @@ type globals struct {
 	inventory *checked[string]
 	colour    *checked[string]
 	stateDir  *checked[string]
+	found     string // the fleet file of a plan or a run, "" for the one here or above
 }
 
 func newRoot(c *console) *cobra.Command {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/compare"
 	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/rollout"
@@ -13,15 +15,41 @@ import (
 	"fwpush/inventory"
 )
 
-// at is the same flags for another fleet file, unless one was named.
-func (g *globals) at(path string) *globals {
+// source is the fleet file that the flags mean.
+func (g *globals) source() plan.Source {
 	if g.inventory.given {
-		return g
+		return plan.Source{Path: g.inventory.v, Named: true}
 	}
+	return plan.Source{Path: g.found}
+}
+
+// at is the same flags for the fleet file of a plan or a run, unless one was named. What
+// a plan names nobody has named: it may be from anybody.
+func (g *globals) at(path string) *globals {
 	other := *g
-	other.inventory = only("PATH")
-	_ = other.inventory.Set(path) // a path of a plan or a run is never empty
+	other.found = path
 	return &other
+}
+
+// typing is how a command is typed that goes on with what this one was about, by a fleet
+// file that may have been found by a plan or a record.
+func (g *globals) typing(file string) report.Typing {
+	var t report.Typing
+	if g.inventory.given {
+		t.Given = append(t.Given, "-i", g.inventory.v)
+	} else if found, err := inventory.Find("."); err != nil || !sameFile(found, file) {
+		t.Fleet = []string{"-i", file}
+	}
+	if g.stateDir.given {
+		t.Given = append(t.Given, "--state-dir", g.stateDir.v)
+	}
+	return t
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, wrong := os.Stat(b)
+	return err == nil && wrong == nil && os.SameFile(one, other)
 }
 
 // planned is prepare for a plan that was saved: exactly that is to be done, or nothing.
@@ -31,37 +59,39 @@ func (c *console) planned(ctx context.Context, g *globals, f *changeFlags, path 
 	if err != nil {
 		return nil, ended(exitConfig, "%v", err)
 	}
-	if len(saved.Hosts) == 0 {
-		return nil, ended(exitConfig, "%s: no host of this plan changes", path)
-	}
 	file, err := c.load(ctx, g.at(saved.File), plan.DNS)
 	if err != nil {
 		return nil, err
 	}
+	afresh := g.typing(file.Fleet.Path).OfHosts("diff", "-l", inventory.Fold(saved.Names()), "--out", path)
 	if moved := saved.Stale(file, versionLine()); len(moved) > 0 {
-		return nil, c.stale(moved...)
+		return nil, c.stale(afresh, moved...)
+	}
+	if len(saved.Hosts) == 0 { // as when a diff is saved and applied in turn, and all is well
+		return nil, ended(exitOK, "%s: nothing to apply, no host of this plan changes", path)
 	}
 	p, err := c.ready(ctx, file, inventory.Selection{Only: saved.Names()}, f.readiness())
 	if err != nil {
 		return nil, err
 	}
 	if err := saved.Bind(p.targets); err != nil {
-		return nil, c.stale(err)
+		return nil, c.stale(afresh, err)
 	}
 	p.approved = true
 	return p, nil
 }
 
-// stale is the end of an apply of what is not there any more.
-func (c *console) stale(reasons ...error) error {
+// stale is the end of an apply of what is not there any more, with the command that shows
+// what there is now.
+func (c *console) stale(afresh string, reasons ...error) error {
 	for _, err := range reasons {
 		c.Tell("%v", err)
 	}
-	return ended(exitConfig, "stale, no host was changed; look at the change again: fwpush diff")
+	return ended(exitConfig, "stale, no host was changed; look at the change again: %s", afresh)
 }
 
 // save writes what a diff showed as a plan. Hosts that could not be seen are not in it.
-func (c *console) save(path string, p *prepared, changes []report.Change) error {
+func (c *console) save(path string, p *prepared, changes []compare.Change) error {
 	saved, err := p.Save(versionLine(), actor(c.getenv))
 	if err != nil {
 		return err
@@ -78,7 +108,10 @@ func (c *console) save(path string, p *prepared, changes []report.Change) error 
 	if err := saved.Write(path); err != nil {
 		return fmt.Errorf("the plan cannot be saved: %w", err)
 	}
-	text := fmt.Sprintf("%s: %s; fwpush apply --plan %s", path, ui.Count(len(saved.Hosts), "host"), path)
+	text := path + ": nothing to apply"
+	if n := len(saved.Hosts); n > 0 {
+		text = fmt.Sprintf("%s: %s; %s", path, ui.Count(n, "host"), report.Typing{}.OfRun("apply", "--plan", path))
+	}
 	if len(left) > 0 {
 		text += fmt.Sprintf("; left out, since what they run is not known: %s", inventory.Fold(left))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,18 +37,14 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var hosts []report.Status
-			p, err := c.reach(cmd.Context(), g, f.Selection)
+			p, strays, err := c.known(cmd.Context(), g, f.Selection)
 			defer p.close()
 			if err == nil {
 				err = p.preflight(cmd.Context())
 			}
 			if err == nil {
 				var seen []rollout.Result
-				targets := p.targets
-				if f.Selection.String() == "" { // else somebody asks for others
-					targets = append(targets, c.leftBehind(g, p.File)...)
-				}
-				hosts, seen = c.statuses(targets, len(p.targets), p.options(f.forks, rollout.Risks{}))
+				hosts, seen = c.statuses(append(p.targets, strays...), len(p.targets), p.options(f.forks, rollout.Risks{}))
 				if err = endedRun(seen); err == nil && strict {
 					err = endedStatus(hosts)
 				}
@@ -65,6 +62,19 @@ func newStatus(c *console, g *globals) *cobra.Command {
 	f.register(cmd, true)
 	cmd.Flags().BoolVar(&strict, "exit-code", false, "exit 1 unless every host is ok or absent")
 	return cmd
+}
+
+// known is reach with those of the selected hosts that are left behind, apart.
+func (c *console) known(ctx context.Context, g *globals, s inventory.Selection) (*prepared, []rollout.Target, error) {
+	f, err := c.load(ctx, g, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	members, strays, err := withLeftBehind(f, s, c.leftBehind(g, f))
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.prepared(f, f.Bare(members)), strays, nil
 }
 
 // statuses asks all targets. From the first stray on they are not of the file any more:

@@ -31,11 +31,11 @@ func newWalkFlags() *walkFlags {
 
 func (f *walkFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Var(f.canary, "canary", "hosts that go first: `N`, N% or a pattern; one that is not confirmed stops the run; default rollout.canary of the fleet file")
-	flags.Var(f.batch, "batch", "`N` or N% of the hosts a wave; default rollout.waves of the fleet file")
+	flags.Var(f.canary, "canary", "hosts that go first: N, N% or a pattern; one that is not confirmed stops the run; default rollout.canary of the fleet file")
+	flags.Var(f.batch, "batch", "N or N% of the hosts a wave; default rollout.waves of the fleet file")
 	flags.Var(f.soak, "soak", "keep each commit group pending for `DURATION`, every host in and every probe passed, before it is confirmed; default rollout.soak")
-	flags.Var(f.maxFail, "max-fail", "stop when more than `N` or N% of the hosts of the whole run failed; default rollout.max_failures, else 0")
-	flags.Var(f.maxUnreachable, "max-unreachable", "stop when more than `N` or N% of the hosts could not be reached before anything was applied; default rollout.max_unreachable, else all may")
+	flags.Var(f.maxFail, "max-fail", "stop when more than N or N% of the hosts of the whole run failed; default rollout.max_failures, else 0")
+	flags.Var(f.maxUnreachable, "max-unreachable", "stop when more than N or N% of the hosts could not be reached before anything was applied; default rollout.max_unreachable, else all may")
 	flags.Var(f.onStop, "on-stop", "what becomes of confirmed hosts when the run stops: keep or rollback; default rollout.on_stop")
 	flags.Var(f.confirm, "confirm", "auto, or manual: leave the hosts pending, for fwpush confirm RUN within the window")
 }

@@ -98,7 +98,7 @@ for f in /var/lib/fwpush/gen/*/meta; do printf 'tx 1\nrun %s\nwhen 1\nby %s\n' "
 			if strings.HasPrefix(v.verb, "apply") && more == "" && !strings.Contains(e.stdout, "confirmed    drifts,no-nft,shouts (3)") {
 				t.Errorf("a host that shouts is a host like others: %s", e)
 			}
-			if strings.HasPrefix(v.verb, "remove") && more == "" && !strings.Contains(e.stdout, "next: fwpush remove 'held'\n") {
+			if strings.HasPrefix(v.verb, "remove") && more == "" && !strings.Contains(e.stdout, "next: fwpush remove held\n") {
 				t.Errorf("what to do next is no command that there is: %s", e)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -244,4 +245,30 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("lost %d", got.Lost)
 		}
 	})
+}
+
+// TestRunsOfOneSecond lists runs in the order in which they began, whatever their ids.
+func TestRunsOfOneSecond(t *testing.T) {
+	s := newStore(t)
+	var want []string
+	for _, id := range []string{"54Z-00000005", "55Z-ffffffff", "55Z-00000000", "55Z-88888888", "56Z-00000001"} {
+		run, err := s.Begin(Header{Run: "20261122T1430" + id, Command: "apply"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Finish(Done{}); err != nil {
+			t.Fatal(err)
+		}
+		want = slices.Insert(want, 0, "20261122T1430"+id)
+	}
+	var got []string
+	for sum, err := range s.Runs() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, sum.Run)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

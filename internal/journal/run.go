@@ -29,6 +29,9 @@ type Run struct {
 	over  bool
 }
 
+// ErrGoesOn says that a run has not ended yet.
+var ErrGoesOn = errors.New("it goes on in another fwpush")
+
 var errOver = errors.New("the run is not recorded any more")
 
 // Begin records that a run begins. When it returns, that survives a loss of power.
@@ -156,7 +159,7 @@ func (r *Run) resume(run string) error {
 	}
 	err = lock(f, syscall.LOCK_EX, resumePatience)
 	if errors.Is(err, errHeld) {
-		err = errors.New("it goes on in another fwpush")
+		err = ErrGoesOn
 	}
 	var record Record
 	whole := int64(0)

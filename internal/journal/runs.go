@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,19 +42,48 @@ func (s *Store) Runs() iter.Seq2[Summary, error] {
 			yield(Summary{}, err)
 			return
 		}
-		for _, run := range slices.Backward(names) {
-			summary, err := summarize(root, run)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // removed since the names were read
+		for end := len(names); end > 0; {
+			start := end - 1
+			for start > 0 && stampOf(names[start-1]) == stampOf(names[start]) {
+				start--
 			}
-			if err != nil {
-				summary, err = Summary{Header: Header{Run: run}}, fmt.Errorf("run %s: %w", run, err)
+			for _, s := range ofOneSecond(root, names[start:end]) {
+				if !yield(s.Summary, s.err) {
+					return
+				}
 			}
-			if !yield(summary, err) {
-				return
-			}
+			end = start
 		}
 	}
+}
+
+// stampOf is when a run began, as its id says. That is as much of its order as there is in
+// names: a run that takes another one back may begin within the same second.
+func stampOf(run string) string {
+	before, _, _ := strings.Cut(run, "-")
+	return before
+}
+
+type summaryOrError struct {
+	Summary
+	err error
+}
+
+// ofOneSecond are runs, newest first.
+func ofOneSecond(root *os.Root, names []string) []summaryOrError {
+	var list []summaryOrError
+	for _, run := range slices.Backward(names) {
+		summary, err := summarize(root, run)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed since the names were read
+		}
+		if err != nil {
+			summary, err = Summary{Header: Header{Run: run}}, fmt.Errorf("run %s: %w", run, err)
+		}
+		list = append(list, summaryOrError{summary, err})
+	}
+	slices.SortStableFunc(list, func(a, b summaryOrError) int { return b.Began.Compare(a.Began) })
+	return list
 }
 
 // maxTail is how much of the end of a file is looked at for how a run ended.

@@ -83,6 +83,30 @@ func TestControllerDiskFull(t *testing.T) {
 		t.Errorf("history:\n%s", out)
 	}
 	f.run(0, "apply", "-y")
+
+	// Hosts that wait for their confirm cannot wait for a disk.
+	f.role("web", `in = [ { allow = "tcp/8443" } ]`)
+	run := f.json(0, "apply", "-y", "--confirm", "manual", "-l", "web00[1-2]").Run
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := syscall.Mount("state", f.state, "tmpfs", syscall.MS_REMOUNT|flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remount(syscall.MS_RDONLY)
+	o, said := f.run(0, "confirm", run, "-l", "web001", "-o", "json")
+	if !strings.Contains(o, `"outcome":"confirmed"`) || !strings.Contains(said, "read-only file system; what is done now is not recorded") {
+		t.Errorf("a confirm on a disk that is read-only: %s%s", o, said)
+	}
+	remount(0)
+	// Nor for a record that can be read.
+	if err := os.WriteFile(filepath.Join(f.state, "fwpush", "runs", run, "events.jsonl"), []byte("garbage\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, said = f.run(0, "confirm", run, "-l", "web002", "-o", "json")
+	if !strings.Contains(o, `"outcome":"confirmed"`) || !strings.Contains(said, "the hosts are asked as if there were no record") {
+		t.Errorf("a confirm by a damaged record: %s%s", o, said)
+	}
 }
 
 // TestEvents reads what a run tells as it happens: the same as its record, without

@@ -58,7 +58,7 @@ func TestPlan(t *testing.T) {
 	stale := func(what, want string) {
 		t.Helper()
 		_, stderr := f.run(2, "apply", "--plan", "plan.json")
-		if !strings.Contains(stderr, want) {
+		if !strings.Contains(stderr, want) || !strings.Contains(stderr, "look at the change again: fwpush diff -l 'web[1-2]' --out plan.json\n") {
 			t.Errorf("%s: no %q in %s", what, want, stderr)
 		}
 		if f.ruleset("web1")+f.ruleset("web2") != untouched {
@@ -110,5 +110,10 @@ func TestPlan(t *testing.T) {
 		t.Errorf("outcomes %v", got)
 	}
 	f.file("plan.json", strings.ReplaceAll(written, `"hosts": [`, `"hosts": [], "more": [`))
-	f.run(2, "apply", "--plan", "plan.json")
+	if _, stderr := f.run(0, "apply", "--plan", "plan.json"); !strings.Contains(stderr, "nothing to apply") {
+		t.Errorf("a plan without a change: %s", stderr)
+	}
+	if _, stderr := f.run(0, "diff", "--out", "plan.json"); !strings.Contains(stderr, "plan.json: nothing to apply\n") {
+		t.Errorf("a diff without a change: %s", stderr)
+	}
 }

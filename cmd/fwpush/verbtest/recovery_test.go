@@ -14,6 +14,8 @@ import (
 // comes to a step, and returns its run.
 func (f *fleet) dieAt(binary, step string, args ...string) string {
 	f.t.Helper()
+	dir := filepath.Join(f.state, "fwpush", "runs")
+	before, _ := filepath.Glob(filepath.Join(dir, "*"))
 	cmd := f.command(append([]string{"apply", "-y"}, args...)...)
 	cmd.Path = binary
 	cmd.Env = append(cmd.Env, "FWPUSH_TEST_STOP="+step)
@@ -21,11 +23,12 @@ func (f *fleet) dieAt(binary, step string, args ...string) string {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 		f.t.Fatalf("not killed at %s:\n%s", step, out)
 	}
-	runs, err := os.ReadDir(filepath.Join(f.state, "fwpush", "runs"))
-	if err != nil || len(runs) == 0 {
-		f.t.Fatalf("no record of the run: %v", err)
+	runs, _ := filepath.Glob(filepath.Join(dir, "*")) // those of one second are in no order
+	runs = slices.DeleteFunc(runs, func(run string) bool { return slices.Contains(before, run) })
+	if len(runs) != 1 {
+		f.t.Fatalf("no record of the run: %v", runs)
 	}
-	return runs[len(runs)-1].Name()
+	return filepath.Base(runs[0])
 }
 
 // elsewhere runs fwpush in a directory without a fleet file.
@@ -153,6 +156,49 @@ func TestControllerKilledInMidGroup(t *testing.T) {
 	}
 }
 
+// TestFileGone takes back and finishes runs whose fleet file is gone or broken by then.
+func TestFileGone(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "web91", "web92")
+	binary := f.stoppable()
+	f.run(0, "apply", "-y")
+	f.append(port8443)
+	file := filepath.Join(f.dir, "fleet.toml")
+	hide := func() {
+		if err := os.Rename(file, file+".gone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func() {
+		if err := os.Rename(file+".gone", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	run := f.dieAt(binary, "undecided", "--window", "60s")
+	hide()
+	if _, msg := f.run(2, "confirm", run); !strings.Contains(msg, "fwpush revert "+run+" goes without it") || !strings.Contains(msg, "no such file") {
+		t.Errorf("a confirm without probes:\n%s", msg)
+	}
+	if got := f.json(0, "revert", run, "-l", "web91").outcomes(); len(got) != 1 || got["web91"] != "reverted" {
+		t.Errorf("revert of one without the file: %v", got)
+	}
+	f.file("fleet.toml", "version = [")
+	if got := f.json(0, "revert", run).outcomes(); got["web92"] != "reverted" {
+		t.Errorf("revert with a broken file: %v", got)
+	}
+	if out, _ := f.run(2, "revert", run, "-i", "fleet.toml"); out != "" {
+		t.Errorf("a file that was named is not looked at: %s", out)
+	}
+	show()
+
+	run = f.dieAt(binary, "commit:1", "--window", "60s")
+	hide()
+	if got := f.json(0, "confirm", run).outcomes(); got["web91"] != "confirmed" || got["web92"] != "confirmed" {
+		t.Errorf("confirm of what is decided, without the file: %v", got)
+	}
+}
+
 // pending are the hosts on which a transaction waits.
 func (f *fleet) pending() []string {
 	var names []string
@@ -175,11 +221,14 @@ func TestLeftBehind(t *testing.T) {
 	if got := o.outcomes(); got["web1"] != "ok" || got["web2"] != "left-behind" || got["web3"] != "left-behind" {
 		t.Errorf("status %v", got)
 	}
-	if out, _ := f.run(0, "status"); !strings.Contains(out, "left-behind  web[2-3] (2)") || !strings.Contains(out, "name it in the file again, or fwpush remove") {
+	if out, _ := f.run(0, "status"); !strings.Contains(out, "left-behind  web[2-3] (2)") || !strings.Contains(out, "name it in the file again, or fwpush remove 'web[2-3]'") {
 		t.Errorf("status:\n%s", out)
 	}
 	if o := f.json(0, "status", "-l", "web1"); len(o.Hosts) != 1 {
 		t.Errorf("status of web1: %v", o.outcomes())
+	}
+	if o := f.json(0, "status", "-l", "web1,web3"); len(o.Hosts) != 2 || o.outcomes()["web3"] != "left-behind" {
+		t.Errorf("status of one in the file and one left behind: %v", o.outcomes())
 	}
 	f.run(1, "status", "--exit-code")
 	f.run(2, "remove", "web9", "-y")
@@ -214,7 +263,18 @@ func TestOnStopRollback(t *testing.T) {
 	}
 	f.append(port8443)
 	f.cutOff("web63", "8443")
-	o := f.json(6, "apply", "-y", "--batch", "2", "--on-stop", "rollback", "--window", "15s")
+	// Whoever hears of it goes away in the middle of it.
+	pipe := filepath.Join(f.dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if reader, err := os.Open(pipe); err == nil {
+			_, _ = reader.Read(make([]byte, 10))
+			_ = reader.Close()
+		}
+	}()
+	o := f.json(6, "apply", "-y", "--batch", "2", "--on-stop", "rollback", "--window", "15s", "--events", pipe)
 	want := map[string]string{"web61": "reverted", "web62": "reverted", "web63": "reverted", "web64": "reverted"}
 	for _, h := range o.Hosts {
 		if h.Outcome != want[h.Name] {

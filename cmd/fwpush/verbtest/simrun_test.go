@@ -63,3 +63,27 @@ func TestRunOverAFleet(t *testing.T) {
 		t.Errorf("status: %v", o.outcomes())
 	}
 }
+
+// TestResumeKeepsItsFlags resumes a run as it was begun: hosts that it did not come to
+// are proved no less than the others.
+func TestResumeKeepsItsFlags(t *testing.T) {
+	f := newSimFleet(t, simhost.Options{}, "web 3")
+	f.host("web002").SetFaults(simhost.Faults{Unreachable: simhost.Deny})
+	run := f.json(4, "apply", "-y", "--canary", "1", "--soak", "1s", "--max-fail", "10%", "--probe", "tcp = 22", "--probe", `run = "true"`).Run
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, `as in run ` + run + `: --soak 1s --max-fail 10% --probe 'tcp = 22' --probe 'run = "true"'` + "\n"},
+		{[]string{"--soak", "0s", "--max-fail", "0"}, `as in run ` + run + `: --probe 'tcp = 22' --probe 'run = "true"'` + "\n"},
+		{[]string{"--soak", "0s", "--max-fail", "0", "--probe", `run = "id"`}, ""},
+	} {
+		o, said := f.run(4, append([]string{"apply", "-y", "--resume", run, "-o", "json"}, tt.args...)...)
+		if !strings.Contains(o, `"name":"web002","outcome":"unreachable"`) || tt.want != "" && !strings.Contains(said, tt.want) || tt.want == "" && strings.Contains(said, "as in run") {
+			t.Errorf("%q: no %q in %s%s", tt.args, tt.want, said, o)
+		}
+	}
+	if out, _ := f.run(0, "history", "show", run); !strings.Contains(out, `probe=tcp = 22 probe=run = "true" soak=1s`) {
+		t.Errorf("history show:\n%s", out)
+	}
+}

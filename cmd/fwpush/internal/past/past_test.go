@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fwpush/cmd/fwpush/internal/past"
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/journal"
 	"fwpush/internal/ui"
 )
@@ -28,7 +29,7 @@ func host(name string, end *journal.Ended) journal.HostRecord {
 func text(t *testing.T, r journal.Record) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := past.WriteRecord(&b, ui.Colour{}, r); err != nil {
+	if err := past.WriteRecord(&b, ui.Colour{}, r, report.Typing{Fleet: []string{"-i", "/srv/fleet.toml"}, Given: []string{"--state-dir", "my state"}}); err != nil {
 		t.Fatal(err)
 	}
 	_, hosts, _ := strings.Cut(b.String(), "\n\n")
@@ -69,14 +70,14 @@ func TestWhatToTypeNext(t *testing.T) {
 		want          string
 	}{
 		{"confirmed", "apply", host("web1", end("confirmed")), ""},
-		{"decided, not told", "apply", decided, "next: fwpush confirm " + run + " -l 'web1'\n"},
-		{"in flight", "apply", host("web1", nil), "next: fwpush status -l 'web1'\n"},
-		{"pending", "apply", host("web1", end("pending")), "next: fwpush status -l 'web1'\n"},
-		{"unknown", "apply", host("web1", end("unknown")), "next: fwpush status -l 'web1'\n"},
-		{"not begun", "apply", untouched, "next: fwpush apply --resume " + run + "\n"},
-		{"skipped", "apply", host("web1", end("skipped")), "next: fwpush apply --resume " + run + "\n"},
+		{"decided, not told", "apply", decided, "next: fwpush confirm " + run + " -l web1 --state-dir 'my state'\n"},
+		{"in flight", "apply", host("web1", nil), "next: fwpush status -l web1 -i /srv/fleet.toml --state-dir 'my state'\n"},
+		{"pending", "apply", host("web1", end("pending")), "next: fwpush status -l web1 -i /srv/fleet.toml --state-dir 'my state'\n"},
+		{"unknown", "apply", host("web1", end("unknown")), "next: fwpush status -l web1 -i /srv/fleet.toml --state-dir 'my state'\n"},
+		{"not begun", "apply", untouched, "next: fwpush apply --resume " + run + " --state-dir 'my state'\n"},
+		{"skipped", "apply", host("web1", end("skipped")), "next: fwpush apply --resume " + run + " --state-dir 'my state'\n"},
 		{"unreachable", "remove", host("web1", end("unreachable")), ""},
-		{"failed", "apply", host("web1", end("failed")), ""},
+		{"failed", "apply", host("web1", end("failed")), "next: fwpush apply --resume " + run + " --state-dir 'my state'\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := record(tt.host)

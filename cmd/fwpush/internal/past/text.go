@@ -69,9 +69,9 @@ func day(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// WriteRecord prints one run: what it was, and its hosts, those with the same story in
-// one row.
-func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record) error {
+// WriteRecord prints one run: what it was, its hosts, those with the same story in one
+// row, and what to type next.
+func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record, typing report.Typing) error {
 	r := RecordOf(record)
 	var head ui.Table
 	for _, row := range r.about() {
@@ -93,7 +93,7 @@ func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record) error {
 	if err := hosts.Write(w); err != nil {
 		return err
 	}
-	for _, line := range r.next() {
+	for _, line := range r.next(typing) {
 		if _, err := fmt.Fprintln(w, ui.Safe(line)); err != nil {
 			return err
 		}
@@ -112,12 +112,14 @@ func (r Record) about() [][2]string {
 		when += ", took " + r.ended.Sub(r.began).Round(100*time.Millisecond).String()
 	}
 	rows := [][2]string{
-		{"run", r.Run}, {"command", fmt.Sprintf("%s, %s, pid %d", r.Command, r.Version, r.PID)}, {"who", who}, {"when", when},
+		{"run", r.Run}, {"command", fmt.Sprintf("%s, fwpush %s, pid %d", r.Command, strings.TrimPrefix(r.Version, "fwpush "), r.PID)}, {"who", who}, {"when", when},
 		{"fleet", r.Fleet + ", " + r.File}, {"digest", orDash(r.Digest)}, {"commit", orDash(r.Commit)},
 	}
 	var options []string
 	for _, name := range slices.Sorted(maps.Keys(r.Options)) {
-		options = append(options, name+"="+r.Options[name])
+		for value := range strings.SplitSeq(r.Options[name], "\n") {
+			options = append(options, name+"="+value)
+		}
 	}
 	if len(options) > 0 {
 		rows = append(rows, [2]string{"options", strings.Join(options, " ")})
@@ -278,8 +280,8 @@ func (h Host) story(alone bool) string {
 }
 
 // next is what to type for hosts whose end is not known, and for those that a run of apply
-// did not get to.
-func (r Record) next() []string {
+// did not confirm.
+func (r Record) next(typing report.Typing) []string {
 	if r.State == string(journal.Running) {
 		return nil
 	}
@@ -292,19 +294,19 @@ func (r Record) next() []string {
 			decided = append(decided, h.Name)
 		case waits:
 			open = append(open, h.Name)
-		case slices.Contains([]string{"", "unreachable", "locked", "skipped"}, h.Outcome):
+		case h.Outcome != "confirmed" && h.Outcome != "unchanged":
 			left = true
 		}
 	}
 	var lines []string
 	if len(decided) > 0 {
-		lines = append(lines, fmt.Sprintf("next: fwpush confirm %s -l '%s'", r.Run, inventory.Fold(decided)))
+		lines = append(lines, "next: "+typing.OfRun("confirm", r.Run, "-l", inventory.Fold(decided)))
 	}
 	if len(open) > 0 {
-		lines = append(lines, fmt.Sprintf("next: fwpush status -l '%s'", inventory.Fold(open)))
+		lines = append(lines, "next: "+typing.OfHosts("status", "-l", inventory.Fold(open)))
 	}
 	if left && r.Command == "apply" {
-		lines = append(lines, "next: fwpush apply --resume "+r.Run)
+		lines = append(lines, "next: "+typing.OfRun("apply", "--resume", r.Run))
 	}
 	return lines
 }

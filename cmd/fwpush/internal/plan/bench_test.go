@@ -34,7 +34,7 @@ func large(b *testing.B) string {
 
 func readLarge(b *testing.B, path string) (*File, []Member) {
 	b.Helper()
-	f, err := Read(b.Context(), path, nil)
+	f, err := Read(b.Context(), Source{Path: path}, nil)
 	if err != nil || len(f.Problems.Errors()) > 0 {
 		b.Fatal(err, f.Problems.Errors())
 	}

@@ -38,18 +38,23 @@ func DNS(ctx context.Context, name string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 }
 
-// Read reads and compiles a fleet file; with an empty path the one here or
-// above. The error says that there is none; what is wrong in it is in Problems.
-func Read(ctx context.Context, path string, lookup Lookup) (*File, error) {
-	named := path != ""
-	if !named {
+// Source is where a fleet file is; with an empty Path it is the one here or above.
+type Source struct {
+	Path  string
+	Named bool // by a person: such a file is read even if everybody may write to it
+}
+
+// Read reads and compiles a fleet file. The error says that there is none; what is wrong
+// in it is in Problems.
+func Read(ctx context.Context, from Source, lookup Lookup) (*File, error) {
+	if from.Path == "" {
 		var err error
-		if path, err = inventory.Find("."); err != nil {
+		if from.Path, err = inventory.Find("."); err != nil {
 			return nil, err
 		}
 	}
 	f := &File{policies: map[string]roles.Policy{}}
-	f.Fleet, f.Problems = inventory.Load(path, inventory.LoadOptions{Named: named})
+	f.Fleet, f.Problems = inventory.Load(from.Path, inventory.LoadOptions{Named: from.Named})
 	if slices.ContainsFunc(f.Problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
 		return f, nil // the file as a whole is no good: nothing can be said of what is in it
 	}

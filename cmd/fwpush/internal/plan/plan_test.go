@@ -21,7 +21,7 @@ func read(t *testing.T, text string) *File {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Read(t.Context(), path, nil)
+	f, err := Read(t.Context(), Source{Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -58,10 +59,14 @@ func (f *File) Save(tool, by string) (Saved, error) {
 }
 
 // Write puts the plan into a file, whole or not at all, for its owner alone to read: it
-// says what is open where.
+// says what is open where. It takes the place of another plan or of an empty file, and of
+// nothing else: a device would be gone, and so would a fleet file.
 func (s Saved) Write(path string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
+		return err
+	}
+	if path, err = place(path); err != nil {
 		return err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
@@ -76,6 +81,25 @@ func (s Saved) Write(path string) error {
 		_ = os.Remove(temp.Name())
 	}
 	return err
+}
+
+// place is the file that a path leads to, if a plan may be put there.
+func place(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is no file; name one that a plan may take the place of", path)
+	}
+	if info.Size() > 0 {
+		if _, err := ReadSaved(path); err != nil {
+			return "", fmt.Errorf("%s holds something else, which is not overwritten (%w); name another file", path, err)
+		}
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // ReadSaved reads a plan.
@@ -95,10 +119,20 @@ func ReadSaved(path string) (Saved, error) {
 		return Saved{}, fmt.Errorf("%s: larger than %d MiB", path, maxSaved>>20)
 	case err != nil:
 		return Saved{}, fmt.Errorf("%s: not a plan: %w", path, err)
-	case s.Schema != savedSchema:
-		return Saved{}, fmt.Errorf("%s: a plan of schema %d, this fwpush has %d", path, s.Schema, savedSchema)
 	case s.File == "" || s.Digest == "":
 		return Saved{}, fmt.Errorf("%s: not a plan: it names no fleet file", path)
+	case s.Schema != savedSchema:
+		return Saved{}, fmt.Errorf("%s: a plan of schema %d, this fwpush has %d", path, s.Schema, savedSchema)
+	}
+	named := map[string]bool{}
+	for i, h := range s.Hosts {
+		switch {
+		case h.Name == "":
+			return Saved{}, fmt.Errorf("%s: not a plan: host %d has no name", path, i+1)
+		case named[h.Name]:
+			return Saved{}, fmt.Errorf("%s: not a plan: it names %s twice", path, h.Name)
+		}
+		named[h.Name] = true
 	}
 	return s, nil
 }

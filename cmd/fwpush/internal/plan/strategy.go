@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fwpush/internal/rollout"
@@ -109,9 +110,11 @@ func (f *File) canary(given string, targets []rollout.Target) (rollout.Canary, [
 	}
 	var patterns []string
 	switch {
+	case strings.HasSuffix(given, "%"):
+		return rollout.Canary{}, nil, fmt.Errorf("--canary %s: a share is 1%% to 100%%", given)
 	case given != "":
 		patterns = []string{given}
-		if _, err := inventory.Select(f.Fleet, inventory.Selection{Limit: patterns}); err != nil {
+		if _, err := inventory.Select(f.Fleet, inventory.Selection{Named: given}); err != nil {
 			return rollout.Canary{}, nil, fmt.Errorf("--canary: %w", err)
 		}
 	default:

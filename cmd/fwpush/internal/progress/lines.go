@@ -67,7 +67,7 @@ func (p *Progress) tellEnd(w *wave, r rollout.Result) {
 	}
 	good, effect := r.Err == nil, errors.Is(r.Err, rollout.ErrStopped) || isInterrupted(r)
 	switch {
-	case r.Outcome == rollout.OutcomeSkipped && effect: // there may be thousands; the summary has them
+	case r.Outcome == rollout.OutcomeSkipped && (good || effect): // there may be thousands; the summary has them
 	case p.board.grouped && (good || effect):
 		w.told.ended = append(w.told.ended, r)
 	case !good && p.screen != nil: // it stands in the block, and stays there

@@ -66,6 +66,21 @@ rest: web[16-17] (2)  reverted: the rollout was stopped by web15 (1 failed, at m
 	}
 }
 
+// TestHostsThatARunIsNotAbout says nothing of them: a confirm without a record asks the
+// whole fleet.
+func TestHostsThatARunIsNotAbout(t *testing.T) {
+	all := web(1, 30)
+	x, out := told(t, all)
+	for _, name := range all[1:] {
+		x.p.event(rollout.Event{Host: name, Step: rollout.StepEnded, Result: &rollout.Result{Name: name,
+			Result: commit.Result{Outcome: rollout.OutcomeSkipped, Hint: "not concerned: run R is not pending here"}}})
+	}
+	x.p.end()
+	if out.String() != "" {
+		t.Errorf("told:\n%s", out.String())
+	}
+}
+
 // TestHeartbeat breaks a silence, and nothing else does.
 func TestHeartbeat(t *testing.T) {
 	all := web(1, 4)

@@ -188,7 +188,7 @@ func note(r *roles.Rule) string {
 
 // packetsText says which packets a box holds.
 func packetsText(b space.Box, names query.Names) string {
-	text := fmt.Sprintf("%s from %s to %s", keyText(b.Key, b.V6()), names.Say(b.Src), names.Say(b.Dst))
+	text := fmt.Sprintf("%s from %s to %s", KeyText(b.Key, b.V6()), names.Say(b.Src), names.Say(b.Dst))
 	if s := b.SrcPort; len(s) == 1 && s[0].From == s[0].To {
 		text += fmt.Sprintf(", source port %d", s[0].From)
 	}
@@ -198,7 +198,8 @@ func packetsText(b space.Box, names query.Names) string {
 // few is how many services are written out.
 const few = 4
 
-func keyText(k space.Keys, v6 bool) string {
+// KeyText is what packets are of: services as a fleet file writes them.
+func KeyText(k space.Keys, v6 bool) string {
 	if k.Equal(space.AllKeys()) {
 		return "everything"
 	}

@@ -10,6 +10,8 @@ import (
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
+	"fwpush/internal/ui"
+	"fwpush/inventory"
 	"fwpush/render"
 )
 
@@ -62,7 +64,7 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	h := Status{Name: r.Name, Outcome: string(r.Outcome), Hint: r.Hint, Digest: r.Previous, Notes: r.Notes, Timers: []string{}}
 	if r.Err != nil {
 		h.Error = Cause(r)
-		cause, hint := common(r)
+		cause, hint := Common(r)
 		h.shared = strings.TrimSuffix(cause+"; "+hint, "; ")
 	}
 	if r.Facts == nil {
@@ -95,23 +97,32 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	return h
 }
 
+// removal is what takes hosts off; HOST stands for their names.
+const removal = "fwpush remove HOST"
+
 // LeftBehind is the status of a host that the fleet file does not name any more.
 func (h Status) LeftBehind(fleet string) Status {
-	const take = "takes its rules off"
+	const take = removal + " takes its rules off"
 	switch {
 	case h.Outcome == "absent":
-		h.Hint = "nothing of fwpush is there any more; fwpush remove HOST takes it off the list"
+		h.Hint = "nothing of fwpush is there any more; " + removal + " takes it off the list"
 	case h.Fleet != "" && h.Fleet != fleet:
 		h.Notes = append(h.Notes, "not named in the file, and of another fleet by now")
 	case h.Outcome == "unreachable":
 		h.Outcome = "left-behind"
-		h.Hint = "when it can be reached, fwpush remove HOST " + take
+		h.Hint = "when it can be reached, " + take
 	case h.Fleet == fleet:
 		h.Outcome = "left-behind"
-		h.Hint = "name it in the file again, or fwpush remove HOST " + take
+		h.Hint = "name it in the file again, or " + take
 	}
 	h.shared = strings.TrimSuffix(strings.TrimPrefix(h.Error+"; "+h.Hint, "; "), "; ")
+	h.Hint = removing(h.Hint, []string{h.Name})
 	return h
+}
+
+// removing names hosts in a text about their removal.
+func removing(text string, hosts []string) string {
+	return strings.ReplaceAll(text, removal, "fwpush remove "+ui.Shell(inventory.Fold(hosts)))
 }
 
 func stateOf(f commit.Facts) string {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -10,13 +11,23 @@ import (
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
+	"fwpush/inventory"
+	"fwpush/render"
+	"fwpush/roles"
 )
 
 func TestStatusOf(t *testing.T) {
 	now := time.Date(2026, 11, 22, 14, 30, 55, 0, time.UTC)
-	web := target(t, "web1", 80)
+	admin := netip.MustParseAddr("192.0.2.10")
+	rules, err := render.Nftables(roles.Policy{Host: "web1", Inbound: inventory.Drop, Outbound: inventory.Accept,
+		Management: roles.Management{Ports: []uint16{22}, Peers: []roles.Peer{{Kind: roles.Literal, V4: []inventory.AddrRange{{From: admin, To: admin}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := rules.Text
 	base := func(change func(f *commit.Facts)) commit.Facts {
-		f := confirmed(web)
+		f := commit.Facts{Protocol: 1, Generation: 1, Owner: &commit.Owner{Protocol: 1, Fleet: "default", Host: "web1"},
+			Rules: text, Boot: text, Running: text, Canon: text, CanonKnown: true}
 		f.NFT, f.Unit, f.Tools, f.Systemd = "nftables v1.0.6 (Lester Gooch #5)", "ok", []string{"nft", "at", "systemd-run", "setsid"}, true
 		f.Meta = map[string]string{"when": "1795357855", "run": "20261122T143055Z-7f3c91ab"}
 		if change != nil {

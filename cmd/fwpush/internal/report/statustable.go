@@ -20,7 +20,7 @@ func WriteStatus(w io.Writer, colour ui.Colour, hosts []Status) error {
 		r := row{state: h.Outcome, run: orDash(h.Run), boot: orDash(h.Boot), fleet: orDash(h.Fleet), note: h.remark(h.shared)}
 		if names[r] == nil {
 			order = append(order, r)
-			whole[r] = h.remark(strings.TrimSuffix(h.Error+"; "+h.Hint, "; "))
+			whole[r] = h.remark(strings.TrimPrefix(strings.TrimSuffix(h.Error+"; "+h.Hint, "; "), "; "))
 		}
 		names[r] = append(names[r], h.Name)
 		if h.deadline.After(last[r]) {
@@ -34,6 +34,7 @@ func WriteStatus(w io.Writer, colour ui.Colour, hosts []Status) error {
 		if len(names[r]) == 1 {
 			note = whole[r]
 		}
+		note = removing(note, names[r])
 		if d := last[r]; !d.IsZero() {
 			note = fmt.Sprintf("reverts by %s: %s", Clock(d), note)
 		}
@@ -48,7 +49,7 @@ func (h Status) remark(trouble string) string {
 	if p := h.Pending; p != nil {
 		parts = append(parts, fmt.Sprintf("run %s by %s, %s", p.Run, p.By, p.State))
 	}
-	if h.Error == "" {
+	if trouble == "" {
 		trouble = h.Hint
 	}
 	if trouble != "" {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,15 +19,6 @@ func OutcomeOrder() []commit.Outcome {
 		commit.OutcomeConfirmed, commit.OutcomeUnchanged, rollout.OutcomeChanged, commit.OutcomePending, commit.OutcomeReverted,
 		commit.OutcomeFailed, commit.OutcomeLocked, commit.OutcomeUnreachable, commit.OutcomeUnknown, rollout.OutcomeSkipped,
 	}
-}
-
-// Ending is what a run is told of by, beside its results.
-type Ending struct {
-	Run  string // its id, "" if there was nothing to push
-	Took time.Duration
-	// Again, if set, is the command for hosts that want another try; their names are
-	// added. Without it the run is resumed.
-	Again string
 }
 
 // WriteResults prints the result of a run: how long it took, its id, who stopped it, how
@@ -129,38 +119,4 @@ func Shade(colour ui.Colour, o commit.Outcome) func(string) string {
 		return colour.Red
 	}
 	return colour.Yellow
-}
-
-// next are the commands that get on from where a run has ended, those first that cannot
-// wait.
-func (e Ending) next(results []rollout.Result) []string {
-	var pending, unknown, again []string
-	for _, r := range results {
-		switch {
-		case r.Outcome == commit.OutcomePending:
-			pending = append(pending, r.Name)
-		case r.Err == nil:
-		case r.Outcome == commit.OutcomeUnknown:
-			unknown = append(unknown, r.Name)
-		case slices.Contains([]commit.Outcome{commit.OutcomeUnreachable, commit.OutcomeLocked, rollout.OutcomeSkipped}, r.Outcome), errors.Is(r.Err, rollout.ErrStopped):
-			again = append(again, r.Name)
-		}
-	}
-	var commands []string
-	if len(pending) > 0 && e.Run != "" {
-		commands = append(commands, "fwpush confirm "+e.Run+"   # keeps the new rules", "fwpush revert "+e.Run+"    # takes them back now")
-	}
-	if len(unknown) > 0 {
-		commands = append(commands, "fwpush status -l '"+inventory.Fold(unknown)+"'")
-	}
-	switch {
-	case len(again) == 0:
-	case e.Again == "" && e.Run != "":
-		commands = append(commands, "fwpush apply --resume "+e.Run)
-	case e.Again == "":
-		commands = append(commands, "fwpush apply -l '"+inventory.Fold(again)+"'")
-	default:
-		commands = append(commands, e.Again+" '"+inventory.Fold(again)+"'")
-	}
-	return commands
 }

@@ -22,6 +22,8 @@ func TestWriteResults(t *testing.T) {
 	stop := &rollout.StopError{Host: "web03", Budget: "1 failed, at most 0 allowed", Cause: timeout}
 	pending := host("web01", commit.OutcomePending, nil)
 	pending.Deadline = time.Date(2026, 11, 22, 14, 34, 0, 0, time.UTC)
+	tooLate := host("web01", commit.OutcomeConfirmed, timeout)
+	tooLate.Stage = commit.StageRevert
 	tests := []struct {
 		name    string
 		ending  Ending
@@ -60,24 +62,50 @@ Done in 1m0s · run 20261122T143055Z-7f3c91ab
   unknown  web02 (1)
 next: fwpush confirm 20261122T143055Z-7f3c91ab   # keeps the new rules
 next: fwpush revert 20261122T143055Z-7f3c91ab    # takes them back now
-next: fwpush status -l 'web02'
+next: fwpush status -l web02
 `},
-		{"remove", Ending{Run: run, Took: time.Minute, Again: "fwpush remove"}, []rollout.Result{host("web02", commit.OutcomeLocked, timeout)}, `
+		{"remove", Ending{Run: run, Took: time.Minute, Again: []string{"remove"}}, []rollout.Result{host("web02", commit.OutcomeLocked, timeout)}, `
 Done in 1m0s · run 20261122T143055Z-7f3c91ab
   locked  web02 (1), untouched
-next: fwpush remove 'web02'
+next: fwpush remove web02
 `},
-		{"confirm, one not concerned", Ending{Run: run, Took: time.Minute, Again: "fwpush confirm " + run + " -l"}, []rollout.Result{host("web01", rollout.OutcomeSkipped, nil), host("web02", commit.OutcomeUnreachable, timeout)}, `
+		{"confirm, one not concerned", Ending{Run: run, Took: time.Minute, Again: []string{"confirm", run, "-l"}}, []rollout.Result{host("web01", rollout.OutcomeSkipped, nil), host("web02", commit.OutcomeUnreachable, timeout)}, `
 Done in 1m0s · run 20261122T143055Z-7f3c91ab
   unreachable  web02 (1), untouched
   skipped      web01 (1)
-next: fwpush confirm 20261122T143055Z-7f3c91ab -l 'web02'
+next: fwpush confirm 20261122T143055Z-7f3c91ab -l web02
+`},
+		{"failed", Ending{Run: run, Took: time.Minute}, []rollout.Result{host("web01", commit.OutcomeFailed, timeout), host("web02", commit.OutcomeReverted, timeout)}, `
+Done in 1m0s · run 20261122T143055Z-7f3c91ab
+  reverted  web02 (1), back on the old rules
+  failed    web01 (1), untouched
+next: fwpush apply --resume 20261122T143055Z-7f3c91ab   # once that is mended
+`},
+		{"rollback to a run, from elsewhere", Ending{Run: run, Took: time.Minute, Again: []string{"rollback", "--to", run, "-l"}, Typing: Typing{Fleet: []string{"-i", "/srv/my fleet.toml"}, Given: []string{"--state-dir", "it's"}}},
+			[]rollout.Result{host("web01", commit.OutcomeFailed, timeout), host("web02", rollout.OutcomeSkipped, stop), host("web03", rollout.OutcomeSkipped, stop)}, `
+Done in 1m0s · run 20261122T143055Z-7f3c91ab
+  the rollout was stopped by web03 (1 failed, at most 0 allowed): i/o timeout\x1b[2J
+  failed   web01 (1), untouched
+  skipped  web[02-03] (2), untouched
+next: fwpush status -l web01 -i '/srv/my fleet.toml' --state-dir 'it'\''s'
+next: fwpush rollback --to 20261122T143055Z-7f3c91ab -l 'web[02-03]' -i '/srv/my fleet.toml' --state-dir 'it'\''s'
+`},
+		{"from elsewhere", Ending{Run: run, Took: time.Minute, Typing: Typing{Fleet: []string{"-i", "/srv/fleet.toml"}, Given: []string{"--state-dir", "s"}}},
+			[]rollout.Result{host("web01", commit.OutcomeUnreachable, timeout)}, `
+Done in 1m0s · run 20261122T143055Z-7f3c91ab
+  unreachable  web01 (1), untouched
+next: fwpush apply --resume 20261122T143055Z-7f3c91ab --state-dir s
+`},
+		{"revert too late", Ending{Run: run, Took: time.Minute, Again: []string{"revert", run, "-l"}}, []rollout.Result{tooLate}, `
+Done in 1m0s · run 20261122T143055Z-7f3c91ab
+  confirmed  web01 (1)
+next: fwpush rollback -l web01   # takes confirmed rules back
 `},
 		{"nothing to push", Ending{Took: time.Minute}, []rollout.Result{host("web01", commit.OutcomeUnchanged, nil), host("web02", commit.OutcomeUnreachable, timeout)}, `
 Done in 1m0s
   unchanged    web01 (1)
   unreachable  web02 (1), untouched
-next: fwpush apply -l 'web02'
+next: fwpush apply -l web02
 `},
 	}
 	for _, tt := range tests {

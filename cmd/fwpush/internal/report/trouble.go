@@ -16,7 +16,7 @@ func Trouble(host string, r rollout.Result) string { return trouble(host, r, Cau
 
 // TroubleOfMany says the same of hosts that have it in common.
 func TroubleOfMany(hosts string, r rollout.Result) string {
-	what, hint := common(r)
+	what, hint := Common(r)
 	return trouble(hosts, r, what, hint)
 }
 
@@ -44,10 +44,10 @@ func Cause(r rollout.Result) string {
 	return before + address + after
 }
 
-// common is what of a host's trouble others may have too: the error without the
+// Common is what of a host's trouble others may have too: the error without the
 // address, and the hint. Of a key that nobody has recorded neither the fingerprint
 // nor what to type for this host is.
-func common(r rollout.Result) (cause, hint string) {
+func Common(r rollout.Result) (cause, hint string) {
 	var key *transport.HostKeyError
 	var dial *transport.DialError // of a jump host: its key is the same for all
 	if !(errors.As(r.Err, &dial) && dial.Jump()) && errors.As(r.Err, &key) && key.Unrecorded() {

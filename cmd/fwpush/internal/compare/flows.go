@@ -1,4 +1,4 @@
-package report
+package compare
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/roles"
@@ -35,7 +36,7 @@ func flowsOf(t rollout.Target, f commit.Facts, others Others) (list []flow, besi
 	}
 	names := naming(old, t.Policy)
 	for _, c := range differences {
-		list = append(list, flow{c.Kind, c.Direction, keyText(c.Packets.Key, c.Packets.V6()), names.ends(c)})
+		list = append(list, flow{c.Kind, c.Direction, report.KeyText(c.Packets.Key, c.Packets.V6()), names.ends(c)})
 	}
 	return united(list), others.note(differences), nil
 }

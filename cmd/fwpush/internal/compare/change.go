@@ -1,10 +1,11 @@
-package report
+package compare
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
@@ -155,15 +156,15 @@ func writeDiff(out *strings.Builder, colour ui.Colour, text, remark string) {
 func (c Change) diffText() string { return c.rules.Text + c.undo.Text }
 
 // ChangedHosts are the hosts of a diff for programs.
-func ChangedHosts(changes []Change) []Host {
-	hosts := make([]Host, len(changes))
+func ChangedHosts(changes []Change) []report.Host {
+	hosts := make([]report.Host, len(changes))
 	for i, c := range changes {
-		hosts[i] = HostOf(c.Result, c.diffText())
+		hosts[i] = report.HostOf(c.Result, c.diffText())
 		if c.beside != "" {
 			hosts[i].Notes = append(slices.Clip(hosts[i].Notes), c.beside)
 		}
 		for _, f := range c.flows {
-			hosts[i].Meaning = append(hosts[i].Meaning, Flow{string(f.kind), string(f.direction), f.what, f.ends})
+			hosts[i].Meaning = append(hosts[i].Meaning, report.Flow{Kind: string(f.kind), Direction: string(f.direction), Services: f.what, Ends: f.ends})
 		}
 	}
 	return hosts

@@ -1,10 +1,11 @@
-package report
+package compare
 
 import (
 	"fmt"
 	"io"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 )
@@ -66,12 +67,12 @@ func (s *peerSet) words(g *peerGroup) []string {
 }
 
 // PeerHosts are the hosts for programs: the difference is that from the most.
-func PeerHosts(p *Peers) []Host {
-	hosts := make([]Host, len(p.results))
+func PeerHosts(p *Peers) []report.Host {
+	hosts := make([]report.Host, len(p.results))
 	for i, r := range p.results {
 		g := p.at[r.Name]
 		if g == nil {
-			hosts[i] = HostOf(r, "")
+			hosts[i] = report.HostOf(r, "")
 			continue
 		}
 		text := ""
@@ -79,7 +80,7 @@ func PeerHosts(p *Peers) []Host {
 			text += d.Text
 		}
 		r.Notes = append(r.Notes[:len(r.Notes):len(r.Notes)], g.remarks()...)
-		hosts[i] = HostOf(r, text)
+		hosts[i] = report.HostOf(r, text)
 		hosts[i].Like = g.like
 	}
 	return hosts

@@ -1,4 +1,4 @@
-package report
+package compare
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
@@ -116,7 +117,7 @@ func TestChangeForPrograms(t *testing.T) {
 	old, now := target(t, "web1", 80), target(t, "web1", 80, 443)
 	f := confirmed(old)
 	f.Running = strings.Replace(f.Running, "\t\tcounter drop", "\t\ttcp dport 1 accept\n\t\tcounter drop", 1)
-	h := HostOf(seen(now, f).Result, seen(now, f).diffText())
+	h := report.HostOf(seen(now, f).Result, seen(now, f).diffText())
 	if h.Outcome != "changed" || !h.Drift || !strings.Contains(h.Diff, "+  tcp dport 443 accept") || !strings.Contains(h.Diff, "-  tcp dport 1 accept") {
 		t.Errorf("%+v", h)
 	}

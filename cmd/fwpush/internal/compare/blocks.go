@@ -1,4 +1,4 @@
-package report
+package compare
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwpush/cmd/fwpush/internal/report"
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
@@ -28,7 +29,7 @@ func fold(changes []Change) []group {
 	var groups []group
 	index := map[string]int{}
 	for _, c := range changes {
-		cause, hint := common(c.Result)
+		cause, hint := report.Common(c.Result)
 		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows), c.beside}, "\x00")
 		i, known := index[key]
 		if !known {
@@ -95,9 +96,9 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 
 // writeTrouble says what went wrong with the hosts of a group.
 func (g group) writeTrouble(out *strings.Builder, colour ui.Colour) {
-	text := TroubleOfMany(g.hosts(), g.Result)
+	text := report.TroubleOfMany(g.hosts(), g.Result)
 	if len(g.names) == 1 {
-		text = Trouble(g.hosts(), g.Result)
+		text = report.Trouble(g.hosts(), g.Result)
 	}
 	fmt.Fprintf(out, "%s %s\n", colour.Red("✗"), ui.Safe(text))
 }
