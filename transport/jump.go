@@ -141,6 +141,10 @@ func (h *hop) settle(a *attempt) {
 	close(a.done)
 }
 
+// ErrBusy is wrapped in the error of a login that was not begun: all the time there was
+// went into waiting for others through the same jump host. It says nothing of the host.
+var ErrBusy = errors.New("too many logins through it")
+
 // enter waits for a place among the logins under way through the jump host, and returns
 // what gives it back.
 func (h *hop) enter(ctx context.Context) (leave func(), err error) {
@@ -148,7 +152,7 @@ func (h *hop) enter(ctx context.Context) (leave func(), err error) {
 	case h.places <- struct{}{}:
 		return func() { <-h.places }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: waiting for one of the %d logins at a time through it: %w", peerOf(h.ep), cap(h.places), context.Cause(ctx))
+		return nil, fmt.Errorf("%s: %w: waiting for one of the %d at a time: %w", peerOf(h.ep), ErrBusy, cap(h.places), context.Cause(ctx))
 	}
 }
 

@@ -326,7 +326,7 @@ func TestLoginsAtATimeThroughAJumpHost(t *testing.T) {
 	}
 	_, err := m.dialer.Dial(shortly(t), m.host(11))
 	var dial *DialError
-	if !errors.As(err, &dial) || dial.Kind != DialTimeout || !dial.Jump() || !strings.Contains(err.Error(), "waiting for one of the 3 logins at a time through it") {
+	if !errors.As(err, &dial) || dial.Kind != DialTimeout || !dial.Jump() || !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "waiting for one of the 3 at a time") {
 		t.Errorf("out of the caller's time: %v", err)
 	}
 	for i := range hosts {

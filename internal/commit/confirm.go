@@ -87,7 +87,7 @@ func (p *Pending) Prove(ctx context.Context, dial Dialer) (*Proof, Result) {
 			break // an attempt that was given up says nothing
 		}
 		cause = err
-		if !errors.Is(err, errNotYet) {
+		if !errors.Is(err, errNotYet) && !errors.Is(err, transport.ErrBusy) {
 			failures++
 		}
 		if failures >= enough {
