@@ -72,6 +72,9 @@ func newWorld(in isolate.Inside) (*World, error) {
 	for path, value := range map[string]string{
 		"/proc/sys/net/ipv4/ip_forward":          "1",
 		"/proc/sys/net/ipv6/conf/all/forwarding": "1",
+		// The controller is a router between the hosts: it asks for neighbours with its link-local
+		// address, which would be tentative for its first seconds (RFC 4862 5.4).
+		"/proc/sys/net/ipv6/conf/default/accept_dad": "0",
 	} {
 		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
 			return nil, fmt.Errorf("lab: %w", err)
