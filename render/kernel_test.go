@@ -2,7 +2,6 @@ package render_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -26,28 +25,11 @@ var suites = map[string]render.Version{
 	"trixie":   {Major: 1, Minor: 1, Patch: 3},
 }
 
-// world is where the tests run, nil under -fuzz: a fuzz worker talks to its
-// parent through descriptors that a world does not hand on.
+// world is where the tests run, nil under -fuzz.
 var world *lab.World
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if fuzzing() {
-		os.Exit(m.Run())
-	}
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func fuzzing() bool {
-	return flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.fuzzworker").Value.String() == "true"
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return nil }))
 }
 
 // inKernel runs a shell script in the root tree of a release, in a network

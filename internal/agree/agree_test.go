@@ -26,15 +26,7 @@ import (
 var world *lab.World
 
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return nil }))
 }
 
 // packetsEach are the packets that each ruleset is asked about.

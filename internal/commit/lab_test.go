@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -22,29 +21,7 @@ var world *lab.World
 // The tests of this package run on real hosts: a world of namespaces with sshd,
 // atd and nft of their own.
 func TestMain(m *testing.M) {
-	// A fuzzer talks to its workers through files that a world would not hand
-	// on; fuzz targets need no host.
-	for _, arg := range os.Args {
-		if strings.HasPrefix(arg, "-test.fuzz=") || strings.HasPrefix(arg, "-test.fuzzworker") {
-			os.Exit(m.Run())
-		}
-	}
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		flag.Parse()
-		// Most of the time is spent waiting for deadlines, not computing.
-		if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-			if err := f.Value.Set("8"); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-		}
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 8, func(w *lab.World) error { world = w; return nil }))
 }
 
 // host is one lab host and the way to it.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,18 +44,10 @@ func enter(m *testing.M) (code int, err error) {
 			return 1, err
 		}
 	}
-	return lab.Enter(func(w *lab.World) int {
+	return lab.Tests(m, 4, func(w *lab.World) error {
 		world, binary = w, os.Getenv(envBinary)
-		flag.Parse()
-		// Most of the time is spent waiting for deadlines, not computing.
-		if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-			if err := f.Value.Set("4"); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-		}
-		return m.Run()
-	})
+		return nil
+	}), nil
 }
 
 // build makes the program with what only a test build has: windows of a few

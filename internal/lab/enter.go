@@ -15,7 +15,7 @@ import (
 // run there. Outside it returns the exit code of the inner program; inside, that of run. In both
 // cases the caller exits with it:
 //
-//	code, err := lab.Enter(func(w *lab.World) int { return m.Run() })
+//	code, err := lab.Enter(func(w *lab.World) int { return run(w) })
 //
 // Everything before Enter happens once outside and twice more inside, so it belongs at the very
 // beginning. Signals are forwarded. When any of the three processes dies, of kill -9 too, the

@@ -10,7 +10,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
@@ -38,18 +37,7 @@ var (
 
 // The tests of this package run beside real hosts.
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		if err := certify(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return certify() }))
 }
 
 // certify makes an authority that this program trusts and a certificate of it.

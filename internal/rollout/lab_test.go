@@ -21,14 +21,7 @@ var world *lab.World
 // The tests of this package run beside real hosts: a world of namespaces with
 // sshd, atd and nft of their own.
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return nil }))
 }
 
 // labHosts starts n hosts, web01 and so on.

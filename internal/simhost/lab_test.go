@@ -3,7 +3,6 @@ package simhost
 import (
 	"context"
 	"crypto/sha256"
-	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -21,22 +20,7 @@ import (
 var world *lab.World
 
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		flag.Parse()
-		// Most of the time is spent waiting for deadlines, not computing.
-		if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-			if err := f.Value.Set("8"); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-		}
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 8, func(w *lab.World) error { world = w; return nil }))
 }
 
 // subject is a host that a scene is played on, real or simulated, and what was seen.

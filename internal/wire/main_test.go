@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -12,13 +11,5 @@ import (
 var world *lab.World
 
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
-		world = w
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return nil }))
 }

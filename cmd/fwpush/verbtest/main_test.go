@@ -17,23 +17,17 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := lab.Enter(func(w *lab.World) int {
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error {
 		dir, err := os.MkdirTemp("", "verbtest")
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			return err
 		}
 		world, program = w, filepath.Join(dir, "fwpush")
 		// The build cache is the machine's; only the program itself is new.
 		build := exec.Command("go", "build", "-o", program, "fwpush/cmd/fwpush")
 		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-			return 1
+			return fmt.Errorf("go build: %w\n%s", err, out)
 		}
-		return m.Run()
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+		return nil
+	}))
 }
