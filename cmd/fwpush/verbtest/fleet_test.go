@@ -216,11 +216,12 @@ for lock in $(find /run/fwpush -name '*lock*' -type f); do flock -n "$lock" true
 type growing struct {
 	mu   sync.Mutex
 	text []byte
+	news chan struct{} // has something when text has grown since it was emptied
 	done chan struct{} // closed when nothing more comes
 }
 
 func readAll(r io.Reader) *growing {
-	g := &growing{done: make(chan struct{})}
+	g := &growing{news: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(g.done)
 		part := make([]byte, 4096)
@@ -229,12 +230,33 @@ func readAll(r io.Reader) *growing {
 			g.mu.Lock()
 			g.text = append(g.text, part[:n]...)
 			g.mu.Unlock()
+			select {
+			case g.news <- struct{}{}:
+			default:
+			}
 			if err != nil {
 				return
 			}
 		}
 	}()
 	return g
+}
+
+// await returns when the text holds s n times. Only one may wait at a time.
+func (g *growing) await(t *testing.T, s string, n int) {
+	t.Helper()
+	patience := time.After(10 * time.Second)
+	for strings.Count(g.String(), s) < n {
+		select {
+		case <-g.news:
+		case <-g.done:
+			if strings.Count(g.String(), s) < n {
+				t.Fatalf("ended without %d times %q:\n%s", n, s, g)
+			}
+		case <-patience:
+			t.Fatalf("not yet %d times %q:\n%s", n, s, g)
+		}
+	}
 }
 
 func (g *growing) String() string {
