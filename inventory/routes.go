@@ -47,6 +47,7 @@ func stranger(behind Endpoint) *Endpoint {
 	user, address, port, _ := syntax.Jump(behind.Jump) // ssh has complained
 	return &Endpoint{
 		Name:           behind.Jump,
+		Outside:        true,
 		Place:          behind.Place,
 		Address:        plain(address),
 		Port:           cmp.Or(port, defaultPort),

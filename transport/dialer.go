@@ -60,7 +60,7 @@ func New(opts Options) *Dialer {
 	if opts.PerJump <= 0 {
 		opts.PerJump = defaultPerJump
 	}
-	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.Log), quickAck: true, hops: map[string]*hop{}}
+	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), false, opts.Log), quickAck: true, hops: map[string]*hop{}}
 	d.closing, d.close = context.WithCancelCause(context.Background())
 	return d
 }
@@ -108,7 +108,16 @@ func (d *Dialer) order(ep inventory.Endpoint) (order, error) {
 	if err != nil {
 		return order{}, fmt.Errorf("%s: %w", peer, err)
 	}
-	return order{ep: ep, peer: peer, hostKeys: known.Host(ep.Address, ep.Port)}, nil
+	return order{ep: ep, peer: peer, hostKeys: known.Host(nameOf(ep))}, nil
+}
+
+// nameOf is what a host is called in known_hosts.
+func nameOf(ep inventory.Endpoint) trust.Name {
+	name := trust.Name{Host: ep.Name, Address: ep.Address, Port: ep.Port}
+	if ep.Outside {
+		name.Host = "" // nothing that a verb could select
+	}
+	return name
 }
 
 func (d *Dialer) enter(ctx context.Context, o order) (*Conn, error) {

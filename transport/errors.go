@@ -148,11 +148,6 @@ type HostKeyError struct {
 	*trust.Refusal
 }
 
-// Unrecorded says that no key at all is recorded for the host.
-func (e *HostKeyError) Unrecorded() bool {
-	return e.Kind == trust.Unknown && e.Certificate == nil && len(e.Recorded) == 0
-}
-
 func (e *HostKeyError) Error() string { return e.Peer.String() + ": " + e.Refusal.Error() }
 
 // AuthError says that the host let none of our keys in, or that there was none

@@ -90,7 +90,7 @@ func TestHostKeys(t *testing.T) {
 			return keyLine("", a, public(other)) + keyLine("", a, public(ed))
 		}, "", nil},
 		{"unknown", all, func(netip.AddrPort) string { return "" }, trust.Unknown,
-			[]string{"is not in ", "/known_hosts", "ssh-keyscan -t ", " 127.0.0.1 >> "}},
+			[]string{"is not in ", "/known_hosts", "type: fwpush trust -l web1, which shows it and asks; compare with ssh-keygen -lf "}},
 		{"another port", all, func(a netip.AddrPort) string {
 			return keyLine("", netip.AddrPortFrom(a.Addr(), a.Port()+1), public(ed))
 		}, trust.Unknown, nil},
@@ -100,7 +100,7 @@ func TestHostKeys(t *testing.T) {
 			return keyLine("", a, public(other)) + "127.0.0.1 ssh-ed25519 " + blob(public(ed)) + "\n"
 		}, trust.Changed, nil},
 		{"changed", []ssh.Signer{ed}, func(a netip.AddrPort) string { return "# a comment\n" + keyLine("", a, public(other)) }, trust.Changed,
-			[]string{ssh.FingerprintSHA256(public(ed)), ssh.FingerprintSHA256(public(other)), "/known_hosts:2", "ssh-keygen -R '[127.0.0.1]:"}},
+			[]string{ssh.FingerprintSHA256(public(ed)), ssh.FingerprintSHA256(public(other)), "/known_hosts:2", "ssh-keygen -R '[127.0.0.1]:", "/known_hosts && fwpush trust -l web1"}},
 		{"changed type", []ssh.Signer{ec}, func(a netip.AddrPort) string { return keyLine("", a, public(ed)) }, trust.Changed,
 			[]string{ssh.FingerprintSHA256(public(ec)), ssh.FingerprintSHA256(public(ed)), "/known_hosts:1"}},
 		{"revoked", []ssh.Signer{ed}, func(a netip.AddrPort) string {
@@ -127,7 +127,7 @@ func TestHostKeys(t *testing.T) {
 		}, trust.Unknown, []string{"expired"}},
 		{"certificate of another authority", []ssh.Signer{certify(t, ed, other, tomorrow)}, func(a netip.AddrPort) string {
 			return keyLine("@cert-authority", a, public(authority))
-		}, trust.Unknown, []string{"no authorities"}},
+		}, trust.Unknown, []string{"no @cert-authority line for it has the authority ssh-ed25519 SHA256:"}},
 		{"authority revoked", []ssh.Signer{certify(t, ed, authority, tomorrow)}, func(a netip.AddrPort) string {
 			return keyLine("@cert-authority", a, public(authority)) + keyLine("@revoked", a, public(authority))
 		}, trust.Revoked, []string{"/known_hosts:2"}},
@@ -184,8 +184,8 @@ func TestUnknownHostMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("web1 (%[1]s): host key ssh-ed25519 %[2]s is not in %[3]s; "+
-		"compare with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host's console, and only if they agree type: "+
-		"ssh-keyscan -t ed25519 -p %[4]d 127.0.0.1 >> '%[3]s'", f.Addr(), refused.Fingerprint, file, f.Addr().Port())
+		"type: fwpush trust -l web1, which shows it and asks; "+
+		"compare with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host's console", f.Addr(), refused.Fingerprint, file)
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}

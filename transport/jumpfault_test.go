@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -343,7 +342,7 @@ type onceShown struct{ shown, accept chan struct{} }
 
 func (onceShown) Algorithms() []string { return []string{ssh.KeyAlgoED25519} }
 
-func (k onceShown) Check(net.Addr, ssh.PublicKey) *trust.Refusal {
+func (k onceShown) Check(ssh.PublicKey) *trust.Refusal {
 	close(k.shown)
 	<-k.accept
 	return nil

@@ -29,7 +29,7 @@ const (
 // hostKeys decides which host keys are asked for and which are accepted.
 type hostKeys interface {
 	Algorithms() []string
-	Check(remote net.Addr, key ssh.PublicKey) *trust.Refusal
+	Check(key ssh.PublicKey) *trust.Refusal
 }
 
 // order is what is to be logged in to.
@@ -160,8 +160,8 @@ func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {
 		User:              l.user,
 		ClientVersion:     "SSH-2.0-fwpush",
 		HostKeyAlgorithms: l.hostKeys.Algorithms(),
-		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			refusal := l.hostKeys.Check(remote, key)
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			refusal := l.hostKeys.Check(key)
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if refusal != nil {

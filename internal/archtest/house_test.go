@@ -16,7 +16,6 @@ const (
 	pty        = "github.com/creack/pty"
 	cmp        = "github.com/google/go-cmp"
 	goInternal = "github.com/rogpeppe/go-internal"
-	knownhosts = "github.com/skeema/knownhosts"
 	cdproto    = "github.com/chromedp/cdproto"
 	chromedp   = "github.com/chromedp/chromedp"
 	jsonschema = "github.com/santhosh-tekuri/jsonschema/v6"
@@ -44,7 +43,7 @@ var house = []room{
 	{dir: "roles/meaning", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect"}, tests: []string{cmp}},
 	{dir: "roles/reach", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning"}},
 	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
-	{dir: "transport", rooms: []string{"inventory"}, modules: []string{knownhosts, xcrypto, xsys}, tests: []string{goleak}},
+	{dir: "transport", rooms: []string{"inventory"}, modules: []string{xcrypto}, tests: []string{goleak, rapid}},
 	{dir: "internal/stop"},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/commit"},

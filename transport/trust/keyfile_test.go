@@ -17,7 +17,7 @@ import (
 )
 
 func newStore(agentSocket string) *Store {
-	return NewStore(agentSocket, slog.New(slog.DiscardHandler))
+	return NewStore(agentSocket, false, slog.New(slog.DiscardHandler))
 }
 
 func write(t testing.TB, path, text string, mode os.FileMode) string {

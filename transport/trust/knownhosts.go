@@ -2,33 +2,36 @@ package trust
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"net"
+	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
 // maxKnownHosts bounds one known_hosts file, in bytes: 100,000 hosts with three
 // keys each.
 const maxKnownHosts = 64 << 20
 
-// KnownHosts is what a list of known_hosts files says.
-type KnownHosts struct {
-	db    *knownhosts.HostKeyDB
-	lines []knownLine // of the merged text db was read from
-	files []string
+// KnownHosts is what a list of known_hosts files says. It is safe for any number of
+// goroutines, and shows what is recorded meanwhile.
+type KnownHosts struct{ files []*knownFile }
+
+// knownFile is a known_hosts file. All lists with it share it.
+type knownFile struct {
+	path string
+
+	mu    sync.RWMutex
+	lines []knownLine
+
+	queue queue // of what is to be recorded
 }
 
 // KnownHosts loads a list of files. An empty list stands for the two files ssh
-// reads, which need not exist; a named one must. The error is a *FileError, or
-// says that no temporary file could be written.
+// reads, which need not exist; a named one must, unless the Store may record hosts: then
+// it is made when it is needed. The error is a *FileError.
 func (s *Store) KnownHosts(files []string) (*KnownHosts, error) {
 	return s.known.get(strings.Join(files, "\x00"), func() (*KnownHosts, error) {
 		optional := len(files) == 0
@@ -37,179 +40,220 @@ func (s *Store) KnownHosts(files []string) (*KnownHosts, error) {
 		}
 		k := &KnownHosts{}
 		for _, file := range files {
-			file, err := expand(file)
+			path, err := expand(file)
 			if err != nil {
 				return nil, err
 			}
-			k.files = append(k.files, file)
-			text, err := readFile(file, maxKnownHosts)
-			if optional && errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
+			f, err := s.files.get(path, func() (*knownFile, error) { return loadKnownFile(path, s.log) })
+			switch {
+			case (optional || s.recording) && errors.Is(err, fs.ErrNotExist):
+			case err != nil:
 				return nil, err
 			}
-			lines, skipped := filterKnownHosts(file, text)
-			k.lines = append(k.lines, lines...)
-			for _, line := range skipped {
-				s.log.Warn("known_hosts line skipped", "place", line.place(), "reason", line.reason)
-			}
+			k.files = append(k.files, f)
 		}
-		return k, k.parse()
+		return k, nil
 	})
 }
 
-// parse hands the accepted lines to the library, which reads only files and
-// refuses a whole file for one line it cannot parse.
-func (k *KnownHosts) parse() error {
-	f, path, done, err := scratch()
+// loadKnownFile reads a file. One that does not exist is an empty one, beside the error.
+func loadKnownFile(path string, log *slog.Logger) (*knownFile, error) {
+	f := &knownFile{path: path}
+	text, err := readFile(path, maxKnownHosts)
 	if err != nil {
-		return fmt.Errorf("cannot write a temporary file: %w", err)
+		return f, err
 	}
-	defer done()
-	var text strings.Builder
-	for _, line := range k.lines {
-		text.WriteString(line.text + "\n")
+	var skipped []knownLine
+	f.lines, skipped = readKnownHosts(path, text)
+	for _, line := range skipped {
+		log.Warn("known_hosts line skipped", "place", line.place(), "reason", line.reason)
 	}
-	if _, err := io.WriteString(f, text.String()); err != nil {
-		return fmt.Errorf("cannot write a temporary file: %w", err)
+	return f, nil
+}
+
+// paths are the files, in order.
+func (k *KnownHosts) paths() []string {
+	var list []string
+	for _, f := range k.files {
+		list = append(list, f.path)
 	}
-	k.db, err = knownhosts.NewDB(path)
-	return err
+	return list
+}
+
+// lines are all lines that fit.
+func (k *KnownHosts) lines(fit func(knownLine) bool) (list []knownLine) {
+	for _, f := range k.files {
+		f.mu.RLock()
+		for _, l := range f.lines {
+			if fit(l) {
+				list = append(list, l)
+			}
+		}
+		f.mu.RUnlock()
+	}
+	return list
 }
 
 // Host is what is recorded for one host.
 type Host struct {
-	*KnownHosts
-	name string // "host:port", lower case, as ssh looks it up
-	port string
-	bare string // "host:22", where ssh looks if nothing is recorded for another port
+	known    *KnownHosts
+	name     Name
+	named    []knownLine // of its name
+	portless []knownLine // of its name without the port
 }
 
-// Host looks up a host by the address or name in the fleet file and its port.
-func (k *KnownHosts) Host(address string, port uint16) Host {
-	p, address := strconv.Itoa(int(port)), strings.ToLower(address)
-	return Host{k, net.JoinHostPort(address, p), p, net.JoinHostPort(address, "22")}
+// Host looks up a host.
+func (k *KnownHosts) Host(name Name) Host {
+	h := Host{known: k, name: name}
+	full, portless := name.Recorded(), name.portless()
+	h.named = k.lines(func(l knownLine) bool { return l.marker != markRevoked && l.names.match(full) })
+	if portless != "" {
+		h.portless = k.lines(func(l knownLine) bool { return l.marker != markRevoked && l.names.match(portless) })
+	}
+	return h
+}
+
+// Name is what the host is called.
+func (h Host) Name() Name { return h.name }
+
+// keys are the lines with keys of the host itself.
+func keys(lines []knownLine) []knownLine { return marked(lines, "") }
+
+func marked(lines []knownLine, marker string) (list []knownLine) {
+	for _, l := range lines {
+		if l.marker == marker {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// preferred are key types in the order of ssh (HostKeyAlgorithms of ssh_config(5)).
+// Where several are recorded, which one is asked for decides whether a host with one
+// changed key is let through.
+var preferred = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+}
+
+const certSuffix = "-cert-v01@openssh.com"
+
+// inOrder are the host key algorithms there are, without SHA-1 and DSA: those of
+// certificates, and the plain ones.
+func inOrder() (certificates, plain []string) {
+	var rest []string
+	supported := ssh.SupportedAlgorithms().HostKeys
+	for _, a := range supported {
+		if !strings.Contains(a, "-cert-v01") && !slices.Contains(preferred, a) {
+			rest = append(rest, a)
+		}
+	}
+	for _, a := range slices.Concat(preferred, rest) {
+		if slices.Contains(supported, a) {
+			plain = append(plain, a)
+		}
+		if cert := a + certSuffix; slices.Contains(supported, cert) {
+			certificates = append(certificates, cert)
+		}
+	}
+	return certificates, plain
+}
+
+// keyTypeOf is the type of the keys that an algorithm signs with.
+func keyTypeOf(algorithm string) string {
+	switch a := strings.TrimSuffix(algorithm, certSuffix); a {
+	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
+		return ssh.KeyAlgoRSA
+	default:
+		return a
+	}
 }
 
 // Algorithms are the host key algorithms to ask for. First comes what the host
 // has a key recorded for, so that a host with keys of other types too shows that
 // one. The others follow: they lead to a key that is refused, with its
 // fingerprint, instead of a failed negotiation. An authority may sign keys of
-// any type, not only its own; without one a certificate could only be refused
-// while the plain key below it may be known.
+// any type, not only its own; without one a certificate is worth no more than the key in it.
 func (h Host) Algorithms() []string {
-	var certificates, plain, recorded []string
-	for _, a := range ssh.SupportedAlgorithms().HostKeys {
-		if strings.Contains(a, "-cert-v01") {
-			certificates = append(certificates, a)
-		} else {
-			plain = append(plain, a)
-		}
+	certificates, plain := inOrder()
+	lines := h.named
+	if len(lines) == 0 {
+		lines = h.portless
 	}
-	authority := false
-	keys := h.db.HostKeys(h.name)
-	if len(keys) == 0 {
-		keys = h.db.HostKeys(h.bare)
-	}
-	for _, key := range keys {
-		switch {
-		case key.Cert:
-			authority = true
-		case key.Type() == ssh.KeyAlgoRSA:
-			recorded = append(recorded, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
-		case slices.Contains(plain, key.Type()):
-			recorded = append(recorded, key.Type())
-		}
-	}
-	if !authority {
+	if len(h.authorities()) == 0 {
 		certificates = nil
 	}
-	var all []string
-	for _, a := range slices.Concat(certificates, recorded, plain) {
-		if !slices.Contains(all, a) {
-			all = append(all, a)
-		}
+	recorded := func(a string) bool {
+		return slices.ContainsFunc(keys(lines), func(l knownLine) bool { return l.key.Type() == keyTypeOf(a) })
 	}
-	return all
+	slices.SortStableFunc(plain, func(a, b string) int {
+		switch ra, rb := recorded(a), recorded(b); {
+		case ra && !rb:
+			return -1
+		case rb && !ra:
+			return 1
+		}
+		return 0
+	})
+	return slices.Concat(certificates, plain)
 }
 
-// Check accepts a key that is recorded for the host, or a certificate of an
-// authority recorded for it. A key marked @revoked is refused whatever host the
-// line names.
-func (h Host) Check(remote net.Addr, key ssh.PublicKey) *Refusal {
-	ask := h.db.HostKeyCallback()
-	err := ask(h.name, remote, key)
-	var unknown *xknownhosts.KeyError
-	if errors.As(err, &unknown) && len(unknown.Want) == 0 && ask(h.bare, remote, key) == nil {
-		return nil
-	}
-	if err == nil {
-		return nil
-	}
+// Check accepts what ssh accepts with StrictHostKeyChecking (check_host_key in its
+// sshconnect.c): a certificate of an authority recorded for the host, or a key recorded
+// for it. A certificate that is refused is looked at as the key in it.
+//
+// In three ways it is stricter. A key marked @revoked is refused whatever host the line
+// names; what is recorded without the port counts only where no key is recorded with it;
+// and a certificate may not be signed with SHA-1, whatever CASignatureAlgorithms says.
+func (h Host) Check(key ssh.PublicKey) *Refusal {
 	r := refuse(Unknown, key)
-	r.Name, r.port, r.Files = xknownhosts.Normalize(h.name), h.port, h.files
+	r.Name, r.Files = h.name, h.known.paths()
+	if l, ok := h.revoked(key); ok {
+		r.Kind, r.Recorded = Revoked, []string{l.describe()}
+		return r
+	}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		if r.Certificate = h.certified(cert); r.Certificate == nil {
+			return nil
+		}
+	}
+	if recorded := keys(h.named); len(recorded) > 0 {
+		for _, l := range recorded {
+			if l.is(key) {
+				return nil
+			}
+			r.Recorded, r.file = append(r.Recorded, l.describe()), l.file
+		}
+		r.Kind = Changed
+		return r
+	}
+	for _, l := range keys(h.portless) {
+		if l.is(key) {
+			return nil
+		}
+	}
+	for _, l := range h.authorities() {
+		r.Recorded = append(r.Recorded, l.describe())
+	}
+	return r
+}
 
-	// The library says only in words that a certificate or its authority is
-	// revoked, so they are asked for one by one.
+// authorities are those recorded for the host, with the port or without.
+func (h Host) authorities() []knownLine {
+	return append(marked(h.named, markAuthority), marked(h.portless, markAuthority)...)
+}
+
+// revoked finds the line that revokes a key, or for a certificate its key or authority.
+func (h Host) revoked(key ssh.PublicKey) (knownLine, bool) {
 	parts := []ssh.PublicKey{key}
 	if cert, ok := key.(*ssh.Certificate); ok {
-		parts = append(parts, cert.Key, cert.SignatureKey)
-		r.Certificate = err
+		parts = append(parts, cert.SignatureKey)
 	}
-	var revoked *xknownhosts.RevokedError
-	for _, part := range parts {
-		if errors.As(ask(h.name, remote, part), &revoked) {
-			r.Kind, r.Recorded = Revoked, []string{h.describe(revoked.Revoked)}
-			return r
+	for _, l := range h.known.lines(func(l knownLine) bool { return l.marker == markRevoked }) {
+		if slices.ContainsFunc(parts, l.is) {
+			return l, true
 		}
 	}
-	var mismatch *xknownhosts.KeyError
-	if errors.As(err, &mismatch) {
-		for _, want := range mismatch.Want {
-			r.Recorded = append(r.Recorded, h.describe(want))
-			if line := h.lines[want.Line-1]; !line.authority {
-				r.Kind, r.file = Changed, line.file
-			}
-		}
-	}
-	return r
-}
-
-// describe names a recorded key and the line it stands on.
-func (k *KnownHosts) describe(key xknownhosts.KnownKey) string {
-	line := k.lines[key.Line-1]
-	what := key.Key.Type()
-	if line.authority {
-		what = "authority " + what
-	}
-	return fmt.Sprintf("%s %s at %s", what, ssh.FingerprintSHA256(key.Key), line.place())
-}
-
-// Pin is a host key that was accepted once and is now the only one.
-type Pin struct {
-	key       string // in wire format, without a certificate
-	algorithm string
-}
-
-// PinTo returns the pin for a key and the algorithm it was shown with.
-func PinTo(key ssh.PublicKey, algorithm string) Pin {
-	return Pin{string(plainKey(key).Marshal()), algorithm}
-}
-
-// Algorithms asks for the same key again.
-func (p Pin) Algorithms() []string { return []string{p.algorithm} }
-
-// Check accepts the one key. A renewed certificate for it is the same key.
-func (p Pin) Check(_ net.Addr, key ssh.PublicKey) *Refusal {
-	if string(plainKey(key).Marshal()) == p.key {
-		return nil
-	}
-	r := refuse(Changed, key)
-	if first, err := ssh.ParsePublicKey([]byte(p.key)); err == nil {
-		r.Recorded = []string{first.Type() + " " + ssh.FingerprintSHA256(first) + ", as the connection before saw it"}
-	}
-	return r
+	return knownLine{}, false
 }
 
 // plainKey returns the key inside a certificate, or the key itself.

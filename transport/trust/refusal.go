@@ -20,14 +20,14 @@ const (
 // Refusal says why a host key was not accepted.
 type Refusal struct {
 	Kind        Kind
-	Name        string   // as known_hosts has it: "name" or "[name]:port"; "" for a Pin
+	Name        Name     // what was looked up; the zero Name for a Pin
 	KeyType     string   // of the key shown, such as "ssh-ed25519"
 	Fingerprint string   // of the key shown, "SHA256:..."
 	Recorded    []string // what is recorded instead, each with fingerprint and file:line
 	Files       []string // known_hosts files that were looked in
 	Certificate error    // why a certificate was not accepted; nil for a plain key
+	Unwritten   error    // why a key that nobody has recorded could not be; nil if that was not tried
 
-	port string
 	file string // of the last conflicting entry
 }
 
@@ -35,6 +35,9 @@ func refuse(kind Kind, key ssh.PublicKey) *Refusal {
 	plain := plainKey(key)
 	return &Refusal{Kind: kind, KeyType: plain.Type(), Fingerprint: ssh.FingerprintSHA256(plain)}
 }
+
+// Unrecorded says that nothing at all is recorded for the host, no authority either.
+func (r *Refusal) Unrecorded() bool { return r.Kind == Unknown && len(r.Recorded) == 0 }
 
 // Error says what was shown, what is recorded where, and what to do next.
 func (r *Refusal) Error() string {
@@ -51,6 +54,8 @@ func (r *Refusal) Error() string {
 		what = fmt.Sprintf("certificate of host key %s refused: %.300q", shown, r.Certificate.Error())
 	case recorded != "":
 		what = fmt.Sprintf("host key %s has no certificate, and all that is recorded is %s", shown, recorded)
+	case r.Unwritten != nil:
+		what = fmt.Sprintf("host key %s is new and cannot be recorded: %v", shown, r.Unwritten)
 	default:
 		what = fmt.Sprintf("host key %s is not in %s", shown, strings.Join(r.Files, " or "))
 	}
@@ -60,27 +65,35 @@ func (r *Refusal) Error() string {
 // Hint returns what to do next. A key is never to be added before a person has
 // compared its fingerprint on the host itself.
 func (r *Refusal) Hint() string {
-	short := "rsa" // as ssh-keyscan and sshd's file names have it
-	for _, t := range []string{"ed25519", "ecdsa"} {
-		if strings.Contains(r.KeyType, t) {
-			short = t
-		}
-	}
-	compare := fmt.Sprintf("compare with ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub on the host's console", short)
-	host := strings.TrimSuffix(strings.TrimPrefix(r.Name, "["), "]:"+r.port)
-	add := func(file string) string {
-		return fmt.Sprintf("ssh-keyscan -t %s -p %s %s >> %s", short, r.port, shellWord(host), shellWord(file))
+	record := "fwpush trust"
+	if r.Name.Host != "" {
+		record += " -l " + shellWord(r.Name.Host)
 	}
 	switch {
 	case r.Kind == Revoked:
 		return "do not use this host until it has a new host key"
 	case r.Kind == Changed && r.file == "":
-		return "another machine may have taken the address: " + compare
+		return "another machine may have taken the address: " + r.compare()
 	case r.Kind == Changed:
 		return fmt.Sprintf("another machine may have taken the address: %s, and only if they agree type: ssh-keygen -R %s -f %s && %s",
-			compare, shellWord(r.Name), shellWord(r.file), add(r.file))
+			r.compare(), shellWord(r.Name.Recorded()), shellWord(r.file), record)
 	case r.Certificate != nil:
 		return "have the certificate renewed, or record its authority with @cert-authority"
+	case len(r.Recorded) > 0:
+		return "have its key signed by that authority"
+	case r.Unwritten != nil:
+		return "make that file one that you can write, or name another under ssh.known_hosts"
 	}
-	return fmt.Sprintf("%s, and only if they agree type: %s", compare, add(r.Files[0]))
+	return fmt.Sprintf("type: %s, which shows it and asks; %s", record, r.compare())
+}
+
+// compare is how to find out whether the key shown is the host's.
+func (r *Refusal) compare() string {
+	short := "rsa" // as sshd's file names have it
+	for _, t := range []string{"ed25519", "ecdsa"} {
+		if strings.Contains(r.KeyType, t) {
+			short = t
+		}
+	}
+	return fmt.Sprintf("compare with ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub on the host's console", short)
 }

@@ -17,14 +17,17 @@ type Store struct {
 	log         *slog.Logger
 	agentSocket string
 	agentSlots  chan struct{}
+	recording   bool // a known_hosts file that is named need not exist yet
 	known       cache[*KnownHosts]
+	files       cache[*knownFile]
 	keys        cache[*keyFile]
 }
 
 // NewStore returns a Store that asks the ssh-agent behind a socket ("": none)
-// and warns about lines of known_hosts it skips.
-func NewStore(agentSocket string, log *slog.Logger) *Store {
-	return &Store{log: log, agentSocket: agentSocket, agentSlots: make(chan struct{}, agentConnects)}
+// and warns about lines of known_hosts it skips. One that is for recording hosts takes a
+// named known_hosts file that does not exist for an empty one.
+func NewStore(agentSocket string, recording bool, log *slog.Logger) *Store {
+	return &Store{log: log, agentSocket: agentSocket, recording: recording, agentSlots: make(chan struct{}, agentConnects)}
 }
 
 // cache holds values that are loaded once each, whoever asks first. Failures

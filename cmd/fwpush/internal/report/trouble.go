@@ -51,7 +51,7 @@ func Common(r rollout.Result) (cause, hint string) {
 	var key *transport.HostKeyError
 	var dial *transport.DialError // of a jump host: its key is the same for all
 	if !(errors.As(r.Err, &dial) && dial.Jump()) && errors.As(r.Err, &key) && key.Unrecorded() {
-		return "the host key is not in " + strings.Join(key.Files, " or "), "fwpush diff -l HOST tells the fingerprint of one, and what to type if it is right"
+		return "the host key is not in " + strings.Join(key.Files, " or "), "fwpush trust shows the keys of all of them, and asks"
 	}
 	before, _, after := takeApart(r)
 	return before + after, r.Hint
