@@ -29,7 +29,22 @@ type Options struct {
 	KeepAlive time.Duration // between keepalives; 0: 5 s. Three without a sign of life end a connection
 	MaxOutput int           // bytes of stdout and stderr together that one command may send; 0: 16 MiB
 	PerJump   int           // logins under way at a time through one jump host; 0: 16
+	HostKeys  HostKeyPolicy // "": Strict
 }
+
+// HostKeyPolicy says what becomes of a host that no known_hosts file knows. One whose key
+// has changed or is revoked is refused whatever the policy is.
+type HostKeyPolicy string
+
+// The policies.
+const (
+	// Strict refuses it.
+	Strict HostKeyPolicy = "strict"
+	// AcceptNew records its key and goes on, unless an authority is recorded for it.
+	AcceptNew HostKeyPolicy = "accept-new"
+	// Collect refuses it, and has HostKeys tell what there is to record.
+	Collect HostKeyPolicy = "collect"
+)
 
 // Dialer logs in to hosts. It reads each key file and known_hosts list once,
 // when first needed, keeps the connections to jump hosts until it is closed, and is
@@ -43,6 +58,7 @@ type Dialer struct {
 
 	mu   sync.Mutex
 	hops map[string]*hop
+	met  []Met
 }
 
 // New returns a Dialer. It opens nothing; ssh-agent is asked at each login
@@ -60,7 +76,7 @@ func New(opts Options) *Dialer {
 	if opts.PerJump <= 0 {
 		opts.PerJump = defaultPerJump
 	}
-	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), false, opts.Log), quickAck: true, hops: map[string]*hop{}}
+	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.HostKeys == AcceptNew || opts.HostKeys == Collect, opts.Log), quickAck: true, hops: map[string]*hop{}}
 	d.closing, d.close = context.WithCancelCause(context.Background())
 	return d
 }
@@ -104,20 +120,15 @@ func (d *Dialer) Redial(ctx context.Context, t Target) (*Conn, error) {
 // order is what Dial asks for.
 func (d *Dialer) order(ep inventory.Endpoint) (order, error) {
 	peer := peerOf(ep)
-	known, err := d.store.KnownHosts(ep.KnownHosts)
+	known, err := d.known(ep)
 	if err != nil {
 		return order{}, fmt.Errorf("%s: %w", peer, err)
 	}
-	return order{ep: ep, peer: peer, hostKeys: known.Host(nameOf(ep))}, nil
-}
-
-// nameOf is what a host is called in known_hosts.
-func nameOf(ep inventory.Endpoint) trust.Name {
-	name := trust.Name{Host: ep.Name, Address: ep.Address, Port: ep.Port}
-	if ep.Outside {
-		name.Host = "" // nothing that a verb could select
+	o := order{ep: ep, peer: peer, hostKeys: known}
+	if d.opts.HostKeys == AcceptNew {
+		o.hostKeys = newcomer{known, d, ep}
 	}
-	return name
+	return o, nil
 }
 
 func (d *Dialer) enter(ctx context.Context, o order) (*Conn, error) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,12 +27,6 @@ const (
 	stageExec      = "exec"
 )
 
-// hostKeys decides which host keys are asked for and which are accepted.
-type hostKeys interface {
-	Algorithms() []string
-	Check(key ssh.PublicKey) *trust.Refusal
-}
-
 // order is what is to be logged in to.
 type order struct {
 	ep       inventory.Endpoint
@@ -54,6 +49,7 @@ type login struct {
 	limit time.Duration // for all of it
 	until time.Time
 	notes []string
+	first *bytes.Buffer // what the host says first; nil: nobody wants to know
 
 	mu       sync.Mutex
 	refused  *HostKeyError
@@ -69,12 +65,8 @@ type login struct {
 
 // login logs in, over the connection to a jump host unless that is nil.
 func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, error) {
-	started := time.Now()
-	ctx, cancel := context.WithTimeout(parent, timeoutOf(l.ep))
+	ctx, cancel := l.begin(parent)
 	defer cancel()
-	l.until, _ = ctx.Deadline()
-	l.limit = l.until.Sub(started).Round(time.Millisecond)
-
 	var err error
 	if l.user, err = userOf(l.ep); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.peer, err)
@@ -94,7 +86,21 @@ func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, err
 	if len(keys.List) == 0 {
 		return nil, &AuthError{Peer: l.peer, User: l.user, Notes: keys.Notes}
 	}
+	return d.handshake(ctx, parent, l, jump, keys)
+}
 
+// begin starts the clock of a login.
+func (l *login) begin(parent context.Context) (context.Context, context.CancelFunc) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(parent, timeoutOf(l.ep))
+	l.until, _ = ctx.Deadline()
+	l.limit = l.until.Sub(started).Round(time.Millisecond)
+	return ctx, cancel
+}
+
+// handshake connects, looks at the host key and logs in with one of the keys.
+func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, keys *trust.Identities) (*Conn, error) {
+	started := time.Now()
 	raw, addr, err := l.connect(ctx, parent, jump)
 	if err != nil {
 		return nil, err
@@ -104,6 +110,7 @@ func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, err
 		l.peer.Addr = addr.String()
 	}
 	w := newWire(raw, d.quickAck)
+	w.first = l.first
 	w.SetDeadline(l.until)
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, dialled, l.config(w, keys.List))

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -17,7 +18,12 @@ type wire struct {
 	born  time.Time
 	heard atomic.Int64 // nanoseconds after born
 	ended atomic.Pointer[error]
+	first *bytes.Buffer // takes what comes first, up to maxFirst; nil: nothing
 }
+
+// maxFirst bounds what is kept of what a host says first, in bytes: its version, and the
+// packet with its algorithms, which is at most 35,000 (RFC 4253, section 6.1).
+const maxFirst = 64 << 10
 
 func newWire(conn net.Conn, quickAck bool) *wire {
 	w := &wire{Conn: conn, born: time.Now()}
@@ -36,6 +42,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.heard.Store(int64(time.Since(w.born)))
+		if w.first != nil && w.first.Len() < maxFirst {
+			w.first.Write(p[:n])
+		}
 		w.acknowledge()
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {

@@ -158,8 +158,8 @@ func inOrder() (certificates, plain []string) {
 	return certificates, plain
 }
 
-// keyTypeOf is the type of the keys that an algorithm signs with.
-func keyTypeOf(algorithm string) string {
+// KeyType is the type of the keys that an algorithm signs with.
+func KeyType(algorithm string) string {
 	switch a := strings.TrimSuffix(algorithm, certSuffix); a {
 	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
 		return ssh.KeyAlgoRSA
@@ -183,7 +183,7 @@ func (h Host) Algorithms() []string {
 		certificates = nil
 	}
 	recorded := func(a string) bool {
-		return slices.ContainsFunc(keys(lines), func(l knownLine) bool { return l.key.Type() == keyTypeOf(a) })
+		return slices.ContainsFunc(keys(lines), func(l knownLine) bool { return l.key.Type() == KeyType(a) })
 	}
 	slices.SortStableFunc(plain, func(a, b string) int {
 		switch ra, rb := recorded(a), recorded(b); {

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,6 +39,17 @@ func refuse(kind Kind, key ssh.PublicKey) *Refusal {
 
 // Unrecorded says that nothing at all is recorded for the host, no authority either.
 func (r *Refusal) Unrecorded() bool { return r.Kind == Unknown && len(r.Recorded) == 0 }
+
+// NotRecorded is the refusal of a key that could not be recorded: somebody else recorded
+// another one meanwhile, or it cannot be written.
+func (r *Refusal) NotRecorded(why error) *Refusal {
+	var changed *Refusal
+	if errors.As(why, &changed) {
+		return changed
+	}
+	r.Unwritten = why
+	return r
+}
 
 // Error says what was shown, what is recorded where, and what to do next.
 func (r *Refusal) Error() string {
