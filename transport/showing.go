@@ -15,10 +15,37 @@ import (
 	"fwpush/transport/trust"
 )
 
-// Showing is which keys a host shows, beside what is recorded of it.
+// Standing is how what a host shows stands to what is recorded of it.
+type Standing string
+
+// The standings. What Dial finds is the same.
+const (
+	StandingKnown       Standing = "known"       // its key, or a certificate of its authority, is recorded
+	StandingNew         Standing = "new"         // nothing is recorded of it
+	StandingChanged     Standing = "changed"     // another key is recorded
+	StandingRevoked     Standing = "revoked"     // it shows a key that is revoked
+	StandingUncertified Standing = "uncertified" // an authority is recorded, and no certificate of it was shown
+)
+
+// Showing is which keys a host shows.
 type Showing struct {
-	Host trust.Host
-	Keys []ssh.PublicKey // with the certificates of known authorities
+	Standing Standing
+	Name     string // as known_hosts has it
+	File     string // where it would be recorded
+	Keys     []HostKey
+	Refusal  error // why a login would be refused; nil for a known host
+
+	peer Peer
+	host trust.Host
+}
+
+// HostKey is a key that a host has proved to be its own.
+type HostKey struct {
+	Type        string // such as "ssh-ed25519", without regard to a certificate
+	Fingerprint string // "SHA256:..."
+	Certificate bool   // shown within one
+
+	key ssh.PublicKey
 }
 
 // Showing asks a host for its keys without logging in to it: by one connection if the
@@ -30,11 +57,11 @@ type Showing struct {
 // jump host.
 func (d *Dialer) Showing(ctx context.Context, ep inventory.Endpoint) (Showing, error) {
 	o := order{ep: ep, peer: peerOf(ep)}
-	known, err := d.known(ep)
+	host, err := d.known(ep)
 	if err != nil {
 		return Showing{}, fmt.Errorf("%s: %w", o.peer, err)
 	}
-	s := Showing{Host: known}
+	s := Showing{Name: host.Name().Recorded(), File: host.File(), peer: o.peer, host: host}
 	var jump *ride
 	if ep.Via != nil {
 		var leave func()
@@ -43,14 +70,14 @@ func (d *Dialer) Showing(ctx context.Context, ep inventory.Endpoint) (Showing, e
 		}
 		defer leave()
 	}
-	left := known.Algorithms()
+	left := host.Algorithms()
 	for len(left) > 0 {
 		key, offered, err := d.show(ctx, o, left, jump)
 		if err != nil {
 			return s, err
 		}
-		s.Keys = append(s.Keys, key)
-		if len(s.Keys) == 1 && known.Check(key) == nil {
+		s.add(key)
+		if s.Standing == StandingKnown {
 			break
 		}
 		left = slices.DeleteFunc(left, func(a string) bool {
@@ -58,6 +85,54 @@ func (d *Dialer) Showing(ctx context.Context, ep inventory.Endpoint) (Showing, e
 		})
 	}
 	return s, nil
+}
+
+// add judges one more key. The first is the one that a login would see; the others can
+// only make it worse.
+func (s *Showing) add(key ssh.PublicKey) {
+	shown := HostKey{Type: plainType(key), Fingerprint: ssh.FingerprintSHA256(key), key: key}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		shown.Certificate, shown.Fingerprint = true, ssh.FingerprintSHA256(cert.Key)
+	}
+	s.Keys = append(s.Keys, shown)
+	r := s.host.Check(key)
+	switch {
+	case r != nil && r.Kind == trust.Revoked:
+		s.Standing = StandingRevoked
+	case len(s.Keys) > 1:
+		return
+	case r == nil:
+		s.Standing = StandingKnown
+		return
+	case r.Kind == trust.Changed:
+		s.Standing = StandingChanged
+	case r.Unrecorded():
+		s.Standing = StandingNew
+	default:
+		s.Standing = StandingUncertified
+	}
+	s.Refusal = &HostKeyError{s.peer, r}
+}
+
+// Record writes those of the keys that are wanted into the host's known_hosts file. A login
+// of the same Dialer finds them there. If something else has been recorded since, nothing is
+// written, and the error is a *HostKeyError.
+func (s Showing) Record(wanted func(HostKey) bool) error {
+	var keys []ssh.PublicKey
+	for _, k := range s.Keys {
+		if wanted(k) {
+			keys = append(keys, k.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	err := s.host.Record(keys, false)
+	var refused *trust.Refusal
+	if errors.As(err, &refused) {
+		return &HostKeyError{s.peer, refused}
+	}
+	return err
 }
 
 // ride is a place on the connection to the jump host.

@@ -26,16 +26,21 @@ func TestShowing(t *testing.T) {
 		name        string
 		keys        []ssh.Signer
 		known       func(netip.AddrPort) string
+		standing    Standing
 		types       []string
 		connections int
 	}{
-		{"unknown", []ssh.Signer{rs, ec, ed}, func(netip.AddrPort) string { return "" }, []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"}, 3},
-		{"one key", []ssh.Signer{rs}, func(netip.AddrPort) string { return "" }, []string{"ssh-rsa"}, 1},
-		{"known", []ssh.Signer{rs, ec, ed}, func(a netip.AddrPort) string { return keyLine("", a, ec.PublicKey()) }, []string{"ecdsa-sha2-nistp256"}, 1},
-		{"changed", []ssh.Signer{ec, ed}, func(a netip.AddrPort) string { return keyLine("", a, rs.PublicKey()) }, []string{"ssh-ed25519", "ecdsa-sha2-nistp256"}, 2},
+		{"unknown", []ssh.Signer{rs, ec, ed}, func(netip.AddrPort) string { return "" }, StandingNew, []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"}, 3},
+		{"one key", []ssh.Signer{rs}, func(netip.AddrPort) string { return "" }, StandingNew, []string{"ssh-rsa"}, 1},
+		{"known", []ssh.Signer{rs, ec, ed}, func(a netip.AddrPort) string { return keyLine("", a, ec.PublicKey()) }, StandingKnown, []string{"ecdsa-sha2-nistp256"}, 1},
+		{"changed", []ssh.Signer{ec, ed}, func(a netip.AddrPort) string { return keyLine("", a, rs.PublicKey()) }, StandingChanged, []string{"ssh-ed25519", "ecdsa-sha2-nistp256"}, 2},
 		{"certified", []ssh.Signer{ed, certified, ec}, func(a netip.AddrPort) string { return keyLine("@cert-authority", a, authority.PublicKey()) },
-			[]string{ssh.CertAlgoECDSA256v01}, 1},
-		{"certificate of nobody known", []ssh.Signer{ed, certified}, func(netip.AddrPort) string { return "" }, []string{"ssh-ed25519"}, 1},
+			StandingKnown, []string{"ecdsa-sha2-nistp256"}, 1},
+		{"another authority", []ssh.Signer{certified, ec}, func(a netip.AddrPort) string { return keyLine("@cert-authority", a, ed.PublicKey()) },
+			StandingUncertified, []string{"ecdsa-sha2-nistp256"}, 1},
+		{"second key revoked", []ssh.Signer{ed, ec}, func(a netip.AddrPort) string { return keyLine("@revoked", a, ec.PublicKey()) },
+			StandingRevoked, []string{"ssh-ed25519", "ecdsa-sha2-nistp256"}, 2},
+		{"certificate of nobody known", []ssh.Signer{ed, certified}, func(netip.AddrPort) string { return "" }, StandingNew, []string{"ssh-ed25519"}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -48,10 +53,10 @@ func TestShowing(t *testing.T) {
 			}
 			var types []string
 			for _, key := range s.Keys {
-				types = append(types, key.Type())
+				types = append(types, key.Type)
 			}
-			if !slices.Equal(types, tt.types) || f.Connections() != tt.connections {
-				t.Errorf("%q by %d connections, want %q by %d", types, f.Connections(), tt.types, tt.connections)
+			if !slices.Equal(types, tt.types) || f.Connections() != tt.connections || s.Standing != tt.standing {
+				t.Errorf("%s: %q by %d connections, want %s: %q by %d", s.Standing, types, f.Connections(), tt.standing, tt.types, tt.connections)
 			}
 			if asked := f.Requests(); len(asked) > 0 {
 				t.Errorf("asked for %v", asked)

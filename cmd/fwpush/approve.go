@@ -45,8 +45,14 @@ func changing(targets []rollout.Target, seen []compare.Change) []rollout.Target 
 	return list
 }
 
-// approve asks. Whoever interrupts has not said yes.
+// approve asks for a yes to a change.
 func (c *console) approve(hosts int) error {
+	return c.ask(fmt.Sprintf("Change %s?", ui.Count(hosts, "host")), "no host was changed")
+}
+
+// ask puts a question that only a yes answers; without one it is said what that leaves.
+// Whoever interrupts has not said yes.
+func (c *console) ask(question, left string) error {
 	type answer struct {
 		yes bool
 		err error
@@ -56,16 +62,16 @@ func (c *console) approve(hosts int) error {
 	defer signal.Stop(interrupted)
 	answers := make(chan answer, 1)
 	go func() {
-		yes, err := ui.Ask(c.in, c.err, fmt.Sprintf("Change %s?", ui.Count(hosts, "host")))
+		yes, err := ui.Ask(c.in, c.err, question)
 		answers <- answer{yes, err}
 	}()
 	select {
 	case <-interrupted:
 		c.Tell("")
-		return ended(exitInterrupted, "interrupted at the question, no host was changed")
+		return ended(exitInterrupted, "interrupted at the question, %s", left)
 	case a := <-answers:
 		if a.err == nil && !a.yes {
-			return ended(exitInterrupted, "not approved, no host was changed; the answer that approves is yes")
+			return ended(exitInterrupted, "not approved, %s; the answer that approves is yes", left)
 		}
 		return a.err
 	}

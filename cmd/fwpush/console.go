@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fwpush/internal/ui"
+	"fwpush/transport"
 )
 
 // console is where a command reads and writes. Results go to out, everything
@@ -18,6 +19,7 @@ type console struct {
 
 	quiet, verbose bool
 	progress       string // of --progress, "" for a verb that has none
+	hostKeys       transport.HostKeyPolicy
 	outColour      ui.Colour
 	errColour      ui.Colour
 	events         io.Writer // of --events, nil before it is opened

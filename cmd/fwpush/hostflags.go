@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"fwpush/transport"
 )
 
 // hostFlags are the flags of verbs that contact hosts.
@@ -12,6 +14,7 @@ type hostFlags struct {
 	output   *checked[string]
 	forks    *checked[int]
 	progress *checked[string]
+	hostKey  *checked[string]
 }
 
 // Values of --progress.
@@ -22,7 +25,8 @@ const (
 )
 
 func newHostFlags() *hostFlags {
-	return &hostFlags{output: oneOf("text", "json"), forks: forksFlag(), progress: oneOf(progressAuto, progressPlain, progressNone)}
+	return &hostFlags{output: oneOf("text", "json"), forks: forksFlag(), progress: oneOf(progressAuto, progressPlain, progressNone),
+		hostKey: oneOf(string(transport.Strict), string(transport.AcceptNew))}
 }
 
 func (f *hostFlags) json() bool { return f.output.v == "json" }
@@ -35,6 +39,7 @@ func (f *hostFlags) register(cmd *cobra.Command, selects bool) {
 	}
 	cmd.Flags().Var(f.forks, "forks", "work on `N` hosts at a time; default rollout.parallel of the fleet file")
 	cmd.Flags().Var(f.progress, "progress", "show how the run goes: auto draws it on a terminal and prints lines elsewhere, plain prints lines, none tells only what went wrong")
+	cmd.Flags().Var(f.hostKey, "host-key", "for hosts that no known_hosts file knows: strict refuses them, accept-new records the key they show first; fwpush trust shows keys before")
 	addOutput(cmd, f.output)
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 
 	"fwpush/cmd/fwpush/internal/compare"
@@ -23,6 +25,7 @@ type prepared struct {
 	dialer   *transport.Dialer
 	prober   *probe.Prober
 	approved bool // somebody has agreed to exactly this
+	log      *console
 }
 
 // prepare does all that comes before the first connection of a push, or of a look
@@ -91,7 +94,7 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 }
 
 func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
-	p := &prepared{File: f, targets: targets, dialer: transport.New(transport.Options{Log: c.logger()})}
+	p := &prepared{File: f, targets: targets, log: c, dialer: transport.New(transport.Options{Log: c.logger(), HostKeys: c.hostKeys})}
 	p.prober = probe.NewProber(p.dialer, f.Host)
 	return p
 }
@@ -106,12 +109,25 @@ func (p *prepared) probe() {
 	}
 }
 
-// close ends the connections that are shared. p may be nil.
+// close ends the connections that are shared, and tells which hosts were new. p may be nil.
 func (p *prepared) close() {
-	if p != nil {
-		_ = p.prober.Close() // neither has an error
-		_ = p.dialer.Close()
+	if p == nil {
+		return
 	}
+	_ = p.prober.Close() // neither has an error
+	_ = p.dialer.Close()
+	met := map[string][]string{}
+	for _, m := range p.dialer.Met() {
+		met[m.File] = append(met[m.File], m.Host)
+	}
+	for _, file := range slices.Sorted(maps.Keys(met)) {
+		p.log.Note("new, recorded in %s: %s (%d)", file, inventory.Fold(met[file]), len(met[file]))
+	}
+}
+
+// checkAll looks at what would stop logins before the first one is tried.
+func checkAll(ctx context.Context, dialer *transport.Dialer, eps []inventory.Endpoint) error {
+	return errors.Join(plan.Check(ctx, dialer, eps)...)
 }
 
 // preflight is the last look before the first login.

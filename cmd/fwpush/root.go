@@ -7,6 +7,7 @@ import (
 
 	"fwpush/internal/ui"
 	"fwpush/inventory"
+	"fwpush/transport"
 )
 
 // run is fwpush from its arguments to its exit code.
@@ -57,6 +58,9 @@ func newRoot(c *console) *cobra.Command {
 			if f := cmd.Flag("progress"); f != nil {
 				c.progress = f.Value.String()
 			}
+			if f := cmd.Flag("host-key"); f != nil {
+				c.hostKeys = transport.HostKeyPolicy(f.Value.String())
+			}
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
 			return nil
@@ -82,7 +86,7 @@ func newRoot(c *console) *cobra.Command {
 
 	root.AddCommand(
 		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
-		newConfirm(c, g), newRevert(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newHosts(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
+		newConfirm(c, g), newRevert(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newHosts(c, g), newTrust(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c), newVersion(c),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelp(root))

@@ -23,9 +23,11 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	keys := t.TempDir()
 	writeKeys(t, keys)
+	withServer := trustServer(t, keys)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			withServer(env)
 			return os.Symlink(keys, filepath.Join(env.WorkDir, "keys"))
 		},
 	})

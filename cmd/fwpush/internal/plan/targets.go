@@ -88,11 +88,19 @@ type Checker interface {
 // Preflight reports key files and known_hosts that would stop a login. Hosts
 // that share settings share the finding.
 func Preflight(ctx context.Context, checker Checker, list []rollout.Target) []error {
+	eps := make([]inventory.Endpoint, len(list))
+	for i, t := range list {
+		eps[i] = t.Host.SSH
+	}
+	return Check(ctx, checker, eps)
+}
+
+// Check is Preflight for endpoints.
+func Check(ctx context.Context, checker Checker, eps []inventory.Endpoint) []error {
 	asked := map[string]bool{}
 	told := map[string]bool{}
 	var found []error
-	for _, t := range list {
-		ep := t.Host.SSH
+	for _, ep := range eps {
 		settings := ""
 		for hop := &ep; hop != nil; hop = hop.Via {
 			settings += fmt.Sprintf("%q %q\n", hop.Identity, hop.KnownHosts)
