@@ -22,6 +22,7 @@ type decoder struct {
 	files *files // what it may read besides; nil for nothing
 	root  *source.Node
 	docs  map[string]*source.Doc // every text that was read, by name
+	of    map[string][]string    // what the lines of texts that programs said are about, by name
 	left  LeftOut
 	// before is how many columns of the text are ours, not of who wrote the rest.
 	before int
@@ -30,7 +31,19 @@ type decoder struct {
 }
 
 func (d *decoder) place(sp source.Span) Place {
-	return Place{File: sp.File, Line: sp.Line, Col: sp.Col}
+	p := Place{File: sp.File, Line: sp.Line, Col: sp.Col}
+	if of := d.of[sp.File]; sp.Line > 0 && sp.Line <= len(of) {
+		p.Of = of[sp.Line-1]
+	}
+	return p
+}
+
+// line is the line of a piece of text, as people know it: not where a program said it.
+func (d *decoder) line(sp source.Span) string {
+	if d.of[sp.File] != nil {
+		return ""
+	}
+	return d.docs[sp.File].Line(sp.Line)
 }
 
 // span is what stands at a place.
@@ -45,7 +58,7 @@ func (d *decoder) span(p Place) source.Span {
 func (d *decoder) full() bool { return d.count[Error] > maxProblems }
 
 func (d *decoder) report(s Severity, sp source.Span, msg, hint string) {
-	d.tell(Problem{Severity: s, Place: d.place(sp), Width: sp.Width, Source: d.docs[sp.File].Line(sp.Line), Msg: msg, Hint: hint})
+	d.tell(Problem{Severity: s, Place: d.place(sp), Width: sp.Width, Source: d.line(sp), Msg: msg, Hint: hint})
 }
 
 func (d *decoder) tell(p Problem) {
@@ -141,7 +154,7 @@ func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 			hint = "write version = 1"
 		}
 		// The first line is not about the key; nothing in the file is.
-		d.tell(Problem{Place: Place{d.file, 1, 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: hint})
+		d.tell(Problem{Place: Place{File: d.file, Line: 1, Col: 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: hint})
 		return
 	}
 	d.fail(n.Key, name, hint)
@@ -199,7 +212,7 @@ func dotted(parts ...string) string {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		if p == "" || strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+		if p == "" || strings.Trim(p, bareKey) != "" {
 			p = syntax.Quote(p)
 		}
 		b.WriteString(p)

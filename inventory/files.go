@@ -38,14 +38,31 @@ func (fs *files) digest() string {
 		return ""
 	}
 	sum := sha256.New()
-	for _, path := range slices.Sorted(maps.Keys(fs.sums)) {
-		name, err := filepath.Rel(fs.dir, path)
-		if err != nil {
-			name = path
-		}
-		fmt.Fprintf(sum, "%q %x\n", name, fs.sums[path])
+	var lines []string
+	for path, of := range fs.sums {
+		lines = append(lines, fmt.Sprintf("%q %x\n", fs.name(path), of))
+	}
+	slices.Sort(lines)
+	for _, l := range lines {
+		sum.Write([]byte(l))
 	}
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+}
+
+// name is a file seen from the directory, however it and the directory were named.
+func (fs *files) name(path string) string {
+	dir, err := filepath.Abs(fs.dir)
+	if err != nil {
+		return path
+	}
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if name, err := filepath.Rel(dir, whole); err == nil {
+		return name
+	}
+	return path
 }
 
 // paths are all files that were read.
@@ -113,7 +130,7 @@ func (d *decoder) read(n *source.Node, path string) []byte {
 			severity = Error
 		}
 		if f.Line > 0 {
-			d.tell(Problem{Severity: severity, Place: Place{path, f.Line, f.Col}, Width: 1, Msg: f.Msg, Hint: f.Hint})
+			d.tell(Problem{Severity: severity, Place: Place{File: path, Line: f.Line, Col: f.Col}, Width: 1, Msg: f.Msg, Hint: f.Hint})
 			continue
 		}
 		d.report(severity, n.Val, path+": "+f.Msg, f.Hint)
@@ -197,10 +214,6 @@ func sameFile(a, b string) bool {
 
 // twice reports what is defined at two places.
 func (d *decoder) twice(path []string, first, second source.Span) {
-	where := fmt.Sprintf("line %d, %d", first.Line, second.Line)
-	if first.File != second.File {
-		where = fmt.Sprintf("%s:%d, %s:%d", first.File, first.Line, second.File, second.Line)
-	}
-	d.tell(Problem{Place: d.place(second), Key: dotted(path...), Width: second.Width, Source: d.docs[second.File].Line(second.Line),
-		Msg: fmt.Sprintf("%s defined twice (%s)", defined(path), where)})
+	d.tell(Problem{Place: d.place(second), Key: dotted(path...), Width: second.Width, Source: d.line(second),
+		Msg: fmt.Sprintf("%s defined twice (%s)", defined(path), both(d.place(first), d.place(second)))})
 }

@@ -55,7 +55,7 @@ func (f *Fleet) Annotate(ps Problems) Problems {
 	out.findKeys(f.sources)
 	for i, p := range out {
 		doc := f.sources[p.Place.File]
-		if doc == nil || p.Place.Line == 0 || p.Source != "" {
+		if doc == nil || p.Place.Line == 0 || p.Place.Of != "" || p.Source != "" {
 			continue
 		}
 		out[i].Source = doc.Line(p.Place.Line)

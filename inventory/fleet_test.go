@@ -27,7 +27,7 @@ func TestLoadFleet(t *testing.T) {
 	t.Setenv("HOME", "/home/op")
 	const file = "testdata/fleet.toml"
 	got := must(t, file)
-	p := func(line, col int) Place { return Place{file, line, col} }
+	p := func(line, col int) Place { return Place{File: file, Line: line, Col: col} }
 	addr := netip.MustParseAddr
 	str := func(v string, line, col int) At[string] { return At[string]{v, p(line, col)} }
 	ip := func(v string, line, col int) At[netip.Addr] { return At[netip.Addr]{addr(v), p(line, col)} }
@@ -238,7 +238,7 @@ func TestParseRoles(t *testing.T) {
 	if len(ps) > 0 || len(roles) != 1 || len(roles["web"].In) != 1 || !roles["web"].Settings.Ping.V.On {
 		t.Errorf("%+v, %q", roles, told(ps))
 	}
-	if want := (Place{"roles:web.toml", 1, 8}); roles["web"].Place != want {
+	if want := (Place{File: "roles:web.toml", Line: 1, Col: 8}); roles["web"].Place != want {
 		t.Errorf("place %s", roles["web"].Place)
 	}
 	if _, ps := ParseRoles("f", []byte("version = 1\n[roles.a]\nx = 1\n")); len(ps) != 2 {

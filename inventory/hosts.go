@@ -211,10 +211,7 @@ func (d *decoder) distinctHosts(hosts []Host) {
 }
 
 func sameAddress(a, b, addr string, first, second Place) string {
-	if first.File != second.File {
-		return fmt.Sprintf("%s and %s are the same address, %s (%s:%d, %s:%d)", a, b, addr, first.File, first.Line, second.File, second.Line)
-	}
-	return fmt.Sprintf("%s and %s are the same address, %s (line %d, %d)", a, b, addr, first.Line, second.Line)
+	return fmt.Sprintf("%s and %s are the same address, %s (%s)", a, b, addr, both(first, second))
 }
 
 // checkWindow reports hosts whose connection and probes may take longer than they

@@ -105,7 +105,7 @@ func (d *decoder) addressFile(n *source.Node) []writtenRange {
 		if text == "" {
 			continue
 		}
-		place := Place{path, number, 1 + utf8.RuneCountInString(entry[:strings.Index(entry, text)])}
+		place := Place{File: path, Line: number, Col: 1 + utf8.RuneCountInString(entry[:strings.Index(entry, text)])}
 		from, to, e := syntax.Addresses(text)
 		if e != nil {
 			if key == "" {
@@ -192,7 +192,10 @@ func writes(n *source.Node, keys ...string) bool {
 
 // besides says where something stands, seen from elsewhere.
 func besides(from, p Place) string {
-	if from.File == p.File {
+	switch {
+	case p.Of != "":
+		return p.String()
+	case from.File == p.File:
 		return fmt.Sprintf("line %d", p.Line)
 	}
 	return fmt.Sprintf("%s:%d", p.File, p.Line)

@@ -17,6 +17,22 @@ type LoadOptions struct {
 	// Named is true if the user named the file. A file that was found by
 	// itself is refused if it or its directory can be written by everybody.
 	Named bool
+	// Programs are what programs said of hosts that the file does not name.
+	Programs []Program
+}
+
+// Program is what a program said of hosts, beside the fleet file.
+type Program struct {
+	Name string // its path, as the user named it
+	// Hosts is that as TOML: tables of hosts and groups. It is asked with the names of
+	// the roles that the fleet file defines, sorted.
+	Hosts func(roles []string) Said
+}
+
+// Said is a text that was made of what a program said.
+type Said struct {
+	TOML string
+	Of   []string // what each of its lines is about, as in "host web1: ansible_port"
 }
 
 // Load reads a fleet file as Parse does. A file that is no text, is larger than
@@ -27,12 +43,12 @@ func Load(path string, o LoadOptions) (*Fleet, Problems) {
 	if src != nil {
 		files := filesOf(path, o.Named)
 		files.note(path, src)
-		fleet, found = parse(path, src, files)
+		fleet, found = parse(path, src, files, o.Programs...)
 		fleet.Digest, fleet.Files = files.digest(), files.paths()
 	}
 	fleet.ReadAt = time.Now()
 	for _, f := range findings {
-		p := Problem{Severity: Note, Place: Place{path, f.Line, f.Col}, Width: 1, Msg: f.Msg, Hint: f.Hint}
+		p := Problem{Severity: Note, Place: Place{File: path, Line: f.Line, Col: f.Col}, Width: 1, Msg: f.Msg, Hint: f.Hint}
 		if f.Refused {
 			p.Severity = Error
 		}

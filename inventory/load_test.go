@@ -49,7 +49,7 @@ func TestLoadLooksAtTheFile(t *testing.T) {
 		"40 UTF-16 of the other end": {"\xfe\xff\x00v", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
 		"40 UTF-16 without BOM":      {"v\x00e\x00r\x00", 0o644, 0o755, LoadOptions{}, []string{"0:0 the file is UTF-16; save it as UTF-8"}},
 		"40 Latin-1":                 {"\ufeff# c\n# \u00fc gr\xfcn\n", 0o644, 0o755, LoadOptions{}, []string{"2:7 byte 0xfc is not UTF-8; save the file as UTF-8"}},
-		"40 program":                 {"#!/bin/sh\n", 0o755, 0o755, named, []string{"0:0 a fleet file that is a program is not supported yet"}},
+		"40 program":                 {"#!/bin/sh\n", 0o755, 0o755, named, []string{"0:0 a program is no fleet file; one that prints an inventory is given with -i beside the fleet file, and may be run (chmod +x)"}},
 		"mistakes inside":            {good + "[hosts.web1]\n", 0o664, 0o755, LoadOptions{}, []string{"0:0 note: the file can be written by its group", `6:8 host "web1" defined twice (line 4, 6)`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,9 +35,10 @@ func Parse(name string, src []byte) (*Fleet, Problems) {
 	return parse(name, src, nil)
 }
 
-func parse(name string, src []byte, fs *files) (*Fleet, Problems) {
+func parse(name string, src []byte, fs *files, programs ...Program) (*Fleet, Problems) {
 	d := newDecoder(name, src, fs)
 	d.include(d.root, []string{name})
+	d.ask(programs)
 	fleet := d.fleet()
 	d.found.findKeys(d.docs)
 	d.found.Sort()
@@ -56,7 +57,7 @@ func ParseRoles(name string, src []byte) (map[string]Role, Problems) {
 }
 
 func newDecoder(name string, src []byte, fs *files) *decoder {
-	d := &decoder{file: name, files: fs, docs: map[string]*source.Doc{}}
+	d := &decoder{file: name, files: fs, docs: map[string]*source.Doc{}, of: map[string][]string{}}
 	d.root = d.parse(name, src)
 	return d
 }

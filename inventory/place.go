@@ -8,6 +8,9 @@ type Place struct {
 	File string
 	Line int
 	Col  int
+	// Of is set for a place in what a program said: what it is about, as in "host web1:
+	// ansible_port". People never see the lines that this was made into.
+	Of string
 }
 
 // String returns "file:line:col", the form editors and grep understand.
@@ -18,7 +21,27 @@ func (p Place) String() string {
 	if p.Line == 0 {
 		return p.File
 	}
+	if p.Of != "" {
+		return p.File + ": " + p.Of
+	}
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col)
+}
+
+// both tells of two places, the lines alone if they are in one file.
+func both(first, second Place) string {
+	short := func(p Place) string {
+		if p.Of != "" {
+			return p.String()
+		}
+		return p.File + ":" + strconv.Itoa(p.Line)
+	}
+	switch {
+	case first.File != second.File:
+		return short(first) + ", " + short(second)
+	case first.Of != "":
+		return first.Of + ", " + second.Of
+	}
+	return "line " + strconv.Itoa(first.Line) + ", " + strconv.Itoa(second.Line)
 }
 
 // left moves a place to the left, to the first column at most. A place without a

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPrint(t *testing.T) {
-	at := func(line, col int) Place { return Place{"fleet.toml", line, col} }
+	at := func(line, col int) Place { return Place{File: "fleet.toml", Line: line, Col: col} }
 	for name, tt := range map[string]struct {
 		p    Problem
 		want string
@@ -43,7 +43,7 @@ func TestPrint(t *testing.T) {
 			"fleet.toml:1:4: m\n    1 | ü漢e\u0301éx\n      |     ^\n",
 		},
 		"what does not print": {
-			Problem{Place: Place{"f\x1b", 1, 4}, Width: 1, Source: "a\x1b\u202e\x00b\u009b", Msg: "bad \x07", Hint: "\u2028"},
+			Problem{Place: Place{File: "f\x1b", Line: 1, Col: 4}, Width: 1, Source: "a\x1b\u202e\x00b\u009b", Msg: "bad \x07", Hint: "\u2028"},
 			"f\\x1b:1:4: bad \\x07; \\u2028\n    1 | a\\x1b\\u202e\\x00b\\u009b\n      |            ^^^^\n",
 		},
 		"beyond the end of the line": {
@@ -107,8 +107,8 @@ fleet.toml:5:48: port must be a number, not the string "22"
 
 func TestSort(t *testing.T) {
 	ps := Problems{
-		{Place: Place{"b", 1, 1}, Msg: "6"}, {Place: Place{"a", 10, 1}, Msg: "5"}, {Place: Place{"a", 2, 3}, Msg: "4", Severity: Note},
-		{Place: Place{"a", 2, 3}, Msg: "3"}, {Place: Place{"a", 2, 1}, Msg: "2"}, {Place: Place{"a", 0, 0}, Msg: "1", Severity: Warning},
+		{Place: Place{File: "b", Line: 1, Col: 1}, Msg: "6"}, {Place: Place{File: "a", Line: 10, Col: 1}, Msg: "5"}, {Place: Place{File: "a", Line: 2, Col: 3}, Msg: "4", Severity: Note},
+		{Place: Place{File: "a", Line: 2, Col: 3}, Msg: "3"}, {Place: Place{File: "a", Line: 2, Col: 1}, Msg: "2"}, {Place: Place{File: "a", Line: 0, Col: 0}, Msg: "1", Severity: Warning},
 	}
 	ps.Sort()
 	var got string
@@ -129,9 +129,9 @@ func TestAnnotate(t *testing.T) {
 	in := Problems{
 		{Place: fleet.Hosts[0].Place, Msg: "key"}, {Place: fleet.Hosts[0].Roles[0].Place, Width: 1, Msg: "string"},
 		{Place: fleet.Hosts[0].Roles[1].Place, Msg: "literal"}, {Place: fleet.Hosts[0].In[0].Place, Msg: "rule"},
-		{Place: Place{"fleet.toml", 7, 6}, Msg: "list of lines"}, {Place: Place{"fleet.toml", 99, 1}, Msg: "no line"},
-		{Place: Place{"other.toml", 4, 1}, Width: 7, Msg: "elsewhere"}, {Place: Place{File: "fleet.toml"}, Msg: "file"},
-		{Place: Place{"fleet.toml", 5, 1}, Width: 2, Source: "own", Msg: "has its own"},
+		{Place: Place{File: "fleet.toml", Line: 7, Col: 6}, Msg: "list of lines"}, {Place: Place{File: "fleet.toml", Line: 99, Col: 1}, Msg: "no line"},
+		{Place: Place{File: "other.toml", Line: 4, Col: 1}, Width: 7, Msg: "elsewhere"}, {Place: Place{File: "fleet.toml"}, Msg: "file"},
+		{Place: Place{File: "fleet.toml", Line: 5, Col: 1}, Width: 2, Source: "own", Msg: "has its own"},
 	}
 	want := []struct {
 		source string

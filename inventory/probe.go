@@ -23,10 +23,10 @@ func (f *Fleet) ParseProbe(name, text string) (Probe, Problems) {
 	const before, after = "probe={", "}"
 	d := &decoder{file: name, docs: map[string]*source.Doc{}, before: len(before)}
 	if !utf8.ValidString(text) || strings.ContainsAny(text, "\r\n") {
-		return Probe{}, Problems{{Place: Place{name, 1, 1}, Width: 1, Msg: "a probe is one line of UTF-8", Hint: `write \n in a string for the end of a line`}}
+		return Probe{}, Problems{{Place: Place{File: name, Line: 1, Col: 1}, Width: 1, Msg: "a probe is one line of UTF-8", Hint: `write \n in a string for the end of a line`}}
 	}
 	braces := func(width int) Problems {
-		return Problems{{Place: Place{name, 1, 1}, Width: width, Source: text,
+		return Problems{{Place: Place{File: name, Line: 1, Col: 1}, Width: width, Source: text,
 			Msg: "the braces around a probe are no part of it", Hint: "write what stands between them"}}
 	}
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {

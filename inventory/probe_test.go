@@ -16,8 +16,8 @@ func TestParseProbe(t *testing.T) {
 	}
 	got, ps := fleet.ParseProbe("--probe", `tcp = 443, from = "host:web1", host = "db1", expect = false, timeout = "3s"`)
 	want := fleet.Roles["x"].Probes[0]
-	want.Place = Place{"--probe", 1, 1}
-	want.From.Place, want.Host.Place = Place{"--probe", 1, 19}, Place{"--probe", 1, 39}
+	want.Place = Place{File: "--probe", Line: 1, Col: 1}
+	want.From.Place, want.Host.Place = Place{File: "--probe", Line: 1, Col: 19}, Place{File: "--probe", Line: 1, Col: 39}
 	if diff := cmp.Diff(want, got); diff != "" || ps != nil {
 		t.Errorf("%v, -want +got\n%s", told(ps), diff)
 	}

@@ -2,7 +2,6 @@ package roles
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"fwpush/inventory"
@@ -56,32 +55,10 @@ func Show(fleet *inventory.Fleet, name string) (string, error) {
 func quoteList(list []inventory.At[string]) string {
 	quoted := make([]string, len(list))
 	for i, v := range list {
-		quoted[i] = quote(v.V)
+		quoted[i] = inventory.TOML(v.V)
 	}
 	if len(quoted) == 1 {
 		return quoted[0]
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-// quote writes a TOML basic string. What inventory lets in has no control
-// characters, but this does not rely on it: the text goes to a terminal.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

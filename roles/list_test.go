@@ -125,7 +125,7 @@ func TestQuote(t *testing.T) {
 		"\u202e":     `"\u202e"`,
 		"\U000e0001": `"\U000e0001"`,
 	} {
-		if got := quote(in); got != want {
+		if got := inventory.TOML(in); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}

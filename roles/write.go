@@ -31,10 +31,10 @@ func write(r inventory.Role) string {
 
 func writeSettings(b *strings.Builder, s inventory.Settings) {
 	if s.Inbound != nil {
-		fmt.Fprintf(b, "inbound = %s\n", quote(string(s.Inbound.V)))
+		fmt.Fprintf(b, "inbound = %s\n", inventory.TOML(string(s.Inbound.V)))
 	}
 	if s.Outbound != nil {
-		fmt.Fprintf(b, "outbound = %s\n", quote(string(s.Outbound.V)))
+		fmt.Fprintf(b, "outbound = %s\n", inventory.TOML(string(s.Outbound.V)))
 	}
 	if s.Log != nil {
 		fmt.Fprintf(b, "log = %s\n", logValue(s.Log.V))
@@ -42,7 +42,7 @@ func writeSettings(b *strings.Builder, s inventory.Settings) {
 	if s.Ping != nil {
 		value := strconv.FormatBool(s.Ping.V.On)
 		if s.Ping.V.Rate.N > 0 {
-			value = quote(s.Ping.V.Rate.String())
+			value = inventory.TOML(s.Ping.V.Rate.String())
 		}
 		fmt.Fprintf(b, "ping = %s\n", value)
 	}
@@ -58,7 +58,7 @@ func writeSettings(b *strings.Builder, s inventory.Settings) {
 
 func logValue(l inventory.Log) string {
 	if l.Prefix != "" {
-		return quote(l.Prefix)
+		return inventory.TOML(l.Prefix)
 	}
 	return strconv.FormatBool(l.On)
 }
@@ -69,7 +69,7 @@ type fields []string
 
 func (f *fields) text(key, value string) {
 	if value != "" {
-		*f = append(*f, key+" = "+quote(value))
+		*f = append(*f, key+" = "+inventory.TOML(value))
 	}
 }
 

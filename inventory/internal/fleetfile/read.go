@@ -99,7 +99,7 @@ func text(src []byte) *Finding {
 		bytes.IndexByte(src[:min(len(src), 4)], 0) >= 0:
 		return &Finding{Refused: true, Msg: "the file is UTF-16", Hint: "save it as UTF-8"}
 	case bytes.HasPrefix(src, []byte("#!")):
-		return &Finding{Refused: true, Msg: "a fleet file that is a program is not supported yet"}
+		return &Finding{Refused: true, Msg: "a program is no fleet file", Hint: "one that prints an inventory is given with -i beside the fleet file, and may be run (chmod +x)"}
 	}
 	bad := invalidUTF8(src)
 	if bad < 0 {
@@ -123,6 +123,37 @@ func invalidUTF8(src []byte) int {
 		i += n
 	}
 	return -1
+}
+
+// IsProgram tells whether a path is that of a program: a file that may be run and begins
+// as scripts (execve(2)) or binaries (elf(5)) do.
+func IsProgram(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	start := make([]byte, 4)
+	n, _ := io.ReadFull(file, start) // a shorter file is no program
+	return bytes.HasPrefix(start[:n], []byte("#!")) || bytes.Equal(start[:n], []byte("\x7fELF"))
+}
+
+// Trust says who else could have written a file that is to be run.
+func Trust(path string) []Finding {
+	file, err := os.Open(path)
+	if err != nil {
+		return []Finding{{Refused: true, Msg: Reason(err)}}
+	}
+	defer file.Close()
+	found, err := trustAll(file, path, false)
+	if err != nil {
+		return []Finding{{Refused: true, Msg: Reason(err)}}
+	}
+	return found
 }
 
 // trustAll looks at a file, the directory it is in, and, if it is a link, the one
