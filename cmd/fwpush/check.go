@@ -77,7 +77,7 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 	k := &checkup{strict: strict}
 	f, err := plan.Read(ctx, g.source(), plan.DNS)
 	if err != nil {
-		k.err = ended(exitConfig, "%v", err)
+		k.err = c.unread(err)
 		return k
 	}
 	k.File, k.problems = f, slices.Concat(f.Problems, f.Fleet.Annotate(f.Names))
@@ -263,6 +263,7 @@ type problemJSON struct {
 	File     string `json:"file"`
 	Line     int    `json:"line"`
 	Column   int    `json:"column"`
+	Of       string `json:"of,omitempty"` // what it is about, in the file of a program, which has no lines
 	Key      string `json:"key"` // "hosts.web1.ssh.port"; "" for what is about no key
 	Message  string `json:"message"`
 	Hint     string `json:"hint"`
@@ -289,8 +290,11 @@ func (k *checkup) json() checkJSON {
 	out := checkJSON{Schema: 1, Command: "check", Exit: exitCode(k.err), Error: reason(k.err), Problems: []problemJSON{}, Tests: []testJSON{}, Hosts: []checkHostJSON{}}
 	severities := map[inventory.Severity]string{inventory.Error: "error", inventory.Warning: "warning", inventory.Note: "note"}
 	for _, p := range k.told() {
-		out.Problems = append(out.Problems, problemJSON{Severity: severities[p.Severity],
-			File: p.Place.File, Line: p.Place.Line, Column: p.Place.Col, Key: p.Key, Message: p.Msg, Hint: p.Hint})
+		j := problemJSON{Severity: severities[p.Severity], File: p.Place.File, Of: p.Place.Of, Key: p.Key, Message: p.Msg, Hint: p.Hint}
+		if j.Of == "" {
+			j.Line, j.Column = p.Place.Line, p.Place.Col
+		}
+		out.Problems = append(out.Problems, j)
 	}
 	for _, r := range k.tests {
 		out.Tests = append(out.Tests, testJSON{r.Name, r.Place.File, r.Place.Line, r.Passed(), r.Flows})

@@ -78,7 +78,7 @@ func (c *console) changes(ctx context.Context, g *globals, f *diffFlags, accept 
 		changes = c.inspect(p, p.options(f.forks, accept))
 		err = endedRun(compare.Outcomes(changes))
 		if f.out.given {
-			if saving := c.save(f.out.v, p, changes); saving != nil {
+			if saving := c.save(g, f.out.v, p, changes); saving != nil {
 				return saving
 			}
 		}

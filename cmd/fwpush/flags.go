@@ -121,6 +121,13 @@ func fromEnvironment(cmd *cobra.Command, environ func(string) (string, bool)) er
 		name := "FWPUSH_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, set := environ(name)
 		switch {
+		case value != "" && f.Name == "inventory":
+			// As Ansible has it: several with commas between them.
+			for path := range strings.SplitSeq(value, ",") {
+				if err := cmd.Flags().Set(f.Name, path); err != nil && first == nil {
+					first = &usageError{cmd, fmt.Sprintf("%s in the environment: %v", name, err)}
+				}
+			}
 		case value != "":
 			if err := cmd.Flags().Set(f.Name, asBool(f, value)); err != nil {
 				first = &usageError{cmd, fmt.Sprintf("%s in the environment: %v", name, err)}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"fwpush/cmd/fwpush/internal/plan"
+	"fwpush/internal/ansible"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -21,7 +23,7 @@ import (
 func (c *console) load(ctx context.Context, g *globals, lookup plan.Lookup) (*plan.File, error) {
 	f, err := plan.Read(ctx, g.source(), lookup)
 	if err != nil {
-		return nil, ended(exitConfig, "%v", err)
+		return nil, c.unread(err)
 	}
 	var shown inventory.Problems
 	left := map[inventory.Severity]int{}
@@ -53,6 +55,18 @@ func (c *console) load(ctx context.Context, g *globals, lookup plan.Lookup) (*pl
 	return f, nil
 }
 
+// unread is the exit for a fleet that could not be read. What a program said of why it
+// printed no inventory is told as its words.
+func (c *console) unread(err error) error {
+	var run *ansible.RunError
+	if errors.As(err, &run) {
+		for line := range strings.Lines(run.Stderr) {
+			c.Tell("%s: %s", run.Program, strings.TrimRight(line, "\r\n"))
+		}
+	}
+	return ended(exitConfig, "%v", err)
+}
+
 // choose selects hosts.
 func choose(f *plan.File, s inventory.Selection) ([]plan.Member, error) {
 	members, err := f.Choose(s)
@@ -65,12 +79,12 @@ func choose(f *plan.File, s inventory.Selection) ([]plan.Member, error) {
 // explain prints problems; notes and warnings only unless -q. With errors among
 // them an exit is returned.
 func (c *console) explain(fleet *inventory.Fleet, problems inventory.Problems) error {
-	errors := problems.Errors()
-	if err := c.print(problems, errors); err != nil {
+	grave := problems.Errors()
+	if err := c.print(problems, grave); err != nil {
 		return err
 	}
-	if len(errors) > 0 {
-		return inErrors(fleet, errors)
+	if len(grave) > 0 {
+		return inErrors(fleet, grave)
 	}
 	return nil
 }

@@ -19,14 +19,14 @@ func run(args []string, c console) int {
 
 // globals are the flags of every verb.
 type globals struct {
-	inventory *checked[string]
+	inventory *inventories
 	colour    *checked[string]
 	stateDir  *checked[string]
 	found     string // the fleet file of a plan or a run, "" for the one here or above
 }
 
 func newRoot(c *console) *cobra.Command {
-	g := &globals{inventory: only("PATH"), stateDir: only("DIR"),
+	g := &globals{inventory: &inventories{}, stateDir: only("DIR"),
 		colour: oneOf(string(ui.Auto), string(ui.Always), string(ui.Never))}
 	root := &cobra.Command{
 		Use:   "fwpush VERB",
@@ -78,7 +78,7 @@ func newRoot(c *console) *cobra.Command {
 	root.SetErr(c.err)
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.VarP(g.inventory, "inventory", "i", "fleet file `PATH`; default fleet.toml here or above")
+	flags.VarP(g.inventory, "inventory", "i", "fleet file `PATH`, default fleet.toml here or above; repeated: programs that print an inventory, as Ansible takes them")
 	flags.Var(g.stateDir, "state-dir", "keep the records of runs in `DIR`; default $XDG_STATE_HOME/fwpush, else ~/.local/state/fwpush")
 	flags.Var(g.colour, "color", "colour the output: auto, always or never")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "no progress and no notes, only errors and results")

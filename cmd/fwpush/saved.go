@@ -15,14 +15,6 @@ import (
 	"fwpush/inventory"
 )
 
-// source is the fleet file that the flags mean.
-func (g *globals) source() plan.Source {
-	if g.inventory.given {
-		return plan.Source{Path: g.inventory.v, Named: true}
-	}
-	return plan.Source{Path: g.found}
-}
-
 // at is the same flags for the fleet file of a plan or a run, unless one was named. What
 // a plan names nobody has named: it may be from anybody.
 func (g *globals) at(path string) *globals {
@@ -34,10 +26,9 @@ func (g *globals) at(path string) *globals {
 // typing is how a command is typed that goes on with what this one was about, by a fleet
 // file that may have been found by a plan or a record.
 func (g *globals) typing(file string) report.Typing {
-	var t report.Typing
-	if g.inventory.given {
-		t.Given = append(t.Given, "-i", g.inventory.v)
-	} else if found, err := inventory.Find("."); err != nil || !sameFile(found, file) {
+	named, programs := g.inventory.words()
+	t := report.Typing{Given: append(named, programs...)}
+	if found, err := inventory.Find("."); !g.inventory.given && (err != nil || !sameFile(found, file)) {
 		t.Fleet = []string{"-i", file}
 	}
 	if g.stateDir.given {
@@ -91,7 +82,7 @@ func (c *console) stale(afresh string, reasons ...error) error {
 }
 
 // save writes what a diff showed as a plan. Hosts that could not be seen are not in it.
-func (c *console) save(path string, p *prepared, changes []compare.Change) error {
+func (c *console) save(g *globals, path string, p *prepared, changes []compare.Change) error {
 	saved, err := p.Save(versionLine(), actor(c.getenv))
 	if err != nil {
 		return err
@@ -108,9 +99,10 @@ func (c *console) save(path string, p *prepared, changes []compare.Change) error
 	if err := saved.Write(path); err != nil {
 		return fmt.Errorf("the plan cannot be saved: %w", err)
 	}
+	_, programs := g.inventory.words()
 	text := path + ": nothing to apply"
 	if n := len(saved.Hosts); n > 0 {
-		text = fmt.Sprintf("%s: %s; %s", path, ui.Count(n, "host"), report.Typing{}.OfRun("apply", "--plan", path))
+		text = fmt.Sprintf("%s: %s; %s", path, ui.Count(n, "host"), report.Typing{Given: programs}.OfRun("apply", "--plan", path))
 	}
 	if len(left) > 0 {
 		text += fmt.Sprintf("; left out, since what they run is not known: %s", inventory.Fold(left))

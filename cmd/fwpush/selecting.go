@@ -25,10 +25,11 @@ func (s *selecting) register(cmd *cobra.Command) {
 
 // complete offers names from the fleet file that the command line names so far.
 func complete(cmd *cobra.Command, names func(*inventory.Fleet) []string) ([]string, cobra.ShellCompDirective) {
-	path, named := "", false
-	if f := cmd.Flag("inventory"); f != nil && f.Changed {
-		path, named = f.Value.String(), true
+	path := ""
+	if f := cmd.Flag("inventory"); f != nil {
+		path = f.Value.String() // "" where only programs are named, which nobody runs for a tab
 	}
+	named := path != ""
 	if !named {
 		var err error
 		if path, err = inventory.Find("."); err != nil {

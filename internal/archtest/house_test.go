@@ -44,6 +44,7 @@ var house = []room{
 	{dir: "roles/reach", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning"}},
 	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{xcrypto}, tests: []string{goleak, rapid}},
+	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/commit"},
@@ -60,7 +61,7 @@ var house = []room{
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "internal/commit", "internal/rollout",
-		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto}},
+		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox", "internal/ansible"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }

@@ -42,6 +42,9 @@ func DNS(ctx context.Context, name string) ([]netip.Addr, error) {
 type Source struct {
 	Path  string
 	Named bool // by a person: such a file is read even if everybody may write to it
+	// Programs print hosts that the file does not name. No file names one: reading a fleet
+	// file runs nothing.
+	Programs []string
 }
 
 // Read reads and compiles a fleet file. The error says that there is none; what is wrong
@@ -54,7 +57,12 @@ func Read(ctx context.Context, from Source, lookup Lookup) (*File, error) {
 		}
 	}
 	f := &File{policies: map[string]roles.Policy{}}
-	f.Fleet, f.Problems = inventory.Load(from.Path, inventory.LoadOptions{Named: from.Named})
+	programs, said, err := hear(ctx, from.Programs)
+	if err != nil {
+		return nil, err
+	}
+	f.Fleet, f.Problems = inventory.Load(from.Path, inventory.LoadOptions{Named: from.Named, Programs: programs})
+	f.Problems = append(f.Problems, said()...)
 	if slices.ContainsFunc(f.Problems.Errors(), func(p inventory.Problem) bool { return p.Place.Line == 0 }) {
 		return f, nil // the file as a whole is no good: nothing can be said of what is in it
 	}
