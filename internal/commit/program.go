@@ -36,7 +36,7 @@ const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 const wanted = "WANT=$3 POLICY=$4\n"
 
 func beginProgram() string {
-	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "timer", "persist", "arm", "begin")
+	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")
 }
 
 // inspectProgram contains nothing that could change a host.
@@ -50,11 +50,21 @@ func pastProgram() string {
 }
 
 func finishProgram() string {
-	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "facts", "dialogue", "load", "timer", "persist", "arm", "finish")
+	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "facts", "dialogue", "load", "watcher", "timer", "persist", "arm", "finish")
 }
 
 // revertProgram stays on the host and is what the timers run.
-func revertProgram() string { return program("", "base", "list", "load", "timer", "persist", "revert") }
+func revertProgram() string {
+	return program("", "base", "list", "load", "watcher", "timer", "persist", "revert")
+}
+
+// doctorProgram can load nothing and make no step of the state.
+func doctorProgram() string {
+	return program(greeting+wanted+"doctor\n", "base", "list", "facts", "unit", "dialogue", "watcher", "arm", "doctor")
+}
+
+// canaryProgram is what the timers run that doctor tries.
+func canaryProgram() string { return program("", "base", "watcher", "canary") }
 
 // bootProgram stays on a host of the iptables backend: what its boot unit runs.
 func bootProgram() string { return program("", "base", "list", "load", "boot") }

@@ -82,7 +82,8 @@ func FuzzFacts(f *testing.F) {
 // Every script is POSIX sh and nothing in it is put together by Go: what the
 // programs are made of are the files and one fixed line.
 func TestProgramsHoldOnlyFiles(t *testing.T) {
-	for name, text := range map[string]string{"begin": beginProgram(), "inspect": inspectProgram(), "finish": finishProgram(), "revert": revertProgram()} {
+	for name, text := range map[string]string{"begin": beginProgram(), "inspect": inspectProgram(), "finish": finishProgram(), "revert": revertProgram(),
+		"doctor": doctorProgram(), "canary": canaryProgram()} {
 		cmd := exec.Command("shellcheck", "-s", "sh", "-e", "SC2154,SC2034,SC2015,SC2016,SC1091,SC2317", "-")
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -94,6 +95,18 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 		own := strings.ReplaceAll(inspectProgram(), baseText(t), "")
 		if strings.Contains(own, word) {
 			t.Errorf("the program that only reads contains %q", word)
+		}
+	}
+}
+
+// What tries a host out has no code that loads rules or makes a step of the state.
+func TestTheDoctorHasNoCodeToLoadRules(t *testing.T) {
+	for name, text := range map[string]string{"doctor": doctorProgram(), "canary": canaryProgram()} {
+		own := strings.ReplaceAll(text, baseText(t), "")
+		for _, word := range []string{"\tturn ", " turn ", "--noflush", "run_nft", "run_tool", "systemctl enable", "revert now"} {
+			if strings.Contains(own, word) {
+				t.Errorf("the program %s contains %q", name, word)
+			}
 		}
 	}
 }

@@ -40,6 +40,7 @@ type Result struct {
 	Hint     string    // what to do next, for people
 	Notes    []string  // what else is worth telling of the host
 	Facts    *Facts    // what the host said before anything changed; nil if it said nothing
+	Health   *Health   // what was tried on the host, nil but for Examine
 	Deadline time.Time // controller's clock; zero if no timer is armed
 	Timers   []string  // the proved ones
 	Holder   *Holder   // who holds a locked host

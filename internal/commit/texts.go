@@ -3,14 +3,14 @@ package commit
 // Texts are what a host is sent. What stands in for a host in tests knows it by them,
 // and answers to nothing else.
 type Texts struct {
-	Begin, Inspect, Finish string // each the first line of standard input
-	Revert, Loader         string // files
+	Begin, Inspect, Finish, Doctor string // each the first line of standard input
+	Revert, Loader, Canary         string // files
 }
 
 // HostTexts are the texts of this version.
 func HostTexts() Texts {
 	return Texts{
-		Begin: oneLine(beginProgram()), Inspect: oneLine(inspectProgram()), Finish: oneLine(finishProgram()),
-		Revert: revertProgram(), Loader: bootProgram(),
+		Begin: oneLine(beginProgram()), Inspect: oneLine(inspectProgram()), Finish: oneLine(finishProgram()), Doctor: oneLine(doctorProgram()),
+		Revert: revertProgram(), Loader: bootProgram(), Canary: canaryProgram(),
 	}
 }

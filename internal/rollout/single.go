@@ -29,6 +29,30 @@ func Inspect(ctx context.Context, targets []Target, o Options) []Observation {
 	return observations
 }
 
+// Examine tries on every target what a push would need: one connection and one
+// execution, which leaves nothing on the host. A Result with an empty Outcome has the
+// Facts and the Health of its host; one that could not be examined says why not.
+func Examine(ctx context.Context, targets []Target, o Options) []Result {
+	results := make([]Result, len(targets))
+	walk(ctx, targets, o, func(ctx context.Context, h *host) commit.Result {
+		r := h.examine(ctx)
+		if r.Err != nil && ctx.Err() != nil {
+			return skipped(ErrInterrupted, "")
+		}
+		return r
+	}, func(i int, r Result) { results[i] = r })
+	return results
+}
+
+func (h *host) examine(ctx context.Context) commit.Result {
+	conn, err := h.dial(ctx)
+	if err != nil {
+		return unreachable(err)
+	}
+	return commit.Examine(ctx, conn, commit.Exam{Become: h.target.Host.SSH.Become, Want: h.target.want(),
+		Policy: h.target.Candidate.Policy, Rules: h.target.Fit})
+}
+
 // ConfirmRun finishes a run that was left pending: on every target where it is,
 // it repeats the proof of a fresh connection, and the probes unless the decision to
 // confirm it is on record, and confirms. A host where that

@@ -2,6 +2,8 @@
 # Timers. Each must prove itself in this very Begin before it counts: exit
 # status and listings prove nothing (at(1) accepts jobs for a dead daemon).
 
+SCRIPT=revert.sh # in D, what timers run
+
 timer_env() { env -i PATH="$PATH" LC_ALL=C TZ=UTC0 SHELL=/bin/sh "$@"; }
 
 # proved KIND: reads announcements from the fifo until the time is over, past
@@ -47,7 +49,7 @@ arm_at() {
 		WHY="$WHY at is not installed (apt install at);"
 		return 1
 	}
-	printf '[ -r %s ] && exec /bin/sh %s announce %s at\n' "$D/revert.sh" "$D/revert.sh" "$T" |
+	printf '[ -r %s ] && exec /bin/sh %s announce %s at\n' "$D/$SCRIPT" "$D/$SCRIPT" "$T" |
 		timer_env at -M now >"$D/at" 2>&1 8>&- || {
 		WHY="$WHY at refused: $(head -n 1 "$D/at");"
 		return 1
@@ -60,7 +62,7 @@ arm_at() {
 	}
 	up
 	minutes=$(((DL - U + 59) / 60 + 1))
-	printf '[ -r %s ] && exec /bin/sh %s watch %s\n' "$D/revert.sh" "$D/revert.sh" "$T" |
+	printf '[ -r %s ] && exec /bin/sh %s watch %s\n' "$D/$SCRIPT" "$D/$SCRIPT" "$T" |
 		timer_env at -M now + "$minutes" minutes >"$D/at" 2>&1 8>&-
 	job=$(job_number)
 	[ -n "$job" ] || {
@@ -105,7 +107,7 @@ arm_systemd() {
 	unit=fwpush-$T-$DL.service
 	systemd-run -q --collect --unit="$unit" -p IgnoreOnIsolate=yes \
 		-p Restart=on-failure -p RestartSec=100ms -p OOMScoreAdjust=-900 \
-		/bin/sh "$D/revert.sh" announce "$T" systemd >"$D/systemd-run" 2>&1 8>&- || {
+		/bin/sh "$D/$SCRIPT" announce "$T" systemd >"$D/systemd-run" 2>&1 8>&- || {
 		WHY="$WHY systemd-run: $(head -n 1 "$D/systemd-run");"
 		return 1
 	}
@@ -123,7 +125,7 @@ arm_systemd() {
 
 arm_watchdog() {
 	command -v setsid >/dev/null || return 1
-	setsid /bin/sh "$D/revert.sh" announce "$T" watchdog </dev/null >/dev/null 2>&1 8>&- &
+	setsid /bin/sh "$D/$SCRIPT" announce "$T" watchdog </dev/null >/dev/null 2>&1 8>&- &
 	proved watchdog || {
 		WHY="$WHY the watchdog did not leave this session;"
 		return 1

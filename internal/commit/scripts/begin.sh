@@ -142,20 +142,6 @@ write_down() {
 	printf '' >"$D/remove"
 }
 
-# receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
-receive() {
-	[ "$2" -gt 0 ] || return 0
-	# A controller that stops in the middle holds nobody up: this shell ends, and
-	# the next one finds its owner dead. (dd cannot be the one to end: it has to
-	# run in the foreground, since bash dies of a stdin that is duplicated while
-	# the script is read from it.)
-	guard $((120 + $2 / 10000)) KILL "$P" "$Q"
-	dd bs="$2" count=1 iflag=fullblock conv=fsync of="$1" 2>/dev/null
-	rc=$?
-	calm
-	return "$rc"
-}
-
 # stage: everything that the rest needs, written down before anything runs.
 stage() {
 	mkdir -p "$B/gen/.$T" || drop "stage cannot make $B/gen: is the disk full or read-only?"

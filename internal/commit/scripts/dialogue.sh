@@ -27,6 +27,20 @@ refuse() {
 	exit 0
 }
 
+# receive FILE LENGTH: exactly that many bytes of stdin, onto the disk.
+receive() {
+	[ "$2" -gt 0 ] || return 0
+	# A controller that stops in the middle holds nobody up: this shell ends, and
+	# the next one finds its owner dead. (dd cannot be the one to end: it has to
+	# run in the foreground, since bash dies of a stdin that is duplicated while
+	# the script is read from it.)
+	guard $((120 + $2 / 10000)) KILL "$P" "$Q"
+	dd bs="$2" count=1 iflag=fullblock conv=fsync of="$1" 2>/dev/null
+	rc=$?
+	calm
+	return "$rc"
+}
+
 # adopt: R without a state file. A removal takes the state file away and then R;
 # one that died in between left an R that nobody holds. It gets a state file again,
 # of a transaction that is over, by one of those who find it so: that mkdir has one
@@ -54,7 +68,13 @@ strange() {
 		fi
 	done
 	[ ! -d "$R" ] || look || adopt
-	for dir in /run/fwpush.[0-9]*; do # of those who died while they made or removed R
+	sweep
+}
+
+# sweep: the directories of those who died while they made or removed R, or while they
+# examined the host.
+sweep() {
+	for dir in /run/fwpush.[0-9]*; do
 		IFS=.
 		# shellcheck disable=SC2086
 		set -- $dir

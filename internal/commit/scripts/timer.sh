@@ -122,45 +122,6 @@ record() {
 	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
 }
 
-# unqueue JOB: asks up to five times, because at(1) and atrm(1) give up when any
-# other job ends while they read the queue, and that of the watchdog may do so now.
-unqueue() {
-	for _ in 1 2 3 4 5; do
-		case $(at -c "$1" 2>/dev/null) in
-		*"$T"*) ! atrm "$1" 2>/dev/null || return 0 ;;
-		esac
-	done
-}
-
-# disarm: takes away the timers of T, but for the one that runs this. A job is
-# only removed if its text names T, a process only if it is still the same one.
-disarm() {
-	[ -r "$D/timers" ] || return 0
-	while read -r kind a b; do
-		case $kind in
-		at) unqueue "$a" ;;
-		process) [ "$a" = "$P" ] || ! alive "$a" "$b" || kill "$a" 2>/dev/null ;;
-		unit) # not our own, under whichever process it has now
-			case $(cat /proc/self/cgroup) in *"$b"*) ;; *) systemctl stop "$b" 2>/dev/null ;; esac
-			;;
-		esac
-	done <"$D/timers"
-	while read -r kind a b; do
-		[ "$kind" = process ] && [ "$a" != "$P" ] || continue
-		beats=0 # it ends within a few milliseconds
-		while alive "$a" "$b" && [ "$beats" -lt 1000 ]; do beats=$((beats + 1)); done
-	done <"$D/timers"
-	for g in /sys/fs/cgroup/fwpush /sys/fs/cgroup/*/fwpush; do
-		[ -d "$g" ] || continue
-		# A watchdog that runs this goes back to where the others are, too.
-		while read -r member; do
-			[ "$member" != "$P" ] || echo 0 >"${g%/fwpush}/cgroup.procs"
-		done <"$g/cgroup.procs"
-		rmdir "$g" || { sleep 1; rmdir "$g"; }
-	done 2>/dev/null
-	return 0
-}
-
 # unstage: what was prepared on disk for a commit that will not be.
 unstage() {
 	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T"
@@ -355,16 +316,6 @@ retry() {
 	look && [ "$TX" = "$T" ] || return 0
 	revert due
 	[ $? -ne 2 ] || again
-}
-
-# doze SECONDS: a sleep that a TERM ends together with this process, whenever
-# it comes.
-doze() {
-	inherited=${!-}
-	trap '[ "${!-}" = "$inherited" ] || kill -9 "$!"; exit 0' TERM
-	sleep "$1" &
-	wait "$!"
-	trap - TERM
 }
 
 # again: the job that tries a failed revert once more.
