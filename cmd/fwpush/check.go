@@ -264,7 +264,7 @@ type problemJSON struct {
 	Line     int    `json:"line"`
 	Column   int    `json:"column"`
 	Of       string `json:"of,omitempty"` // what it is about, in the file of a program, which has no lines
-	Key      string `json:"key"` // "hosts.web1.ssh.port"; "" for what is about no key
+	Key      string `json:"key"`          // "hosts.web1.ssh.port"; "" for what is about no key
 	Message  string `json:"message"`
 	Hint     string `json:"hint"`
 }

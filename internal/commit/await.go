@@ -41,7 +41,7 @@ func (p *Pending) await(ctx context.Context, dial Dialer, stage Stage, cause err
 
 // look asks one connection how the transaction ended.
 func (p *Pending) look(ctx context.Context, conn *transport.Conn, stage Stage, cause error) (Result, bool) {
-	word, rest, err := ask(ctx, conn, p.become, "tell", p.tx)
+	word, rest, err := ask(ctx, conn, "tell", p.tx)
 	if err != nil || word != "over" {
 		return Result{}, false // still pending, or not to be understood: look again
 	}
@@ -59,7 +59,7 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 	default:
 		return p.over(word, stage, cause), true
 	}
-	f, r := Inspect(ctx, conn, p.become, "", "")
+	f, r := Inspect(ctx, conn, "", "")
 	if r.Err != nil || p.result.Facts == nil {
 		return Result{}, false
 	}

@@ -19,7 +19,6 @@ type Pending struct {
 	tx     string
 	nonce  string
 	seal   string // "" while the host's answer to apply is not known
-	become string
 	target transport.Target
 	first  *listener // Begin's connection, "" once it is lost
 	result Result    // outcome pending, until something better is known
@@ -41,7 +40,7 @@ type listener struct {
 // runs, and the Result says why; conn is then free to be closed. Otherwise conn
 // belongs to the Pending.
 func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
-	d, err := start(ctx, conn, c.Become, beginProgram(), want(c.Want), known(c.Policy))
+	d, err := start(ctx, conn, beginProgram(), want(c.Want), known(c.Policy))
 	if err != nil {
 		return nil, beginTrouble(StageInspect, err)
 	}
@@ -281,7 +280,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		return nil, beginTrouble(StageArm, err)
 	}
 	p := &Pending{
-		tx: b.tx, nonce: b.nonce, become: b.Become, target: b.conn.Pinned(),
+		tx: b.tx, nonce: b.nonce, target: b.conn.Pinned(),
 		first:  &listener{conn: b.conn, dialogue: b.d},
 		result: Result{Outcome: OutcomePending, Facts: b.facts, Notes: b.notes, Deadline: time.Now().Add(b.Window)},
 	}

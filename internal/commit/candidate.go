@@ -26,8 +26,6 @@ type Candidate struct {
 	// Window is how long the new rules may run unconfirmed, in whole seconds.
 	Window time.Duration
 	Stamp  Stamp
-	// Become is "none" or "sudo": how to be root on the host.
-	Become string
 	// Judge decides on the host's own facts, before anything is changed there.
 	Judge func(Facts) Verdict
 	// Gate, if set, is waited for between check and apply, so that a group of

@@ -132,7 +132,7 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 		r, err := p.learn(ctx, conn)
 		return nil, r, err
 	}
-	d, err := start(ctx, conn, p.become, finishProgram(), "confirm", p.tx)
+	d, err := start(ctx, conn, finishProgram(), "confirm", p.tx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,7 +180,7 @@ func (p *Pending) dial(ctx context.Context, dial Dialer, left time.Duration) (*t
 // Result means that the transaction is over; the error says why not, errTold
 // that the seal is known now.
 func (p *Pending) learn(ctx context.Context, conn *transport.Conn) (*Result, error) {
-	word, rest, err := ask(ctx, conn, p.become, "tell", p.tx)
+	word, rest, err := ask(ctx, conn, "tell", p.tx)
 	switch {
 	case err != nil:
 		return nil, err
@@ -203,8 +203,8 @@ func (p *Pending) learn(ctx context.Context, conn *transport.Conn) (*Result, err
 }
 
 // ask runs one verb of the finish program and returns its first word.
-func ask(ctx context.Context, conn *transport.Conn, become, verb, tx string) (word, rest string, err error) {
-	d, err := start(ctx, conn, become, finishProgram(), verb, tx)
+func ask(ctx context.Context, conn *transport.Conn, verb, tx string) (word, rest string, err error) {
+	d, err := start(ctx, conn, finishProgram(), verb, tx)
 	if err != nil {
 		return "", "", err
 	}
@@ -361,7 +361,7 @@ func (f *Proof) Close() { f.conn.Close() }
 
 // takeBack asks for the revert over conn, which is in, and looks at the result.
 func (p *Pending) takeBack(ctx context.Context, conn *transport.Conn, dial Dialer, refused *refusedError) Result {
-	word, rest, err := ask(ctx, conn, p.become, "revert", p.tx)
+	word, rest, err := ask(ctx, conn, "revert", p.tx)
 	if err == nil && word == "over" {
 		if r, known := p.ended(ctx, conn, rest, refused.stage, refused); known {
 			return r.doubted(refused)

@@ -32,12 +32,12 @@ const maxBanner = 64 << 10
 
 // start runs a program on the host. The words become its arguments after the
 // marker; the host's first line follows from the program.
-func start(ctx context.Context, conn *transport.Conn, become, text string, words ...string) (*dialogue, error) {
+func start(ctx context.Context, conn *transport.Conn, text string, words ...string) (*dialogue, error) {
 	mark, err := secret()
 	if err != nil {
 		return nil, err
 	}
-	exec, err := conn.Start(ctx, command(become, append([]string{mark}, words...)...))
+	exec, err := conn.StartRoot(ctx, command(append([]string{mark}, words...)...))
 	if err != nil {
 		return nil, err
 	}

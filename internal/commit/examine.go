@@ -16,7 +16,6 @@ const examineTime = 3 * time.Minute
 
 // Exam is what a host is examined for.
 type Exam struct {
-	Become string
 	Want   render.Backend
 	Policy string // as for Inspect
 	// Rules are the candidate, once the facts are known. An error says that there can be
@@ -32,7 +31,7 @@ type Exam struct {
 // The Result has the Facts where the host told them, and the Health where it was tried;
 // its Err says why that is missing, or what keeps fwpush from working with this host at all.
 func Examine(ctx context.Context, conn *transport.Conn, x Exam) Result {
-	d, err := start(ctx, conn, x.Become, doctorProgram(), want(x.Want), known(x.Policy))
+	d, err := start(ctx, conn, doctorProgram(), want(x.Want), known(x.Policy))
 	if err != nil {
 		return beginTrouble(StageInspect, err)
 	}

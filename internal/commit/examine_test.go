@@ -17,7 +17,7 @@ func (h *host) examine(rs render.Ruleset) Result {
 }
 
 func (h *host) exam(rs render.Ruleset) Exam {
-	return Exam{Become: h.become, Rules: func(Facts) (render.Ruleset, error) { return rs, nil }}
+	return Exam{Rules: func(Facts) (render.Ruleset, error) { return rs, nil }}
 }
 
 // health is that of a host that can be examined.

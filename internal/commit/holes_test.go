@@ -69,7 +69,7 @@ func TestHoleAConnectionDialledBeforeApplyCannotConfirm(t *testing.T) {
 	time.Sleep(20 * time.Millisecond) // two clock ticks: as old as a connection gets before a push
 	p := h.begin(h.candidate(rules(true), 10*time.Second))
 	for name, conn := range map[string]*transport.Conn{"an earlier connection": early, "Begin's own": p.first.conn} {
-		d, err := start(t.Context(), conn, "none", finishProgram(), "confirm", p.tx)
+		d, err := start(t.Context(), conn, finishProgram(), "confirm", p.tx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,10 +92,10 @@ func TestHoleWhoWasToldTheSealCannotConfirm(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	p := h.begin(h.candidate(rules(false), 20*time.Second))
 	told := h.dial()
-	if _, _, err := ask(t.Context(), told, "none", "tell", p.tx); err != nil {
+	if _, _, err := ask(t.Context(), told, "tell", p.tx); err != nil {
 		t.Fatal(err)
 	}
-	d, err := start(t.Context(), told, "none", finishProgram(), "confirm", p.tx)
+	d, err := start(t.Context(), told, finishProgram(), "confirm", p.tx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestConfirmNeedsNonceSealAndTheNetwork(t *testing.T) {
 		{"wrong seal", p.nonce, other},
 		{"nothing", "-", "-"},
 	} {
-		d, err := start(t.Context(), h.dial(), "none", finishProgram(), "confirm", p.tx)
+		d, err := start(t.Context(), h.dial(), finishProgram(), "confirm", p.tx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +248,7 @@ func TestHoleAStuckDecisionIsFinishedByTheNextRun(t *testing.T) {
 		h.mustApply(h.candidate(rules(false, 80), time.Minute))
 		before := h.table()
 		h.abandon(h.begin(h.candidate(rules(false, 443), time.Minute)), "reverting")
-		_, r := Begin(t.Context(), h.dial(), Candidate{Become: "none", Judge: func(f Facts) Verdict {
+		_, r := Begin(t.Context(), h.dial(), Candidate{Judge: func(f Facts) Verdict {
 			if f.Running != before+"\n" {
 				t.Errorf("facts were told before the revert was finished:\n%s", f.Running)
 			}
@@ -275,7 +275,7 @@ func TestHoleAStuckDecisionIsFinishedByTheNextRun(t *testing.T) {
 		before := h.table()
 		h.abandon(h.begin(h.candidate(rules(false, 80), 2*time.Second)), "applied")
 		time.Sleep(2100 * time.Millisecond) // the deadline of a host without timers
-		Begin(t.Context(), h.dial(), Candidate{Become: "none", Judge: func(f Facts) Verdict {
+		Begin(t.Context(), h.dial(), Candidate{Judge: func(f Facts) Verdict {
 			if strings.TrimSpace(f.Running) != before {
 				t.Errorf("an expired candidate still runs:\n%s", f.Running)
 			}

@@ -21,8 +21,8 @@ func known(policy string) string {
 // holds no code that could.
 //
 // Policy is what the caller knows that the host may keep; see Candidate.
-func Inspect(ctx context.Context, conn *transport.Conn, become string, backend render.Backend, policy string) (Facts, Result) {
-	d, err := start(ctx, conn, become, inspectProgram(), want(backend), known(policy))
+func Inspect(ctx context.Context, conn *transport.Conn, backend render.Backend, policy string) (Facts, Result) {
+	d, err := start(ctx, conn, inspectProgram(), want(backend), known(policy))
 	if err != nil {
 		return Facts{}, beginTrouble(StageInspect, err)
 	}

@@ -135,7 +135,7 @@ func ruleset(text string) render.Ruleset {
 // candidate commits rules on any host that does not run them.
 func (h *host) candidate(rs render.Ruleset, window time.Duration) Candidate {
 	return Candidate{
-		Rules: rs, Window: window, Become: h.become,
+		Rules: rs, Window: window,
 		Stamp: Stamp{Run: "20260102T030405Z-00000001", Fleet: "lab", Host: h.Name(), Actor: "tester"},
 		Judge: func(f Facts) Verdict {
 			if f.Runs(rs.Text) {

@@ -48,13 +48,13 @@ var ErrNoGeneration = errors.New("the host does not keep that generation")
 // Past asks a host for a generation that it keeps, and changes nothing on it: the
 // program holds no code that could. The Result says why there is none; its Err is an
 // ErrNoGeneration if the host keeps no such generation.
-func Past(ctx context.Context, conn *transport.Conn, become, which string) (Generation, Result) {
+func Past(ctx context.Context, conn *transport.Conn, which string) (Generation, Result) {
 	if which != Before {
 		if err := CheckGeneration(which); err != nil {
 			return Generation{}, failed(StageInspect, err, "")
 		}
 	}
-	d, err := start(ctx, conn, become, pastProgram(), which)
+	d, err := start(ctx, conn, pastProgram(), which)
 	if err != nil {
 		return Generation{}, beginTrouble(StageInspect, err)
 	}

@@ -39,7 +39,7 @@ func TestPast(t *testing.T) {
 		{"$(reboot)", 0, "", "a generation is its number on the host"},
 		{"-1", 0, "", "a generation is its number on the host"},
 	} {
-		g, r := Past(t.Context(), conn, h.become, tt.which)
+		g, r := Past(t.Context(), conn, tt.which)
 		switch {
 		case tt.err != "":
 			if r.Err == nil || !strings.Contains(r.Err.Error(), tt.err) || strings.Contains(tt.err, "keep") != errors.Is(r.Err, ErrNoGeneration) {
@@ -58,18 +58,18 @@ func TestPast(t *testing.T) {
 
 	// The boot path was repaired: the same rules once more are no way back.
 	h.sh("cp -r /var/lib/fwpush/gen/7 /var/lib/fwpush/gen/8")
-	if g, r := Past(t.Context(), conn, h.become, Previous); r.Err != nil || g.Number != 6 {
+	if g, r := Past(t.Context(), conn, Previous); r.Err != nil || g.Number != 6 {
 		t.Errorf("previous of 8, which is as 7: %d, %v", g.Number, r.Err)
 	}
-	if g, r := Past(t.Context(), conn, h.become, Before); r.Err != nil || g.Number != 7 {
+	if g, r := Past(t.Context(), conn, Before); r.Err != nil || g.Number != 7 {
 		t.Errorf("the one before 8: %d, %v", g.Number, r.Err)
 	}
 	h.sh("echo 'table ip x {}' >/var/lib/fwpush/gen/7/rules")
-	if _, r := Past(t.Context(), conn, h.become, "7"); r.Err == nil || !strings.Contains(r.Err.Error(), "no ruleset of fwpush") {
+	if _, r := Past(t.Context(), conn, "7"); r.Err == nil || !strings.Contains(r.Err.Error(), "no ruleset of fwpush") {
 		t.Errorf("foreign text: %v", r.Err)
 	}
 	h.sh("rm -r /var/lib/fwpush/gen")
-	if _, r := Past(t.Context(), conn, h.become, Previous); !errors.Is(r.Err, ErrNoGeneration) {
+	if _, r := Past(t.Context(), conn, Previous); !errors.Is(r.Err, ErrNoGeneration) {
 		t.Errorf("nothing kept: %v", r.Err)
 	}
 }

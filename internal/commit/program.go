@@ -83,10 +83,6 @@ func oneLine(text string) string {
 // command is what the login shell is asked to run: plain words that every
 // shell takes. sshd's SSH_CONNECTION is an argument because sudo drops it from
 // the environment. The further words are random hex or fixed.
-func command(become string, words ...string) string {
-	line := `sh -s -- "$SSH_CONNECTION" ` + strings.Join(words, " ")
-	if become == "sudo" {
-		return "sudo -n " + line
-	}
-	return line
+func command(words ...string) string {
+	return `sh -s -- "$SSH_CONNECTION" ` + strings.Join(words, " ")
 }

@@ -148,7 +148,7 @@ func (h *host) rivals(ctx context.Context, p *Pending, variant func(string) stri
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if d, err = start(ctx, conn, "none", variant(finishProgram()), "confirm", p.tx); err != nil {
+	if d, err = start(ctx, conn, variant(finishProgram()), "confirm", p.tx); err != nil {
 		conn.Close()
 		return nil, nil, nil, err
 	}

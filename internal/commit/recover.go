@@ -12,16 +12,16 @@ import (
 
 // Resume takes up a transaction that another controller left pending. conn is
 // told the secrets and may therefore not confirm; Confirm dials again.
-func Resume(ctx context.Context, conn *transport.Conn, become string, f Facts) (*Pending, Result) {
+func Resume(ctx context.Context, conn *transport.Conn, f Facts) (*Pending, Result) {
 	if f.Pending == nil {
 		return nil, failed(StageInspect, errors.New("nothing is pending on this host"), "")
 	}
 	h := *f.Pending
 	p := &Pending{
-		tx: h.TX, become: become, target: conn.Pinned(),
+		tx: h.TX, target: conn.Pinned(),
 		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(h.Left)},
 	}
-	word, rest, err := ask(ctx, conn, become, "tell", h.TX)
+	word, rest, err := ask(ctx, conn, "tell", h.TX)
 	switch {
 	case err != nil:
 		return nil, beginTrouble(StageInspect, err)
@@ -56,12 +56,12 @@ func (p *Pending) Secrets() Secrets { return Secrets{p.tx, p.nonce, p.seal} }
 
 // Recall takes up a transaction whose secrets were recorded. conn is the one that told
 // the facts, which must be of that transaction.
-func Recall(conn *transport.Conn, become string, f Facts, s Secrets) (*Pending, Result) {
+func Recall(conn *transport.Conn, f Facts, s Secrets) (*Pending, Result) {
 	if f.Pending == nil || f.Pending.TX != s.TX || s.Nonce == "" || s.Seal == "" {
 		return nil, failed(StageInspect, errors.New("the recorded transaction is not pending on this host"), "")
 	}
 	p := &Pending{
-		tx: s.TX, nonce: s.Nonce, seal: s.Seal, become: become, target: conn.Pinned(),
+		tx: s.TX, nonce: s.Nonce, seal: s.Seal, target: conn.Pinned(),
 		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(f.Pending.Left)},
 	}
 	return p, p.result
@@ -76,7 +76,7 @@ func (p *Pending) TakeBack(ctx context.Context, dial Dialer, stage Stage, cause 
 	}
 	for pause := time.Second; ctx.Err() == nil && time.Now().Before(p.Deadline()); pause = min(2*pause, 4*time.Second) {
 		if conn, err := p.dial(ctx, dial, time.Until(p.Deadline())); err == nil {
-			word, rest, err := ask(ctx, conn, p.become, "revert", p.tx)
+			word, rest, err := ask(ctx, conn, "revert", p.tx)
 			if err == nil && word == "over" {
 				if r, known := p.ended(ctx, conn, rest, stage, cause); known {
 					conn.Close()
@@ -91,12 +91,12 @@ func (p *Pending) TakeBack(ctx context.Context, dial Dialer, stage Stage, cause 
 }
 
 // TakeBack fires the revert of a pending transaction now.
-func TakeBack(ctx context.Context, conn *transport.Conn, become string, f Facts) Result {
+func TakeBack(ctx context.Context, conn *transport.Conn, f Facts) Result {
 	if f.Pending == nil {
 		return failed(StageInspect, errors.New("nothing is pending on this host"), "")
 	}
 	p := &Pending{tx: f.Pending.TX, result: Result{Facts: &f}}
-	word, rest, err := ask(ctx, conn, become, "revert", p.tx)
+	word, rest, err := ask(ctx, conn, "revert", p.tx)
 	if err != nil || word != "over" {
 		if err == nil {
 			err = refusal(rest)

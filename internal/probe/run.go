@@ -87,7 +87,7 @@ func (p *Probe) begin(ctx context.Context, conn *transport.Conn, mark string) (*
 	}
 	got, left := make(chan started), make(chan struct{})
 	p.prober.group.Go(func() {
-		x, err := conn.Start(context.WithoutCancel(ctx), p.command(mark))
+		x, err := p.start(context.WithoutCancel(ctx), conn, mark)
 		if err == nil {
 			// One that ends without reading it says why: these errors would only hide that.
 			_, _ = x.Write([]byte(oneLine("T='" + escaped(p.want.Text) + "'\n" + runScript)))
@@ -110,18 +110,15 @@ func (p *Probe) begin(ctx context.Context, conn *transport.Conn, mark string) (*
 	}
 }
 
-// command is what the login shell is asked to run: plain words that every shell takes,
-// the first of them those of a commit, so that sudo allows one if it allows the other.
-func (p *Probe) command(mark string) string {
+// start runs the script: plain words that every login shell takes, the first of them those
+// of a commit, so that sudo allows one if it allows the other.
+func (p *Probe) start(ctx context.Context, conn *transport.Conn, mark string) (*transport.Exec, error) {
 	seconds := strconv.Itoa(int((p.limit + time.Second - 1) / time.Second))
 	line := "sh -s -- " + mark + " " + seconds
-	switch {
-	case !p.want.Become:
-		return line + " any"
-	case p.host.SSH.Become == "sudo":
-		return "sudo -n " + line + " root"
+	if p.want.Become {
+		return conn.StartRoot(ctx, line+" root")
 	}
-	return line + " root"
+	return conn.Start(ctx, line+" any")
 }
 
 // ending waits for the line in which the script says how the command ended.

@@ -360,8 +360,8 @@ func TestConfirmOfARunTriesTheProbesUnlessItWasDecided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts, _ := commit.Inspect(t.Context(), conn, "none", "", "")
-	pending, _ := commit.Resume(t.Context(), conn, "none", facts)
+	facts, _ := commit.Inspect(t.Context(), conn, "", "")
+	pending, _ := commit.Resume(t.Context(), conn, facts)
 	conn.Close()
 	targets[0].Probes = bad
 	decided := map[string]commit.Secrets{"web01": pending.Secrets()}

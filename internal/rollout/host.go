@@ -89,7 +89,6 @@ func (h *host) hangUp() (connections, execs int) {
 func (h *host) candidate() commit.Candidate {
 	c := h.target.Candidate
 	c.Want = h.target.want()
-	c.Become = h.target.Host.SSH.Become
 	c.AcceptStuckRevert = h.options.Accept.StuckRevert
 	c.Judge = func(f commit.Facts) commit.Verdict { return h.target.Judge(f, h.options.Accept) }
 	c.Gate = h.gate
@@ -188,7 +187,7 @@ func (h *host) recall(ctx context.Context, conn *transport.Conn) (commit.Result,
 	if past == nil {
 		return commit.Result{}, true
 	}
-	g, r := commit.Past(ctx, conn, h.target.Host.SSH.Become, past.Which)
+	g, r := commit.Past(ctx, conn, past.Which)
 	switch {
 	case r.Err == nil:
 		h.target = h.target.back(g)
@@ -285,7 +284,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if r, ok := h.recall(ctx, conn); !ok {
 		return conn, commit.Facts{}, r
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.Host.SSH.Become, h.target.want(), h.target.Candidate.Policy)
+	f, r := commit.Inspect(ctx, conn, h.target.want(), h.target.Candidate.Policy)
 	return conn, f, r
 }
 

@@ -109,7 +109,6 @@ func begin(t *testing.T, target Target) {
 	}
 	defer conn.Close()
 	c := target.Candidate
-	c.Become = "none"
 	c.Judge = func(commit.Facts) commit.Verdict { return commit.Verdict{Act: commit.Go} }
 	if pending, r := commit.Begin(t.Context(), conn, c); pending == nil {
 		t.Fatalf("%s: not applied: %s at %s: %v", target.Host.Name, r.Outcome, r.Stage, r.Err)

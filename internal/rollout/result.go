@@ -14,7 +14,7 @@ import (
 	"fwpush/roles"
 )
 
-// Target is one host and what it shall run. Become, Judge and Gate of the
+// Target is one host and what it shall run. Judge and Gate of the
 // Candidate are set by this package.
 type Target struct {
 	Host      inventory.Host

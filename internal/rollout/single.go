@@ -49,7 +49,7 @@ func (h *host) examine(ctx context.Context) commit.Result {
 	if err != nil {
 		return unreachable(err)
 	}
-	return commit.Examine(ctx, conn, commit.Exam{Become: h.target.Host.SSH.Become, Want: h.target.want(),
+	return commit.Examine(ctx, conn, commit.Exam{Want: h.target.want(),
 		Policy: h.target.Candidate.Policy, Rules: h.target.Fit})
 }
 
@@ -95,7 +95,7 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 			return r
 		case f.Pending != nil && f.Pending.Run == run:
 			h.goOn()
-			return commit.TakeBack(ctx, conn, h.target.Host.SSH.Become, f)
+			return commit.TakeBack(ctx, conn, f)
 		case f.Meta["run"] == run && f.Stored():
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
 				Err:  errors.New("the run is confirmed here, a revert comes too late"),
@@ -121,14 +121,13 @@ func unconcerned(run string, f commit.Facts) commit.Result {
 // takeUp goes on with a transaction of a controller that is gone. Where that had decided
 // to confirm, it had tried the probes.
 func (h *host) takeUp(ctx context.Context, conn *transport.Conn, f commit.Facts) (*commit.Pending, commit.Result) {
-	become := h.target.Host.SSH.Become
 	if s, decided := h.options.Decided[h.target.Host.Name]; decided && s.TX == f.Pending.TX {
-		return commit.Recall(conn, become, f, s)
+		return commit.Recall(conn, f, s)
 	}
 	for _, p := range h.probes() {
 		h.trials = append(h.trials, trial{Probe: p}) // how they were before nobody knows
 	}
-	return commit.Resume(ctx, conn, become, f)
+	return commit.Resume(ctx, conn, f)
 }
 
 // finish decides a pending transaction of a host that goes by itself.

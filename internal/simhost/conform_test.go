@@ -140,19 +140,19 @@ var scenes = []struct {
 		p, r := commit.Begin(s.t.Context(), s.dial(), s.candidate(2, s.rules(false, 443), 30*time.Second))
 		s.note("%t %s %s", p == nil, r.Outcome, r.Holder.Run)
 		f := s.look()
-		p, r = commit.Resume(s.t.Context(), s.dial(), "none", f)
+		p, r = commit.Resume(s.t.Context(), s.dial(), f)
 		s.ended("resume", r)
 		s.ended("confirm", p.Confirm(s.t.Context(), s.dialer))
 		s.look(one)
-		p, r = commit.Resume(s.t.Context(), s.dial(), "none", f)
+		p, r = commit.Resume(s.t.Context(), s.dial(), f)
 		s.note("%t", p == nil)
 		s.ended("resume again", r)
-		s.ended("take back", commit.TakeBack(s.t.Context(), s.dial(), "none", f))
+		s.ended("take back", commit.TakeBack(s.t.Context(), s.dial(), f))
 	}, []string{"true locked X-00000001", "confirm: confirmed"}},
 
 	{"taken back", func(s *subject) {
 		s.begin(s.candidate(1, s.rules(false, 80), 30*time.Second))
-		s.ended("take back", commit.TakeBack(s.t.Context(), s.dial(), "none", s.look()))
+		s.ended("take back", commit.TakeBack(s.t.Context(), s.dial(), s.look()))
 		s.look()
 	}, []string{"take back: reverted", "running false"}},
 

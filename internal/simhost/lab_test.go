@@ -104,7 +104,7 @@ func (s *subject) facts() commit.Facts {
 	s.t.Helper()
 	conn := s.dial()
 	defer conn.Close()
-	f, r := commit.Inspect(s.t.Context(), conn, "none", "", "the policy")
+	f, r := commit.Inspect(s.t.Context(), conn, "", "the policy")
 	if r.Err != nil {
 		s.t.Fatalf("inspect: %v", r.Err)
 	}
@@ -152,7 +152,7 @@ func (s *subject) rules(locked bool, ports ...int) render.Ruleset {
 // candidate commits rules, by a run with a number, on a host that does not run them.
 func (s *subject) candidate(run int, rs render.Ruleset, window time.Duration) commit.Candidate {
 	return commit.Candidate{
-		Rules: rs, Window: window, Become: "none", Policy: "the policy", Want: render.BackendNftables,
+		Rules: rs, Window: window, Policy: "the policy", Want: render.BackendNftables,
 		Stamp: commit.Stamp{Run: fmt.Sprintf("20260102T030405Z-%08d", run), Fleet: "lab", Host: "host", Actor: "tester"},
 		Judge: func(f commit.Facts) commit.Verdict {
 			if f.Runs(rs.Text) {

@@ -150,7 +150,7 @@ func TestThousand(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			if facts, r := commit.Inspect(t.Context(), conn, "none", "", ""); r.Err != nil || facts.Hostname != f.Host(i).Name() {
+			if facts, r := commit.Inspect(t.Context(), conn, "", ""); r.Err != nil || facts.Hostname != f.Host(i).Name() {
 				t.Errorf("%s: %v", f.Host(i).Name(), r.Err)
 			}
 		})
