@@ -30,6 +30,11 @@ type Options struct {
 	MaxOutput int           // bytes of stdout and stderr together that one command may send; 0: 16 MiB
 	PerJump   int           // logins under way at a time through one jump host; 0: 16
 	HostKeys  HostKeyPolicy // "": Strict
+
+	// Passphrase asks a person for the passphrase of a key file, with so many tries left. It is
+	// called by Check alone, once for each key, and not where the agent holds the key. The
+	// bytes are cleared after use. nil: there is nobody to ask.
+	Passphrase func(ctx context.Context, path string, tries int) ([]byte, error)
 }
 
 // HostKeyPolicy says what becomes of a host that no known_hosts file knows. One whose key
@@ -141,7 +146,8 @@ func (d *Dialer) enter(ctx context.Context, o order) (*Conn, error) {
 // Check reports everything that would stop Dial before it connects: key files
 // and known_hosts files that are missing, unreadable or unusable, and having no
 // key at all, for the host and for the jump hosts on the way. It contacts no host, only
-// ssh-agent if a key needs it.
+// ssh-agent if a key needs it, and asks for passphrases: of named keys that the agent does
+// not hold, and of the usual ones if there is no other key.
 func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 	var errs []error
 	for hop := &ep; hop != nil; hop = hop.Via {
@@ -151,17 +157,60 @@ func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 }
 
 func (d *Dialer) check(ctx context.Context, ep inventory.Endpoint) []error {
+	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
+	locked, errKeys := d.usable(ctx, ep)
+	if errKeys != nil && len(locked) > 0 && d.opts.Passphrase != nil {
+		for _, path := range locked {
+			if err := d.unlock(ctx, path); err != nil {
+				return []error{errKnown, err}
+			}
+		}
+		_, errKeys = d.usable(ctx, ep)
+	}
+	_, errUser := userOf(ep)
+	return []error{errKnown, errKeys, errUser}
+}
+
+// usable says why there is no key to log in with, and which key files a passphrase would
+// open.
+func (d *Dialer) usable(ctx context.Context, ep inventory.Endpoint) (locked []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeoutOf(ep))
 	defer cancel()
-	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
-	keys, errKeys := d.store.Identities(ctx, ep.Identity)
+	keys, err := d.store.Identities(ctx, wantedBy(ep))
 	//lint:ignore SA5001 with an error there are keys, too
 	defer keys.Close()
-	user, errUser := userOf(ep)
-	if errKeys == nil && len(keys.List) == 0 {
-		errKeys = &AuthError{Peer: peerOf(ep), User: user, Notes: keys.Notes}
+	if err == nil && len(keys.List) == 0 {
+		user, _ := userOf(ep) // which is told by itself
+		err = &AuthError{Peer: peerOf(ep), User: user, Notes: keys.Notes}
 	}
-	return []error{errKnown, errKeys, errUser}
+	return keys.Locked, err
+}
+
+// PassphraseTries is how often a passphrase may be wrong, as with ssh
+// (NumberOfPasswordPrompts of ssh_config(5)).
+const PassphraseTries = 3
+
+// unlock asks for the passphrase of a key file. That all tries were wrong is told by
+// whoever looks for keys next; the error is that nobody answered.
+func (d *Dialer) unlock(ctx context.Context, path string) error {
+	for try := range PassphraseTries {
+		passphrase, err := d.opts.Passphrase(ctx, path, PassphraseTries-try)
+		if err != nil {
+			return err
+		}
+		err = d.store.Unlock(path, passphrase)
+		clear(passphrase)
+		if !errors.Is(err, trust.ErrPassphrase) {
+			return err
+		}
+	}
+	d.store.GiveUp(path, fmt.Sprintf("is encrypted, %d passphrases were wrong", PassphraseTries))
+	return nil
+}
+
+// wantedBy are the keys to log in with.
+func wantedBy(ep inventory.Endpoint) trust.Wanted {
+	return trust.Wanted{Files: ep.Identity}
 }
 
 func peerOf(ep inventory.Endpoint) Peer {

@@ -75,7 +75,7 @@ func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, err
 	// connection fail that confirms.
 	keys := trust.Alone(l.prefer)
 	if !l.prefer.ByItself() {
-		keys, err = d.store.Identities(ctx, l.ep.Identity)
+		keys, err = d.store.Identities(ctx, wantedBy(l.ep))
 		//lint:ignore SA5001 with an error there are keys, too
 		defer keys.Close()
 		if err != nil {

@@ -94,7 +94,7 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 }
 
 func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
-	p := &prepared{File: f, targets: targets, log: c, dialer: transport.New(transport.Options{Log: c.logger(), HostKeys: c.hostKeys})}
+	p := &prepared{File: f, targets: targets, log: c, dialer: c.dial(c.hostKeys)}
 	p.prober = probe.NewProber(p.dialer, f.Host)
 	return p
 }

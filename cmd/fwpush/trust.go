@@ -96,7 +96,7 @@ func (c *console) trust(ctx context.Context, g *globals, f *trustFlags) ([]*host
 		selected[i] = m.Host
 	}
 	stages := hostkeys.Stages(selected)
-	dialer := transport.New(transport.Options{Log: c.logger(), HostKeys: transport.Collect})
+	dialer := c.dial(transport.Collect)
 	defer func() { _ = dialer.Close() }() // has no error
 	if err := checkAll(ctx, dialer, hostkeys.Jumps(stages)); err != nil {
 		return nil, err

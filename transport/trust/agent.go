@@ -28,12 +28,22 @@ type agentKey struct {
 	signer  ssh.AlgorithmSigner
 }
 
-// agentKeys lists the keys of ssh-agent over a connection of its own, so that
+// agentKeys lists the keys of the ssh-agent behind a socket ("": the usual) over a connection of its own, so that
 // an agent stuck in one login does not hold up another. The keys sign until
 // done is called or the login's context ends.
-func (s *Store) agentKeys(login context.Context) (keys []agentKey, done func(), err error) {
-	if s.agentSocket == "" {
+func (s *Store) agentKeys(login context.Context, socket string) (keys []agentKey, done func(), err error) {
+	if socket == "" || socket == "SSH_AUTH_SOCK" { // as IdentityAgent of ssh_config(5) has it
+		socket = s.agentSocket
+	}
+	switch socket {
+	case "":
 		return nil, nil, errors.New("SSH_AUTH_SOCK is not set")
+	case "none":
+		return nil, nil, errors.New("IdentityAgent is none")
+	}
+	socket, err = expand(socket)
+	if err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(login, agentTimeout)
 	defer cancel()
@@ -43,7 +53,7 @@ func (s *Store) agentKeys(login context.Context) (keys []agentKey, done func(), 
 	case <-ctx.Done():
 		return nil, nil, errors.New("ssh-agent is busy with other logins")
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", s.agentSocket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ssh-agent: %w", err)
 	}

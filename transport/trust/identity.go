@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -15,12 +17,25 @@ import (
 // MaxAuthTries, 6 by default (sshd_config(5)).
 const maxKeys = 5
 
+// Wanted says which keys may be offered to a host.
+type Wanted struct {
+	Files        []string // key files; none: the agent's keys, then the usual files
+	Certificates []string // certificate files, beside KEY-cert.pub; a key of theirs need not be named
+	Agent        string   // the agent's socket; "": the one of the Store, "none": no agent
+	Others       bool     // with named files: what else the agent holds, too
+}
+
+// usualFiles are those that ssh looks for, as far as the library can use them.
+var usualFiles = []string{"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"}
+
 // Identities are the keys to offer to a host, in order.
 type Identities struct {
-	List  []Identity
-	Notes []string // what could not be offered, and why
+	List   []Identity
+	Notes  []string // what could not be offered, and why
+	Locked []string // key files that a passphrase would open
 
-	done func()
+	certs []*ssh.Certificate
+	done  func()
 }
 
 // Close lets go of the agent. The keys sign no more.
@@ -32,16 +47,17 @@ func (ids *Identities) Close() {
 
 // Identities finds the keys for a login. With named files: those only an agent
 // can use come first, then the others, and nothing else the agent holds. With
-// none: the agent's keys, then the usual files. The agent is not asked where no
-// key needs it, so that a stuck one cannot harm; ctx bounds its answers.
+// none: the agent's keys, then the usual files. A certificate comes before its key. The agent
+// is not asked where no key needs it, so that a stuck one cannot harm; ctx bounds its answers.
 //
 // The error joins a *FileError for each named file that cannot be used. The
 // result must be closed in any case.
-func (s *Store) Identities(ctx context.Context, files []string) (*Identities, error) {
+func (s *Store) Identities(ctx context.Context, w Wanted) (*Identities, error) {
 	ids := &Identities{}
+	files := w.Files
 	named := len(files) > 0
 	if !named {
-		files = []string{"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"}
+		files = usualFiles
 	}
 	var errs []error
 	unusable := func(err error) {
@@ -51,6 +67,14 @@ func (s *Store) Identities(ctx context.Context, files []string) (*Identities, er
 			ids.Notes = append(ids.Notes, err.Error())
 		}
 	}
+	for _, path := range w.Certificates {
+		cert, err := s.certificate(path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		ids.certs = append(ids.certs, cert)
+	}
 	var direct, blocked []*keyFile
 	for _, path := range files {
 		k, err := s.keyFile(path)
@@ -58,7 +82,7 @@ func (s *Store) Identities(ctx context.Context, files []string) (*Identities, er
 		case err != nil && !named && errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			unusable(err)
-		case len(k.signers) > 0:
+		case k.signer() != nil:
 			direct = append(direct, k)
 		default:
 			blocked = append(blocked, k)
@@ -66,34 +90,81 @@ func (s *Store) Identities(ctx context.Context, files []string) (*Identities, er
 	}
 	absent := "ssh-agent does not hold it"
 	var held []agentKey
-	if !named || len(blocked) > 0 {
+	all := !named || w.Others
+	if all || len(blocked) > 0 || len(ids.certs) > 0 {
 		var err error
-		if held, ids.done, err = s.agentKeys(ctx); err != nil {
+		if held, ids.done, err = s.agentKeys(ctx, w.Agent); err != nil {
 			absent = err.Error()
 			ids.Notes = append(ids.Notes, absent)
 		}
 	}
 	for _, key := range held {
-		wanted := slices.ContainsFunc(blocked, func(k *keyFile) bool { return k.heldAs(key) })
-		if !named || wanted {
-			ids.add(Identity{fmt.Sprintf("agent key %.80q", key.comment), key.pub, key.signer, true})
+		label := fmt.Sprintf("agent key %.80q", key.comment)
+		i := slices.IndexFunc(blocked, func(k *keyFile) bool { return k.heldAs(key) })
+		if i >= 0 {
+			ids.certify(label, blocked[i].cert, key.signer, true)
+		}
+		certified := ids.certified(label, key.signer, true)
+		if all || i >= 0 || certified {
+			ids.add(Identity{label, key.pub, key.signer, true})
 		}
 	}
 	for _, k := range direct {
-		for _, signer := range k.signers {
-			ids.add(Identity{k.path, signer.PublicKey(), signer, false})
-		}
+		ids.certify(k.path, k.cert, k.signer(), false)
+		ids.certified(k.path, k.signer(), false)
+		ids.add(Identity{k.path, k.signer().PublicKey(), k.signer(), false})
 	}
 	for _, k := range blocked {
-		if !slices.ContainsFunc(held, k.heldAs) {
-			unusable(&FileError{Path: k.path, Reason: k.blocked + ", and " + absent, Next: k.next})
+		if slices.ContainsFunc(held, k.heldAs) {
+			continue
 		}
+		if k.asksFor() {
+			ids.Locked = append(ids.Locked, k.path)
+		}
+		blocked, next := k.why()
+		unusable(&FileError{Path: k.path, Reason: blocked + ", and " + absent, Next: next})
 	}
 	return ids, errors.Join(errs...)
 }
 
-// add appends a key unless it is there already or is a DSA key.
+// certified adds those of the named certificates that are a key's, and says whether there
+// are any.
+func (ids *Identities) certified(label string, key ssh.AlgorithmSigner, agent bool) (any bool) {
+	for _, cert := range ids.certs {
+		any = ids.certify(label, cert, key, agent) || any
+	}
+	return any
+}
+
+// certify adds a key's certificate, if it is its own.
+func (ids *Identities) certify(label string, cert *ssh.Certificate, key ssh.AlgorithmSigner, agent bool) bool {
+	if cert == nil || !sameKey(cert.Key, key.PublicKey()) {
+		return false
+	}
+	signer, err := ssh.NewCertSigner(cert, key)
+	if err != nil {
+		return false
+	}
+	signs, ok := signer.(ssh.AlgorithmSigner)
+	if ok {
+		ids.add(Identity{label, cert, signs, agent})
+	}
+	return ok
+}
+
+// add appends a key unless it is there already or is a DSA key, or a certificate that the
+// host would refuse: each that is refused counts against the login.
 func (ids *Identities) add(id Identity) {
+	if cert, ok := id.Key.(*ssh.Certificate); ok {
+		err := expired(cert, time.Now())
+		if cert.CertType != ssh.UserCert {
+			err = errors.New("is one of a host")
+		}
+		if err != nil {
+			ids.note(fmt.Sprintf("the certificate %.80q of %s is %s", cert.KeyId, id.label, strings.TrimPrefix(err.Error(), "is ")))
+			return
+		}
+	}
 	//lint:ignore SA1019 only the name is used, to refuse such a key
 	if plainKey(id.Key).Type() == ssh.InsecureKeyAlgoDSA {
 		ids.Notes = append(ids.Notes, id.label+" is a DSA key, which is not used")
@@ -101,6 +172,12 @@ func (ids *Identities) add(id Identity) {
 	}
 	if !slices.ContainsFunc(ids.List, id.is) {
 		ids.List = append(ids.List, id)
+	}
+}
+
+func (ids *Identities) note(text string) {
+	if !slices.Contains(ids.Notes, text) {
+		ids.Notes = append(ids.Notes, text)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestUnusableIdentities(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ids, err := newStore("").Identities(t.Context(), []string{tt.path, good})
+			ids, err := newStore("").Identities(t.Context(), Wanted{Files: []string{tt.path, good}})
 			t.Cleanup(func() { ids.Close() })
 			var file *FileError
 			if !errors.As(err, &file) || file.Path != tt.path {
@@ -79,7 +79,7 @@ func TestUnusableIdentities(t *testing.T) {
 
 // All mistakes come at once.
 func TestUnusableIdentitiesTogether(t *testing.T) {
-	ids, err := newStore("").Identities(t.Context(), []string{"/nonexistent/a", "/nonexistent/b"})
+	ids, err := newStore("").Identities(t.Context(), Wanted{Files: []string{"/nonexistent/a", "/nonexistent/b"}})
 	t.Cleanup(func() { ids.Close() })
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/a does") || !strings.Contains(err.Error(), "/nonexistent/b does") {
 		t.Errorf("got %v", err)
@@ -92,7 +92,7 @@ func TestKeyFilesAreReadOnce(t *testing.T) {
 	path, _ := sshtest.NewIdentity(t, "")
 	s := newStore("")
 	for range 2 {
-		ids, err := s.Identities(t.Context(), []string{path})
+		ids, err := s.Identities(t.Context(), Wanted{Files: []string{path}})
 		ids.Close()
 		if err != nil || len(ids.List) != 1 {
 			t.Fatalf("got %v, %v", ids.List, err)
@@ -116,7 +116,7 @@ func TestUsualFiles(t *testing.T) {
 	}
 	write(t, filepath.Join(home, ".ssh", "id_ed25519"), string(text), 0o600)
 	open := write(t, filepath.Join(home, ".ssh", "id_rsa"), string(text), 0o644)
-	ids, err := newStore("").Identities(t.Context(), nil)
+	ids, err := newStore("").Identities(t.Context(), Wanted{})
 	t.Cleanup(func() { ids.Close() })
 	if err != nil {
 		t.Fatal(err)

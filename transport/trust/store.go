@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Store reads each key file and each list of known_hosts files once, when first
@@ -21,6 +23,7 @@ type Store struct {
 	known       cache[*KnownHosts]
 	files       cache[*knownFile]
 	keys        cache[*keyFile]
+	certs       cache[*ssh.Certificate]
 }
 
 // NewStore returns a Store that asks the ssh-agent behind a socket ("": none)
