@@ -60,6 +60,10 @@ func (s *Store) KnownHosts(files []string) (*KnownHosts, error) {
 func loadKnownFile(path string, log *slog.Logger) (*knownFile, error) {
 	f := &knownFile{path: path}
 	text, err := readFile(path, maxKnownHosts)
+	var missing *FileError
+	if errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist) {
+		missing.Next = "check the path in the fleet file, or type fwpush trust, which makes it"
+	}
 	if err != nil {
 		return f, err
 	}
