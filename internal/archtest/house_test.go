@@ -46,6 +46,7 @@ var house = []room{
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{xcrypto}, tests: []string{goleak, rapid}},
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
+	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp}},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop"}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},

@@ -1,0 +1,197 @@
+package foreign
+
+import (
+	"slices"
+
+	"go4.org/netipx"
+)
+
+// Item is one thing that was found: a chain with its hook, a rule in a built-in chain, or a policy.
+type Item struct {
+	Manager string
+	Table   *Table
+	Chain   *Chain
+	Rule    *Rule // nil: the chain itself, or its policy
+}
+
+// String is "iptables filter INPUT: -A INPUT -j DROP", or "ip nat PREROUTING".
+func (i Item) String() string {
+	text := i.Table.String() + " " + i.Chain.Name
+	switch {
+	case i.Rule != nil:
+		return text + ": " + i.Rule.Text
+	case i.Chain.Base != nil && i.Chain.Base.Policy == Drop:
+		return text + ": policy drop"
+	}
+	return text
+}
+
+// Items are everything there is that does anything, with whoever it belongs to. What does nothing is
+// not told: built-in chains and base chains that are empty and accept, and tables without rules.
+//
+// A rule in a built-in chain of iptables belongs to the manager whose chain it jumps to, whose set it
+// asks or whose interface it names; a policy other than accept to one that is known to set it and has
+// chains here.
+func (rs Ruleset) Items() []Item {
+	a := attribution{managers: Managers()}
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			a.meet(t, c)
+		}
+	}
+	var items []Item
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			items = append(items, a.items(t, c)...)
+		}
+	}
+	return items
+}
+
+// By are the items of each manager; its keys are words of hosts.NAME.coexist.
+func (rs Ruleset) By() map[string][]Item {
+	by := map[string][]Item{}
+	for _, i := range rs.Items() {
+		by[i.Manager] = append(by[i.Manager], i)
+	}
+	return by
+}
+
+// Without leaves out the chains that are ours, and rules that jump to them: tables of nftables by
+// their key "FAMILY NAME", chains of iptables by patterns.
+func (rs Ruleset) Without(tables, chains []string) Ruleset {
+	var out Ruleset
+	for _, t := range rs.Tables {
+		if t.Engine == Nft && named(string(t.Family)+" "+t.Name, tables) {
+			continue
+		}
+		copied := *t
+		copied.Chains = nil
+		for _, c := range t.Chains {
+			if c.Base == nil && named(c.Name, chains) {
+				continue
+			}
+			kept := *c
+			kept.Rules = slices.DeleteFunc(slices.Clone(c.Rules), func(r Rule) bool { return named(r.Verdict.Chain, chains) })
+			copied.Chains = append(copied.Chains, &kept)
+		}
+		out.Tables = append(out.Tables, &copied)
+	}
+	return out
+}
+
+// Join puts together what several programs told. Tables of iptables-nft that nft saw too are taken as
+// iptables-save tells them, since nft has no words for their rules.
+func Join(nft Ruleset, saves ...Ruleset) Ruleset {
+	var out Ruleset
+	told := map[string]bool{}
+	for _, s := range saves {
+		for _, t := range s.Tables {
+			if !t.Legacy {
+				told[string(t.Family)+" "+t.Name] = true
+			}
+			out.Tables = append(out.Tables, t)
+		}
+	}
+	for _, t := range nft.Tables {
+		if !told[string(t.Family)+" "+t.Name] {
+			out.Tables = append(out.Tables, t)
+		}
+	}
+	return out
+}
+
+type attribution struct {
+	managers []Manager
+	present  []string // managers with chains or tables here
+}
+
+// meet notes who is here, and which interfaces a manager has made that have names of their own.
+func (a *attribution) meet(t *Table, c *Chain) {
+	if owner := a.ofChain(t, c); owner != "" && !slices.Contains(a.present, owner) {
+		a.present = append(a.present, owner)
+	}
+	for _, r := range c.Rules {
+		for i, m := range a.managers {
+			if m.Bridges == "" || r.Verdict.Chain != m.Bridges || len(m.Ifaces) > 200 {
+				continue
+			}
+			for _, cond := range r.Matches {
+				if cond.Field == OutIface && !cond.Not && !slices.Contains(m.Ifaces, cond.Names[0]) {
+					a.managers[i].Ifaces = append(a.managers[i].Ifaces, cond.Names[0])
+				}
+			}
+		}
+	}
+}
+
+// ofChain is the manager whose a regular chain or a whole table of nftables is, "" if nobody's.
+func (a *attribution) ofChain(t *Table, c *Chain) string {
+	for _, m := range a.managers {
+		if t.Engine == Nft && named(string(t.Family)+" "+t.Name, m.Tables) || c.Base == nil && named(c.Name, m.Chains) {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+func (a *attribution) ofRule(t *Table, r *Rule) string {
+	for _, m := range a.managers {
+		if named(r.Verdict.Chain, m.Chains) || named(r.Comment, m.Comments) || m.Name == "docker" && a.hairpin(r) || slices.ContainsFunc(r.Matches, func(c Match) bool {
+			return t.Engine == Iptables && named(c.Set, m.Sets) ||
+				(c.Field == InIface || c.Field == OutIface) && slices.ContainsFunc(c.Names, func(n string) bool { return named(n, m.Ifaces) })
+		}) {
+			return m.Name
+		}
+	}
+	return byHand(t)
+}
+
+// hairpin says whether a rule is one that lets a container reach its own published port: it goes from
+// an address to the same.
+func (a *attribution) hairpin(r *Rule) bool {
+	var src, dst netipx.IPRange
+	for _, m := range r.Matches {
+		if m.Not || len(m.Addrs) != 1 {
+			continue
+		}
+		switch m.Field {
+		case SrcAddr:
+			src = m.Addrs[0]
+		case DstAddr:
+			dst = m.Addrs[0]
+		}
+	}
+	return r.Verdict.Kind == Masquerade && src.IsValid() && src == dst && src.From() == src.To() && slices.Contains(a.present, "docker")
+}
+
+func byHand(t *Table) string {
+	if t.Engine == Iptables {
+		return ByHandIptables
+	}
+	return ByHandNft
+}
+
+func (a *attribution) items(t *Table, c *Chain) []Item {
+	if owner := a.ofChain(t, c); owner != "" {
+		if c.Base == nil || len(c.Rules) > 0 || c.Base.Policy == Drop {
+			return []Item{{owner, t, c, nil}}
+		}
+		return nil
+	}
+	var items []Item
+	if c.Base != nil && c.Base.Policy == Drop {
+		owner := byHand(t)
+		for _, m := range a.managers {
+			if t.Engine == Iptables && t.Name == "filter" && slices.Contains(m.Policies, c.Name) && slices.Contains(a.present, m.Name) {
+				owner = m.Name
+				break
+			}
+		}
+		items = append(items, Item{owner, t, c, nil})
+	}
+	for i := range c.Rules {
+		items = append(items, Item{a.ofRule(t, &c.Rules[i]), t, c, &c.Rules[i]})
+	}
+	return items
+}

@@ -1,0 +1,203 @@
+package foreign
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// nftObject is one entry of what `nft -j list ruleset` prints (libnftables-json(5)).
+type nftObject struct {
+	Table *struct{ Family, Name string }
+	Chain *struct {
+		Family, Table, Name, Type, Hook, Policy string
+		Dev                                     any // a name, or a list of them
+		Prio                                    *int
+	}
+	Rule *struct {
+		Family, Table, Chain, Comment string
+		Expr                          []json.RawMessage
+	}
+	Set *nftSet
+	Map *nftSet
+}
+
+type nftSet struct {
+	Family, Table, Name string
+	Type, Map           json.RawMessage
+	Elem                []json.RawMessage
+}
+
+// nftReader puts the objects together. They may come in any order, but rules of one chain come in theirs.
+type nftReader struct {
+	tables map[string]*Table
+	chains map[string]*Chain
+	maps   map[string][]json.RawMessage // elements of named verdict maps
+	list   []*Table
+	left   int // rules that elements of maps may still become
+}
+
+// maxBranches is how many rules the elements of verdict maps become in all. Many rules could name
+// one large map.
+const maxBranches = 50_000
+
+// ParseNft reads what `nft -j list ruleset` prints. Expressions that are not understood, xtables
+// compat expressions among them, are opaque; only text that is not such a listing is an error.
+func ParseNft(text string) (Ruleset, error) {
+	if len(text) > MaxText {
+		return Ruleset{}, ErrTooLarge
+	}
+	var doc struct{ Nftables []nftObject }
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		return Ruleset{}, fmt.Errorf("the listing of nft -j: %w", err)
+	}
+	r := nftReader{map[string]*Table{}, map[string]*Chain{}, map[string][]json.RawMessage{}, nil, maxBranches}
+	for _, o := range doc.Nftables {
+		switch {
+		case o.Table != nil:
+			r.table(o.Table.Family, o.Table.Name)
+		case o.Chain != nil:
+			c := r.chain(o.Chain.Family, o.Chain.Table, o.Chain.Name)
+			if o.Chain.Hook != "" && c.Base == nil {
+				c.Base = &Base{Type: o.Chain.Type, Hook: o.Chain.Hook, Policy: Accept}
+				c.Base.Device, _ = o.Chain.Dev.(string)
+				if o.Chain.Prio != nil {
+					c.Base.Priority = *o.Chain.Prio
+				}
+				if o.Chain.Policy == "drop" {
+					c.Base.Policy = Drop
+				}
+			}
+		case o.Set != nil:
+			t := r.table(o.Set.Family, o.Set.Table)
+			t.Sets[o.Set.Name] = o.Set.read()
+		case o.Map != nil:
+			r.maps[o.Map.Family+" "+o.Map.Table+" "+o.Map.Name] = o.Map.Elem
+			t := r.table(o.Map.Family, o.Map.Table)
+			t.Sets[o.Map.Name] = o.Map.read()
+		}
+	}
+	for _, o := range doc.Nftables {
+		if o.Rule != nil {
+			c := r.chain(o.Rule.Family, o.Rule.Table, o.Rule.Chain)
+			c.Rules = append(c.Rules, r.rules(o.Rule.Family, o.Rule.Table, o.Rule.Comment, o.Rule.Expr)...)
+		}
+	}
+	return Ruleset{r.list}, nil
+}
+
+func (r *nftReader) table(family, name string) *Table {
+	key := family + " " + name
+	if r.tables[key] == nil {
+		r.tables[key] = &Table{Engine: Nft, Family: Family(family), Name: name, Sets: map[string]*Set{}}
+		r.list = append(r.list, r.tables[key])
+	}
+	return r.tables[key]
+}
+
+func (r *nftReader) chain(family, table, name string) *Chain {
+	key := family + " " + table + " " + name
+	if r.chains[key] == nil {
+		r.chains[key] = &Chain{Name: name}
+		t := r.table(family, table)
+		t.Chains = append(t.Chains, r.chains[key])
+	}
+	return r.chains[key]
+}
+
+// read takes a set's elements; of a map, its keys.
+func (s *nftSet) read() *Set {
+	set := &Set{Name: s.Name}
+	for _, e := range s.Elem {
+		if len(s.Map) > 0 {
+			var pair []json.RawMessage
+			if json.Unmarshal(e, &pair) != nil || len(pair) != 2 {
+				set.Opaque = true
+				continue
+			}
+			e = pair[0]
+		}
+		if !set.Values.element(e) {
+			set.Opaque = true
+		}
+	}
+	return set
+}
+
+// element adds one element of a set, or a value that a rule compares with; false if it is of a
+// kind that Values have no room for.
+func (v *Values) element(raw json.RawMessage) bool {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return false
+	}
+	switch raw[0] {
+	case '"':
+		var text string
+		if json.Unmarshal(raw, &text) != nil || strings.HasPrefix(text, "@") {
+			return false
+		}
+		if r, ok := addrRange(text); ok {
+			v.Addrs = append(v.Addrs, r)
+		}
+		v.Names = append(v.Names, text)
+		return true
+	case '{':
+		return v.structured(raw)
+	}
+	var n uint32
+	if json.Unmarshal(raw, &n) != nil {
+		return false
+	}
+	v.Numbers = append(v.Numbers, Range{n, n})
+	return true
+}
+
+func (v *Values) structured(raw json.RawMessage) bool {
+	var o struct {
+		Elem   *struct{ Val json.RawMessage }
+		Prefix *struct {
+			Addr string
+			Len  uint8
+		}
+		Range []json.RawMessage
+		Set   []json.RawMessage
+	}
+	if json.Unmarshal(raw, &o) != nil {
+		return false
+	}
+	switch {
+	case o.Elem != nil:
+		return v.element(o.Elem.Val)
+	case o.Prefix != nil:
+		r, ok := addrRange(fmt.Sprintf("%s/%d", o.Prefix.Addr, o.Prefix.Len))
+		if ok {
+			v.Addrs = append(v.Addrs, r)
+		}
+		return ok
+	case len(o.Range) == 2:
+		var from, to string
+		if json.Unmarshal(o.Range[0], &from) == nil && json.Unmarshal(o.Range[1], &to) == nil {
+			r, ok := addrRange(from + "-" + to)
+			if ok {
+				v.Addrs = append(v.Addrs, r)
+			}
+			return ok
+		}
+		var lo, hi uint32
+		if json.Unmarshal(o.Range[0], &lo) != nil || json.Unmarshal(o.Range[1], &hi) != nil || lo > hi {
+			return false
+		}
+		v.Numbers = append(v.Numbers, Range{lo, hi})
+		return true
+	case o.Set != nil:
+		for _, e := range o.Set {
+			if !v.element(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
