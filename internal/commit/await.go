@@ -59,7 +59,7 @@ func (p *Pending) ended(ctx context.Context, conn *transport.Conn, word string, 
 	default:
 		return p.over(word, stage, cause), true
 	}
-	f, r := Inspect(ctx, conn, "", "")
+	f, r := Inspect(ctx, conn, "", ModeSame, "")
 	if r.Err != nil || p.result.Facts == nil {
 		return Result{}, false
 	}

@@ -106,7 +106,7 @@ func TestOldRulesOfBothBackends(t *testing.T) {
 			t.Errorf("history: %s", got)
 		}
 	}
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if drifted, known := f.Drifted(); !drifted || !known {
 		t.Error("chains that somebody added are no drift")
 	}

@@ -40,7 +40,7 @@ type listener struct {
 // runs, and the Result says why; conn is then free to be closed. Otherwise conn
 // belongs to the Pending.
 func Begin(ctx context.Context, conn *transport.Conn, c Candidate) (*Pending, Result) {
-	d, err := start(ctx, conn, beginProgram(), want(c.Want), known(c.Policy))
+	d, err := start(ctx, conn, beginProgram(c.Mode), want(c.Want), known(c.Policy), c.Mode.word())
 	if err != nil {
 		return nil, beginTrouble(StageInspect, err)
 	}
@@ -220,10 +220,11 @@ func (b *beginning) payload() (string, error) {
 	if mode == string(render.BackendNftables) {
 		kept = keptForm(b.rules, *b.facts)
 	}
-	if mode == string(render.BackendIptables) || b.facts.runsIptables() {
-		loader = bootProgram()
+	future := b.Mode.on(*b.facts)
+	if mode == string(render.BackendIptables) || b.facts.runsIptables() || future == ModeExclusive && !b.Remove {
+		loader = bootProgram(future)
 	}
-	revert := revertProgram()
+	revert := revertProgram(b.Mode)
 	var s strings.Builder
 	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
 		len(text), len(kept), len(revert), len(loader), len(policy))
@@ -342,6 +343,9 @@ func (b *beginning) loadTime() time.Duration {
 	limit := 3*time.Second + time.Duration(len(b.rules.Text)/20)*time.Microsecond
 	if render.BackendOf(b.rules.Text) == render.BackendIptables || b.facts.runsIptables() {
 		limit += 12 * time.Second
+	}
+	if b.Mode == ModeExclusive && len(b.facts.Home) > 0 {
+		limit += 12 * time.Second // and so are the rules that go
 	}
 	return limit
 }

@@ -20,6 +20,8 @@ type Candidate struct {
 	Want   render.Backend
 	Rules  render.Ruleset
 	Remove bool
+	// Mode says what becomes of the host's home-made rules.
+	Mode Mode
 	// Policy is kept on the host beside the rules and told with the facts, unless it
 	// is the same: one line of ASCII that this package does not look into.
 	Policy string

@@ -83,13 +83,13 @@ func TestProbeReadsOnly(t *testing.T) {
 			h.sh("touch /run/began; sleep 0.1")
 			before := seen()
 			for want, backend := range map[render.Backend]render.Backend{"": "nftables", "iptables": "iptables"} {
-				f, r := Inspect(t.Context(), h.dial(), want, "")
+				f, r := Inspect(t.Context(), h.dial(), want, ModeSame, "")
 				if c, lack := f.Choose(want); r.Err != nil || lack != nil || c.Backend != backend || want != "" && !c.Ipset {
 					t.Errorf("asked for %q: %+v, %v", want, c, r.Err)
 				}
 			}
 			h.noNFT()
-			f, _ := Inspect(t.Context(), h.dial(), "", "")
+			f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 			if c, _ := f.Choose(""); c.Backend != "iptables" || !c.Ipset {
 				t.Errorf("without nft: %+v", c)
 			}

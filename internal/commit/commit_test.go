@@ -86,7 +86,7 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 				t.Errorf("rules after the revert:\n%s\nbefore:\n%s", got, table)
 			}
 			h.clean()
-			if f, r := Inspect(t.Context(), h.dial(), "", ""); r.Err != nil || f.LastRevert == nil || f.LastRevert.TX != p.tx {
+			if f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); r.Err != nil || f.LastRevert == nil || f.LastRevert.TX != p.tx {
 				t.Errorf("last revert %+v (%v), want that of %s", f.LastRevert, r.Err, p.tx)
 			}
 			if got := h.sh(files); got != disk {

@@ -17,6 +17,7 @@ const examineTime = 3 * time.Minute
 // Exam is what a host is examined for.
 type Exam struct {
 	Want   render.Backend
+	Mode   Mode
 	Policy string // as for Inspect
 	// Rules are the candidate, once the facts are known. An error says that there can be
 	// none for such a host, and nothing of a candidate is tried then.
@@ -31,7 +32,7 @@ type Exam struct {
 // The Result has the Facts where the host told them, and the Health where it was tried;
 // its Err says why that is missing, or what keeps fwpush from working with this host at all.
 func Examine(ctx context.Context, conn *transport.Conn, x Exam) Result {
-	d, err := start(ctx, conn, doctorProgram(), want(x.Want), known(x.Policy))
+	d, err := start(ctx, conn, doctorProgram(x.Mode), want(x.Want), known(x.Policy), x.Mode.word())
 	if err != nil {
 		return beginTrouble(StageInspect, err)
 	}
@@ -65,7 +66,7 @@ func (d *dialogue) examine(ctx context.Context, f Facts, x Exam) (told, error) {
 		candidate = rules.Text
 	}
 	if render.BackendOf(candidate) == render.BackendIptables || f.runsIptables() {
-		loader = bootProgram()
+		loader = bootProgram(x.Mode.on(f))
 	}
 	canary := canaryProgram()
 	payload := fmt.Sprintf("examine %d %d %d\n", len(candidate), len(canary), len(loader)) + candidate + canary + loader + "end " + d.mark + "\n"

@@ -36,6 +36,11 @@ type Facts struct {
 	Stray      string    // "" or the same where chains of ours are in the one that the host has not chosen
 	Behind     []string  // "INPUT f2b-sshd": refusals of others, and jumps to their chains, in iptables
 	Loader     string    // sha256 of the boot loader for iptables, "" if there is none
+	Exclusive  bool      // a boot takes home-made rules away
+	Home       []string  // home-made rules, as iptables -S and nft list table print them; told where the mode asks for it
+	HomeLines  int       // and how many there are, of which those are the first
+	HomeSum    string    // sha256 of all of them
+	HomeStuck  []string  // why some of them could not be taken away
 	Unit       string    // ok, differs, disabled, absent, none
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
 	LastRevert *Reverted // the last revert that fired, nil if none ever did
@@ -120,8 +125,11 @@ func (f Facts) BootReady() bool {
 	if f.Unit != "ok" && f.Unit != "none" {
 		return false
 	}
-	sum := sha256.Sum256([]byte(bootProgram()))
-	return render.BackendOf(f.Boot) != render.BackendIptables || f.Loader == hex.EncodeToString(sum[:])
+	if !f.Exclusive && render.BackendOf(f.Boot) != render.BackendIptables {
+		return true // nft alone does it
+	}
+	sum := sha256.Sum256([]byte(bootProgram(ModeSame.on(f))))
+	return f.Loader == hex.EncodeToString(sum[:])
 }
 
 // runsIptables says whether chains of ours are loaded in iptables.
@@ -290,6 +298,12 @@ func (f *Facts) learn(key, value string) error {
 		f.Behind = append(f.Behind, value)
 	case "loader":
 		f.Loader = value
+	case "exclusive":
+		f.Exclusive = value == "yes"
+	case "homelines":
+		f.HomeLines = number()
+	case "homesum":
+		f.HomeSum = value
 	case "unit":
 		f.Unit = value
 	case "owner":
@@ -320,6 +334,15 @@ func (f *Facts) take(section, text string) {
 	switch section {
 	case "running":
 		f.Running = text
+	case "home":
+		for line := range strings.Lines(text) {
+			line = strings.TrimSuffix(line, "\n")
+			if why, stuck := strings.CutPrefix(line, "refuse "); stuck {
+				f.HomeStuck = append(f.HomeStuck, why)
+			} else {
+				f.Home = append(f.Home, line)
+			}
+		}
 	case "nfterror":
 		f.NFTError = text
 	case "xterror":

@@ -53,7 +53,7 @@ func TestN9UploadCutShortIsDropped(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	for _, size := range []int{0, 100, 900} {
 		conn := h.dial()
-		d, err := start(t.Context(), conn, beginProgram(), "auto", "none")
+		d, err := start(t.Context(), conn, beginProgram(ModeCoexist), "auto", "none")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestN9UploadCutShortIsDropped(t *testing.T) {
 func TestControllerThatStopsAfterTheFactsHoldsNothing(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
-	d, err := start(t.Context(), h.dial(), beginProgram(), "auto", "none")
+	d, err := start(t.Context(), h.dial(), beginProgram(ModeCoexist), "auto", "none")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestOldRulesThatDoNotLoad(t *testing.T) {
 	p.hangUp()
 	h.until("the host is open", 25*time.Second, func() bool { return h.table() == "" })
 	h.until("a successor is queued", 10*time.Second, func() bool { return h.sh("atq | wc -l") >= "1" })
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if f.Pending == nil || f.Pending.State != "reverting" || !f.Pending.Open {
 		t.Errorf("facts: %+v", f.Pending)
 	}

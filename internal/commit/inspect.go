@@ -20,9 +20,10 @@ func known(policy string) string {
 // Inspect asks a host for its facts and changes nothing on it: the program
 // holds no code that could.
 //
-// Policy is what the caller knows that the host may keep; see Candidate.
-func Inspect(ctx context.Context, conn *transport.Conn, backend render.Backend, policy string) (Facts, Result) {
-	d, err := start(ctx, conn, inspectProgram(), want(backend), known(policy))
+// Home-made rules are told of a host that shall be in mode exclusive. Policy is what the
+// caller knows that the host may keep; see Candidate.
+func Inspect(ctx context.Context, conn *transport.Conn, backend render.Backend, mode Mode, policy string) (Facts, Result) {
+	d, err := start(ctx, conn, inspectProgram(mode), want(backend), known(policy), mode.word())
 	if err != nil {
 		return Facts{}, beginTrouble(StageInspect, err)
 	}

@@ -38,7 +38,7 @@ func TestConfirmThatCannotBeMadeToLastLeavesNothing(t *testing.T) {
 			if got := h.sh("cat /var/lib/fwpush/boot.nft /var/lib/fwpush/owner 2>/dev/null; ls /var/lib/fwpush/gen 2>/dev/null || true"); got != stored {
 				t.Errorf("stored:\n%s\nbefore:\n%s", got, stored)
 			}
-			f, r := Inspect(t.Context(), h.dial(), "", "")
+			f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 			if r.Err != nil || f.Meta["run"] == c.Stamp.Run {
 				t.Errorf("the host tells of the run as confirmed: %v, %v", f.Meta, r.Err)
 			}
@@ -66,7 +66,7 @@ func TestBootFileThatCannotBePutBackIsUnknown(t *testing.T) {
 	}
 	h.unwrap("sync")
 	// The generation that could not be taken away does not count.
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if r := ConfirmedBefore(f); r.Err == nil {
 		t.Error("the host is said to run the new generation")
 	}
@@ -85,7 +85,7 @@ func TestTakeOverThatCannotBeMadeToLastLeavesTheOwner(t *testing.T) {
 	if r := h.apply(c); r.Outcome != OutcomeReverted {
 		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
 	}
-	if f, _ := Inspect(t.Context(), h.dial(), "", ""); f.Owner == nil || f.Owner.Fleet != "lab" {
+	if f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); f.Owner == nil || f.Owner.Fleet != "lab" {
 		t.Errorf("owner %+v", f.Owner)
 	}
 }
@@ -199,7 +199,7 @@ func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
 			}
 			h.unwrap("mv")
 			h.unwrap("sync")
-			f, r := Inspect(t.Context(), h.dial(), "", "")
+			f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 			if r.Err != nil || f.Owner == nil || f.Owner.Fleet != "lab" || f.Generation != 1 {
 				t.Errorf("owner %+v, generation %d, %v", f.Owner, f.Generation, r.Err)
 			}

@@ -66,7 +66,7 @@ ip6tables -A INPUT -g DOCKER 2>/dev/null || ip6tables -N six && ip6tables -A INP
 	c := h.xt(xtRules(false, "", 80))
 	h.mustApply(c)
 	h.sh(ban)
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	want := "INPUT f2b-sshd; INPUT REJECT; FORWARD DOCKER-USER; FORWARD DOCKER; INPUT six"
 	if got := strings.Join(f.Behind, "; "); got != want {
 		t.Errorf("behind ours: %s, want %s", got, want)
@@ -89,7 +89,7 @@ func twoEngines(t *testing.T, h *host) {
 	for _, family := range []string{"iptables", "ip6tables"} {
 		h.sh(family + "-" + other + " -A FORWARD -p tcp --dport 7 -j DROP")
 		h.refuses(h.xt(xtRules(false, "", 80)), StageInspect, "two rule engines active: "+family+" is the ")
-		f, _ := Inspect(t.Context(), h.dial(), "iptables", "")
+		f, _ := Inspect(t.Context(), h.dial(), "iptables", ModeSame, "")
 		if !strings.Contains(f.Engines, "("+family+"-"+other+")") {
 			t.Errorf("the engines are called %q", f.Engines)
 		}
@@ -114,7 +114,7 @@ func setEdited(t *testing.T, h *host) {
 		"ipset flush fwp4-ops; ipset create fwp4-heal hash:net; ipset add fwp4-heal 192.0.2.1",
 	} {
 		h.sh(edit)
-		f, _ := Inspect(t.Context(), h.dial(), "", "")
+		f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 		if drifted, known := f.Drifted(); !drifted || !known {
 			t.Errorf("%s: no drift", edit)
 		}
@@ -230,7 +230,7 @@ func dumbNFT(t *testing.T, h *host) {
 }
 
 func (h *host) inspected() (Facts, bool) {
-	f, r := Inspect(h.t.Context(), h.dial(), "", "")
+	f, r := Inspect(h.t.Context(), h.dial(), "", ModeSame, "")
 	return f, r.Err == nil
 }
 

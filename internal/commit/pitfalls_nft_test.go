@@ -32,7 +32,7 @@ func legacyTables(t *testing.T, h *host) {
 	if got := h.sh("nft list ruleset 2>/dev/null"); strings.Contains(got, "dport 7") {
 		t.Errorf("nft lists rules of iptables-legacy, so this row tests nothing:\n%s", got)
 	}
-	f, _ := Inspect(t.Context(), h.dial(), "iptables", "")
+	f, _ := Inspect(t.Context(), h.dial(), "iptables", ModeSame, "")
 	if !strings.Contains(f.Engines, "legacy tables hold rules") {
 		t.Errorf("the engines are called %q", f.Engines)
 	}
@@ -79,7 +79,7 @@ func zoneOfTheHost(t *testing.T, h *host) {
 	if got := h.sh("TZ=UTC0 nft list table inet fwpush"); !strings.Contains(got, `meta time < "2037-12-31 12:00:00"`) {
 		t.Errorf("loaded in another zone:\n%s", got)
 	}
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if drifted, known := f.Drifted(); drifted || !known || !strings.Contains(f.Running, "12:00:00") {
 		t.Errorf("drifted %v, known %v, listed\n%s", drifted, known, f.Running)
 	}
@@ -99,7 +99,7 @@ func elementsThatCome(t *testing.T, h *host) {
 	if got := h.sh("nft -s list table inet fwpush"); got == confirmed || !strings.Contains(got, world.Addr4().String()+" ") {
 		t.Errorf("no element in\n%s", got)
 	}
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if drifted, known := f.Drifted(); drifted || !known {
 		t.Errorf("drifted %v, known %v", drifted, known)
 	}
@@ -110,7 +110,7 @@ func elementsThatCome(t *testing.T, h *host) {
 	if r := p.Watch(t.Context(), h.dialer, nil); r.Outcome != OutcomeReverted {
 		t.Errorf("revert: %s at %s: %v", r.Outcome, r.Stage, r.Err)
 	}
-	f, _ = Inspect(t.Context(), h.dial(), "", "")
+	f, _ = Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if drifted, known := f.Drifted(); drifted || !known {
 		t.Errorf("after a revert: drifted %v, known %v, runs\n%s", drifted, known, f.Running)
 	}

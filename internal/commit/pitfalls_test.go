@@ -174,7 +174,7 @@ func othersInsertAbove(t *testing.T, h *host) {
 		{"no chains of ours", "ip6tables -F INPUT; ip6tables -F FWPUSH-IN; ip6tables -X FWPUSH-IN; ip6tables -A INPUT -p tcp -j f2b-sshd; ip6tables -A INPUT -p tcp --dport 9 -j REJECT", ""},
 	} {
 		h.sh(edit.how)
-		f, _ := Inspect(t.Context(), h.dial(), "", "")
+		f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 		if drifted, known := f.Drifted(); !drifted || !known {
 			t.Errorf("%s is no drift", edit.what)
 		}

@@ -31,17 +31,17 @@ func program(start string, parts ...string) string {
 // at the beginning of the next.
 const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 
-// wanted is what of the backends to look at, one of them or auto, and the digest of
-// the policy that is known, or none for not to tell.
-const wanted = "WANT=$3 POLICY=$4\n"
+// wanted is what of the backends to look at, one of them or auto, the digest of the
+// policy that is known, or none for not to tell, and the mode.
+const wanted = "WANT=$3 POLICY=$4 ADOPT=$5\n"
 
-func beginProgram() string {
-	return program(greeting+wanted+"begin\n", "base", "list", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")
+func beginProgram(m Mode) string {
+	return program(greeting+wanted+"begin\n", m.with("base", "list", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")...)
 }
 
 // inspectProgram contains nothing that could change a host.
-func inspectProgram() string {
-	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", "base", "list", "facts", "unit")
+func inspectProgram(m Mode) string {
+	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", m.with("base", "list", "facts", "unit")...)
 }
 
 // pastProgram neither.
@@ -53,21 +53,25 @@ func finishProgram() string {
 	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "facts", "dialogue", "load", "watcher", "timer", "persist", "arm", "finish")
 }
 
-// revertProgram stays on the host and is what the timers run.
-func revertProgram() string {
-	return program("", "base", "list", "load", "watcher", "timer", "persist", "revert")
+// revertProgram stays on the host and is what the timers run. Only that of a host in
+// mode exclusive can take home-made rules away and put them back.
+func revertProgram(m Mode) string {
+	return program("", append(m.with("base", "list", "load", "watcher", "timer", "persist"), m.adopt("revert")...)...)
 }
 
 // doctorProgram can load nothing and make no step of the state.
-func doctorProgram() string {
-	return program(greeting+wanted+"doctor\n", "base", "list", "facts", "unit", "dialogue", "watcher", "arm", "doctor")
+func doctorProgram(m Mode) string {
+	return program(greeting+wanted+"doctor\n", m.with("base", "list", "facts", "unit", "dialogue", "watcher", "arm", "doctor")...)
 }
 
 // canaryProgram is what the timers run that doctor tries.
 func canaryProgram() string { return program("", "base", "watcher", "canary") }
 
-// bootProgram stays on a host of the iptables backend: what its boot unit runs.
-func bootProgram() string { return program("", "base", "list", "load", "boot") }
+// bootProgram stays on a host of the iptables backend or in mode exclusive: what its
+// boot unit runs.
+func bootProgram(m Mode) string {
+	return program("", append(m.with("base", "list", "load"), m.adopt("boot")...)...)
+}
 
 // oneLine wraps a program so that it travels as the first line of standard
 // input. A shell that meets only part of it, because a login script read some

@@ -37,7 +37,7 @@ func FuzzOneLine(f *testing.F) {
 }
 
 func TestACutProgramRunsNothing(t *testing.T) {
-	line := oneLine("echo this ran; touch /nonexistent/x\n" + revertProgram())
+	line := oneLine("echo this ran; touch /nonexistent/x\n" + revertProgram(ModeCoexist))
 	for _, shell := range [][]string{{"dash"}, {"busybox", "sh"}, {"bash"}} {
 		for _, from := range []int{1, 5, 20, 100, len(line) / 2, len(line) - 3} {
 			for _, cut := range []string{line[from:], line[:len(line)-from-1]} {
@@ -82,8 +82,11 @@ func FuzzFacts(f *testing.F) {
 // Every script is POSIX sh and nothing in it is put together by Go: what the
 // programs are made of are the files and one fixed line.
 func TestProgramsHoldOnlyFiles(t *testing.T) {
-	for name, text := range map[string]string{"begin": beginProgram(), "inspect": inspectProgram(), "finish": finishProgram(), "revert": revertProgram(),
-		"doctor": doctorProgram(), "canary": canaryProgram()} {
+	for name, text := range map[string]string{
+		// Those of mode exclusive have all that the others have.
+		"begin": beginProgram(ModeExclusive), "inspect": inspectProgram(ModeExclusive), "finish": finishProgram(),
+		"revert": revertProgram(ModeExclusive), "boot": bootProgram(ModeExclusive), "doctor": doctorProgram(ModeExclusive), "canary": canaryProgram(),
+	} {
 		cmd := exec.Command("shellcheck", "-s", "sh", "-e", "SC2154,SC2034,SC2015,SC2016,SC1091,SC2317", "-")
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -92,7 +95,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 	}
 	// What only reads has no code that writes, renames, queues or loads.
 	for _, word := range []string{"mv ", "mkdir", "rm ", ">\"$", " at -M", "atrm", "systemctl enable", "run_nft 60", "--noflush"} {
-		own := strings.ReplaceAll(inspectProgram(), baseText(t), "")
+		own := strings.ReplaceAll(inspectProgram(ModeExclusive), baseText(t), "")
 		if strings.Contains(own, word) {
 			t.Errorf("the program that only reads contains %q", word)
 		}
@@ -101,7 +104,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 
 // What tries a host out has no code that loads rules or makes a step of the state.
 func TestTheDoctorHasNoCodeToLoadRules(t *testing.T) {
-	for name, text := range map[string]string{"doctor": doctorProgram(), "canary": canaryProgram()} {
+	for name, text := range map[string]string{"doctor": doctorProgram(ModeExclusive), "canary": canaryProgram()} {
 		own := strings.ReplaceAll(text, baseText(t), "")
 		for _, word := range []string{"\tturn ", " turn ", "--noflush", "run_nft", "run_tool", "systemctl enable", "revert now"} {
 			if strings.Contains(own, word) {

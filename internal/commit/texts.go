@@ -10,7 +10,7 @@ type Texts struct {
 // HostTexts are the texts of this version.
 func HostTexts() Texts {
 	return Texts{
-		Begin: oneLine(beginProgram()), Inspect: oneLine(inspectProgram()), Finish: oneLine(finishProgram()), Doctor: oneLine(doctorProgram()),
-		Revert: revertProgram(), Loader: bootProgram(), Canary: canaryProgram(),
+		Begin: oneLine(beginProgram(ModeCoexist)), Inspect: oneLine(inspectProgram(ModeCoexist)), Finish: oneLine(finishProgram()), Doctor: oneLine(doctorProgram(ModeCoexist)),
+		Revert: revertProgram(ModeCoexist), Loader: bootProgram(ModeCoexist), Canary: canaryProgram(),
 	}
 }

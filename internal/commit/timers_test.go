@@ -160,7 +160,7 @@ func TestRemoveLeavesTheHostAsItWas(t *testing.T) {
 	if got := h.sh("ls /var/lib/fwpush"); got != "history" {
 		t.Errorf("kept: %s", got)
 	}
-	f, _ := Inspect(t.Context(), h.dial(), "", "")
+	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if !f.Absent() {
 		t.Errorf("facts: %+v", f)
 	}
@@ -170,7 +170,7 @@ func TestRemoveLeavesTheHostAsItWas(t *testing.T) {
 func takeBackNow(t *testing.T, h *host) Result {
 	t.Helper()
 	conn := h.dial()
-	f, r := Inspect(t.Context(), conn, "", "")
+	f, r := Inspect(t.Context(), conn, "", ModeSame, "")
 	if r.Err != nil {
 		t.Fatal(r.Err)
 	}
@@ -195,7 +195,7 @@ func TestRebootIsNoDrift(t *testing.T) {
 	if h.table() == before {
 		t.Log("the order of the listing did not change: this kernel shows nothing")
 	}
-	f, r := Inspect(t.Context(), h.dial(), "", "")
+	f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	if drifted, known := f.Drifted(); r.Err != nil || drifted || !known {
 		t.Errorf("drifted %v, known %v, %v\n%s\nstored:\n%s", drifted, known, r.Err, f.Running, f.Canon)
 	}

@@ -360,7 +360,7 @@ func TestConfirmOfARunTriesTheProbesUnlessItWasDecided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts, _ := commit.Inspect(t.Context(), conn, "", "")
+	facts, _ := commit.Inspect(t.Context(), conn, "", commit.ModeCoexist, "")
 	pending, _ := commit.Resume(t.Context(), conn, facts)
 	conn.Close()
 	targets[0].Probes = bad

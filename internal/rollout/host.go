@@ -284,7 +284,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if r, ok := h.recall(ctx, conn); !ok {
 		return conn, commit.Facts{}, r
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.want(), h.target.Candidate.Policy)
+	f, r := commit.Inspect(ctx, conn, h.target.want(), commit.Mode(h.target.Host.Mode.V), h.target.Candidate.Policy)
 	return conn, f, r
 }
 

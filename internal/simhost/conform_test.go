@@ -173,7 +173,7 @@ var scenes = []struct {
 		begin, revert, text := commit.HostTexts().Begin, commit.HostTexts().Revert, s.rules(false, 80).Text
 		// say speaks after the facts were heard.
 		say := func(words string) *raw {
-			r := s.raw(s.dial(), begin, "nftables", "none")
+			r := s.raw(s.dial(), begin, "nftables", "none", "coexist")
 			r.hear("ask")
 			r.say(words)
 			return r

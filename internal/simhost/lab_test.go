@@ -104,7 +104,7 @@ func (s *subject) facts() commit.Facts {
 	s.t.Helper()
 	conn := s.dial()
 	defer conn.Close()
-	f, r := commit.Inspect(s.t.Context(), conn, "", "the policy")
+	f, r := commit.Inspect(s.t.Context(), conn, "", commit.ModeCoexist, "the policy")
 	if r.Err != nil {
 		s.t.Fatalf("inspect: %v", r.Err)
 	}

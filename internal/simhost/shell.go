@@ -47,9 +47,9 @@ func (h *Host) run(x *sshtest.Exec) sshtest.Exit {
 	}
 	texts := h.fleet.texts
 	switch {
-	case program == texts.Inspect && len(s.args) == 2:
+	case program == texts.Inspect && len(s.args) == 3:
 		s.inspect()
-	case program == texts.Begin && len(s.args) == 2:
+	case program == texts.Begin && len(s.args) == 3:
 		s.begin()
 	case program == texts.Finish && len(s.args) == 2:
 		s.finish(s.args[0], s.args[1])

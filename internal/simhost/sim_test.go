@@ -114,8 +114,8 @@ func TestStrange(t *testing.T) {
 	s := on(t, f, 0)
 	for _, tt := range []struct{ command, program string }{
 		{"uname -a", ""},
-		{`sh -s -- "$SSH_CONNECTION" ` + draw() + " auto none", "echo hello\n"},
-		{`sh -s -- $SSH_CONNECTION ` + draw() + " auto none", commit.HostTexts().Inspect},
+		{`sh -s -- "$SSH_CONNECTION" ` + draw() + " auto none coexist", "echo hello\n"},
+		{`sh -s -- $SSH_CONNECTION ` + draw() + " auto none coexist", commit.HostTexts().Inspect},
 		{`sh -s -- "$SSH_CONNECTION" ` + draw() + " auto", commit.HostTexts().Inspect},
 		{`sh -s -- "$SSH_CONNECTION" ` + draw() + " auto $(reboot)", commit.HostTexts().Inspect},
 	} {
@@ -150,7 +150,7 @@ func TestThousand(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			if facts, r := commit.Inspect(t.Context(), conn, "", ""); r.Err != nil || facts.Hostname != f.Host(i).Name() {
+			if facts, r := commit.Inspect(t.Context(), conn, "", commit.ModeCoexist, ""); r.Err != nil || facts.Hostname != f.Host(i).Name() {
 				t.Errorf("%s: %v", f.Host(i).Name(), r.Err)
 			}
 		})

@@ -135,6 +135,13 @@ write_down() {
 	NEWBOOT=boot.nft
 	[ "$MODE" != iptables ] || NEWBOOT=boot.ipt
 	printf '%s\n%s\n' "$NEWBOOT" "${BOOTFILE:-none}" >"$D/names" || return 1
+	# Whether the host is in mode exclusive, and whether it shall be.
+	shall=$EXCLUSIVE
+	case $ADOPT in
+	exclusive) shall=yes ;;
+	coexist) shall=no ;;
+	esac
+	printf '%s %s\n' "$EXCLUSIVE" "$shall" >"$D/exclusive" || return 1
 	[ -n "$BOOTFILE" ] || printf '' >"$D/first" || return 1
 	[ -e "$B/owner" ] || printf '' >"$D/noowner" || return 1
 	[ -e "$B/load.sh" ] || printf '' >"$D/noloader" || return 1
@@ -155,8 +162,17 @@ stage() {
 		drop 'stage cannot write what was sent: is the disk full?'
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
+	stage_adopted || drop "stage $(head -c 600 "$D/err" | tr '\n' ' ')"
 	boot_unit || drop "stage boot unit: $(head -n 1 "$D/err")"
 	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T"/* 2>/dev/null || drop 'stage cannot get what was sent onto the disk'
+}
+
+# stage_adopted: what of others is to be taken away is written down, and proved to come
+# back. 1 if not, and D/err says why.
+stage_adopted() {
+	[ "$ADOPT" = exclusive ] && [ "$MODE" != remove ] && [ -n "$HOMEMADE" ] || return 0
+	mkdir "$D/adopt" && printf '%s\n' "$HOMEMADE" >"$D/adopt/told" && adopted keep $((W / 4 + 1)) &&
+		flush_disk "$B/.adopted.$T" "$B/.adopted.$T"/* 2>"$D/err"
 }
 
 # boot_unit: there before the first confirm, so that a confirmed ruleset is
@@ -229,15 +245,17 @@ xt_check() {
 	fi
 }
 
-# load_new LIMIT: the candidate, then nothing of ours on the other side. In between a
-# packet has to pass both, and both have the management pair.
+# load_new LIMIT: the candidate, then nothing of ours on the other side, and nothing
+# home-made where that is taken away. In between a packet has to pass both: both sides of
+# ours have the management pair, and what is home-made has let this connection in.
 load_new() {
 	case $MODE in
 	nftables) run_nft "$1" -f "$LOAD" ;;
 	iptables) xt_load "$1" "$LOAD" ;;
 	esac || return
 	[ "$MODE" = nftables ] || [ "$NFT" = no ] || run_nft "$1" "$NOTABLE" || return
-	[ "$MODE" = iptables ] || [ "$XT" = no ] || xt_unload "$1"
+	[ "$MODE" = iptables ] || [ "$XT" = no ] || xt_unload "$1" || return
+	adopted take "$1"
 }
 
 # apply: write-ahead, then the load. Whatever goes wrong from the rename on is

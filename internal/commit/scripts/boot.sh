@@ -22,6 +22,19 @@ finish() {
 	exit "$1"
 }
 
+# finish_alone STATUS: the same, once the rules that are home-made are gone where the
+# host is in mode exclusive: whatever the boot has loaded before ours. Without ours they
+# stay.
+finish_alone() {
+	[ "$1" -eq 0 ] && [ -e "$B/exclusive" ] || finish "$1"
+	messages
+	home_chains
+	nft_tables
+	home_take 120 || finish $?
+	home_gone
+	finish $?
+}
+
 # running: chains of ours are loaded, by either variant.
 running() {
 	for family in iptables ip6tables; do
@@ -69,17 +82,22 @@ load_text() {
 	fi
 }
 
+# load_boot: not by load_text for iptables: a boot file that lost its first line, or
+# all, is none for nft.
+load_boot() {
+	if [ -e "$B/boot.ipt" ]; then load_iptables "$B/boot.ipt"; else load_text "$B/boot.nft"; fi
+}
+
 xt_now
 case ${1-} in
 start | reload)
-	[ "$1" = reload ] || ! under_way || ! running || finish 0
-	# Not by load_text: a boot file that lost its first line, or all, is none for nft.
-	load_iptables "$B/boot.ipt" || load_text "$B/boot.prev"
-	finish $?
+	[ "$1" = reload ] || ! under_way || { ! nft list table inet fwpush >/dev/null 2>&1 && ! running; } || finish 0
+	load_boot || load_text "$B/boot.prev"
+	finish_alone $?
 	;;
 previous)
 	load_text "$B/boot.prev"
-	finish $?
+	finish_alone $?
 	;;
 check)
 	xt_use "$3" "$4"

@@ -6,6 +6,8 @@
 # raw text up to the next line that begins with MARK, a random word that the
 # controller chose and that text on the host cannot hold by accident.
 
+HOMES=no # not looked at; see homemade.sh
+
 say() { printf '%s %s\n' "$MARK" "$*"; }
 
 section() {
@@ -92,6 +94,9 @@ facts() {
 	newest
 	boot_file
 	say generation "$GEN"
+	EXCLUSIVE=no
+	[ ! -e "$B/exclusive" ] || EXCLUSIVE=yes
+	[ "$EXCLUSIVE" = no ] || { say exclusive yes && loader; }
 	CONFIRMED=none
 	if [ "$GEN" -gt 0 ]; then
 		CONFIRMED=nftables
@@ -110,6 +115,7 @@ facts() {
 	[ -z "$XTERR" ] || section xterror "$XTERR"
 	section running "$L"
 	[ "$XT" = no ] || behind
+	[ "$HOMES" = no ] || home_facts
 	stored
 	section chains "$CHAINS"
 }
@@ -176,7 +182,23 @@ xt_facts() {
 	[ -z "$ENGINES" ] || say engines "$ENGINES"
 	[ -z "$STRAY" ] || say stray "$STRAY"
 	! command -v ipset >/dev/null || ! set_probe || say ipset ok
-	[ ! -r "$B/load.sh" ] || say loader "$(sha256sum <"$B/load.sh" | cut -c 1-64)"
+	[ "$EXCLUSIVE" = yes ] || loader
+}
+
+# loader: which one there is, where a boot needs it.
+loader() { [ ! -r "$B/load.sh" ] || say loader "$(sha256sum <"$B/load.sh" | cut -c 1-64)"; }
+
+# home_facts: what is home-made, of a host that is, or shall be, in mode exclusive. Of
+# what is too much to read the beginning is told, and how much there is of it.
+home_facts() {
+	TELLS=$NFT
+	case "$dumb $NFT" in yes*) TELLS=no ;; *no) TELLS=none ;; esac
+	homemade
+	[ -n "$HOMEMADE" ] || return 0
+	section home "$(printf '%s\n' "$HOMEMADE" | grep '^refuse ' | head -n 20
+		printf '%s\n' "$HOMEMADE" | grep -v '^refuse ' | head -n 400 | cut -c 1-400)"
+	say homelines "$(printf '%s\n' "$HOMEMADE" | grep -vc '^refuse ')"
+	say homesum "$(printf '%s\n' "$HOMEMADE" | sha256sum | cut -c 1-64)"
 }
 
 # set_probe: sets can be made, and rules can refer to them.

@@ -14,7 +14,7 @@ persist() {
 			record removed
 			forget
 		else
-			record confirmed
+			if [ -d "$D/adopt" ]; then record 'confirmed adopted'; else record confirmed; fi
 			# A unit that is not active is not reloaded with nftables.service.
 			[ ! -e "$D/unit.start" ] || systemctl start --no-block fwpush.service 2>/dev/null
 		fi
@@ -55,12 +55,53 @@ put_back() {
 		elif [ -e "$D/noowner" ]; then
 			rm -f "$B/owner"
 		fi
+		be_exclusive 1
+		for a in "$B"/adopted/*; do
+			! grep -qsx "$T" "$a/tx" || rm -rf "$a"
+		done
+		rmdir "$B/adopted"
 		[ -e "$D/bootbad" ] || rm -rf "$g" # by it the next try knows the boot file
 	done
 	if [ -e "$D/remove" ] && [ ! -e "$D/first" ] && [ ! -e "$B/$OLDBOOT" ] && [ -e "$B/boot.prev" ]; then
 		mv -f "$B/boot.prev" "$B/$OLDBOOT" && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
 	fi
 	flush_disk "$B" "$B/gen" "$B/$OLDBOOT"
+}
+
+# be_exclusive WHICH: a boot takes home-made rules away from now on, or does not: as it
+# was before the transaction (1) or as it shall be (2).
+be_exclusive() {
+	was=no shall=no
+	{ read -r was shall <"$D/exclusive"; } 2>/dev/null
+	[ "$1" = 2 ] || shall=$was
+	if [ "$shall" = yes ]; then printf '' >"$B/exclusive"; else rm -f "$B/exclusive"; fi
+}
+
+# keep_adopted: what was taken away stays here for good, below a number.
+keep_adopted() {
+	[ -d "$B/.adopted.$T" ] || return 0
+	adoptions
+	{ [ -d "$B/adopted" ] || mkdir "$B/adopted"; } && mv -f "$B/.adopted.$T" "$B/adopted/$((LAST + 1))"
+}
+
+# adoptions: FIRST and LAST, the numbers of those that are kept; 0 if there are none.
+adoptions() {
+	FIRST=0 LAST=0
+	for a in "$B"/adopted/[0-9]*; do
+		[ -d "$a" ] || continue
+		a=${a##*/}
+		[ "$LAST" -ge "$a" ] || LAST=$a
+		[ "$FIRST" -gt 0 ] && [ "$FIRST" -lt "$a" ] || FIRST=$a
+	done
+}
+
+# tidy_adopted: the first one is what the host had before us, and the last one may be
+# asked for soon.
+tidy_adopted() {
+	adoptions
+	for a in "$B"/adopted/[0-9]*; do
+		case ${a##*/} in "$FIRST" | "$LAST") ;; *) rm -rf "$a" ;; esac
+	done
 }
 
 # boot_names: NEWBOOT and OLDBOOT, the names in B of the boot file of the candidate
@@ -108,8 +149,11 @@ make_lasting() {
 		done
 	fi
 	newest
+	# Behind the boot file: a boot in between has both filter.
+	keep_adopted && be_exclusive 2 || return 1
 	set -- "$B" "$B/gen" "$B/owner" "$B/$NEWBOOT" "$B/gen/$GEN" "$B/gen/$GEN"/*
-	[ "$NEWBOOT" = boot.nft ] || set -- "$@" "$B/load.sh"
+	[ ! -e "$B/load.sh" ] || set -- "$@" "$B/load.sh"
+	[ ! -d "$B/adopted" ] || set -- "$@" "$B/adopted"
 	flush_disk "$@" || return 1
 	boot_file
 	grep -qx "tx $T" "$B/gen/$GEN/meta" && [ "$BOOTFILE" = "$NEWBOOT" ] && cmp -s "$B/$NEWBOOT" "$B/gen/$GEN/rules" || {
@@ -117,8 +161,9 @@ make_lasting() {
 		return 1
 	}
 	rm -f "$B/owner.prev" "$B/load.prev"
+	[ ! -d "$D/adopt" ] || tidy_adopted
 	# The loader stays as long as a boot may need it.
-	[ "$NEWBOOT" = boot.ipt ] || [ ! -e "$B/load.sh" ] || is_iptables "$B/boot.prev" || rm -f "$B/load.sh"
+	[ "$NEWBOOT" = boot.ipt ] || [ -e "$B/exclusive" ] || [ ! -e "$B/load.sh" ] || is_iptables "$B/boot.prev" || rm -f "$B/load.sh"
 }
 
 # keep FILE NAME: another name in B for what FILE is now; a copy where the file
@@ -147,7 +192,7 @@ forget() {
 		rm -f "$UNITDIR/fwpush.service"
 		systemctl daemon-reload
 	fi >/dev/null 2>&1
-	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/load.sh" "$B/load.prev"
+	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/load.sh" "$B/load.prev" "$B/exclusive"
 	flush_disk "$B" 2>/dev/null
 }
 

@@ -3,6 +3,7 @@
 #   watch T         sleep until the deadline, then revert
 #   now T           revert now
 #   retry T         revert now if the deadline is over, once
+#   keep, rehearse, take, back, differs: of a host in mode exclusive, see adopt.sh
 #   announce T KIND say who and where this is through the fifo, then watch
 # It is run by at, by systemd and by setsid; see arm.sh.
 
@@ -17,6 +18,10 @@ case $verb in
 watch) watch ;;
 retry) retry ;;
 now) revert now ;;
+keep | rehearse | take | back | differs)
+	home "$verb" "$3" "$4"
+	exit
+	;;
 announce)
 	announce "${3-}"
 	watch

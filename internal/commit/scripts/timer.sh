@@ -2,9 +2,19 @@
 # What stays on the host as R/tx/T/revert.sh while a transaction is pending, and
 # what every timer runs. It needs no network and no controller.
 
+# adopted VERB LIMIT: does that with the home-made rules that this transaction takes
+# away, if it takes any. D/revert.sh knows how; a shell of its own has fewer names that
+# could be mistaken.
+adopted() {
+	[ -d "$D/adopt" ] || return 0
+	messages
+	/bin/sh "$D/revert.sh" "$1" "$T" "$NAME" "$2" </dev/null >/dev/null 2>&1 8>&-
+}
+
 # load_old: what ran before, on both sides that the transaction has touched. What
 # has rules comes first, so that the door is not open in between.
 load_old() {
+	adopted back "$LIMIT" || return
 	sides
 	lines=0
 	[ "$XT" = no ] || while [ "$lines" -lt 2 ] && read -r _; do lines=$((lines + 1)); done <"$D/old.ipt"
@@ -67,7 +77,7 @@ old_rules() {
 		case $rc in
 		0)
 			listing
-			if [ "$L" != "$(cat "$D/old.canon")" ]; then
+			if [ "$L" != "$(cat "$D/old.canon")" ] || { [ -d "$D/adopt" ] && adopted differs 0; }; then
 				printf '' >"$D/differs"
 				note 'the old rules are back; their listing differs from before'
 			fi
@@ -124,7 +134,7 @@ record() {
 
 # unstage: what was prepared on disk for a commit that will not be.
 unstage() {
-	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T"
+	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T" "$B/.adopted.$T"
 	boot_file
 	if [ -e "$D/unit.new" ] && [ -z "$BOOTFILE" ]; then
 		systemctl disable fwpush.service

@@ -25,8 +25,8 @@ ConditionPathExists=|/var/lib/fwpush/boot.ipt
 Type=oneshot
 RemainAfterExit=yes
 Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC0
-ExecStart=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ]; then exec /bin/sh /var/lib/fwpush/load.sh start; fi; { ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
-ExecReload=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ]; then exec /bin/sh /var/lib/fwpush/load.sh reload; fi; nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
+ExecStart=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh start; fi; { ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
+ExecReload=/bin/sh -c "if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh reload; fi; nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
 
 [Install]
 WantedBy=sysinit.target'
