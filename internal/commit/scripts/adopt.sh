@@ -4,9 +4,9 @@
 # where the host is in that mode, so that whoever finishes such a transaction, of
 # whatever version, has it at hand: see adopted.
 
-# home VERB STATE LIMIT: STATE is the name of the state file that it is done under, and
+# adoption VERB STATE LIMIT: STATE is the name of the state file that it is done under, and
 # LIMIT how many seconds a load may take. What fails says why in D/err.
-home() {
+adoption() {
 	NAME=$2
 	messages
 	case $1 in

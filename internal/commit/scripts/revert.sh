@@ -19,7 +19,7 @@ watch) watch ;;
 retry) retry ;;
 now) revert now ;;
 keep | rehearse | take | back | differs)
-	home "$verb" "$3" "$4"
+	adoption "$verb" "$3" "$4"
 	exit
 	;;
 announce)
