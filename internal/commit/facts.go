@@ -40,6 +40,7 @@ type Facts struct {
 	Home       []string  // home-made rules, as iptables -S and nft list table print them; told where the mode asks for it
 	HomeLines  int       // and how many there are, of which those are the first
 	HomeSum    string    // sha256 of all of them
+	HomeFwd    bool      // they say what may pass through the host, and it forwards packets
 	HomeStuck  []string  // why some of them could not be taken away
 	Unit       string    // ok, differs, disabled, absent, none
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
@@ -302,6 +303,8 @@ func (f *Facts) learn(key, value string) error {
 		f.Exclusive = value == "yes"
 	case "homelines":
 		f.HomeLines = number()
+	case "homeforwards":
+		f.HomeFwd = value == "yes"
 	case "homesum":
 		f.HomeSum = value
 	case "unit":

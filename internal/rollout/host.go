@@ -88,7 +88,7 @@ func (h *host) hangUp() (connections, execs int) {
 // candidate is the target's, with what this package decides.
 func (h *host) candidate() commit.Candidate {
 	c := h.target.Candidate
-	c.Want = h.target.want()
+	c.Want, c.Mode = h.target.want(), h.target.mode()
 	c.AcceptStuckRevert = h.options.Accept.StuckRevert
 	c.Judge = func(f commit.Facts) commit.Verdict { return h.target.Judge(f, h.options.Accept) }
 	c.Gate = h.gate
@@ -284,7 +284,7 @@ func (h *host) inspect(ctx context.Context) (*transport.Conn, commit.Facts, comm
 	if r, ok := h.recall(ctx, conn); !ok {
 		return conn, commit.Facts{}, r
 	}
-	f, r := commit.Inspect(ctx, conn, h.target.want(), commit.Mode(h.target.Host.Mode.V), h.target.Candidate.Policy)
+	f, r := commit.Inspect(ctx, conn, h.target.want(), h.target.mode(), h.target.Candidate.Policy)
 	return conn, f, r
 }
 

@@ -22,6 +22,7 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 	alien := t.notOurs(f)
 	rules, err := t.Fit(f)
 	stale := t.Reviewed.stale(f, rules)
+	unadoptable := t.unadoptable(f, rules)
 	switch {
 	case err != nil:
 		return commit.Verdict{Err: err}
@@ -29,6 +30,8 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 		return commit.Verdict{Err: alien, Hint: "if it shall be this fleet's from now on: --accept-risk take-over"}
 	case alien == nil && t.settled(f, rules):
 		return commit.Verdict{Act: commit.Unchanged}
+	case unadoptable != nil:
+		return *unadoptable
 	case stale != nil:
 		return commit.Verdict{Err: stale, Hint: "look at the change again: fwpush diff"}
 	case accept.LoseSSH:
@@ -46,7 +49,7 @@ func (t Target) settled(f commit.Facts, rules render.Ruleset) bool {
 	if t.Candidate.Remove {
 		return f.Absent()
 	}
-	return f.Runs(rules.Text)
+	return f.Runs(rules.Text) && t.mode().Settled(f)
 }
 
 // notOurs says who has the host, or nil if this fleet has it or nobody.

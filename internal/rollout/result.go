@@ -85,7 +85,7 @@ var errUnproved = errors.New("whether this machine would be let in cannot be pro
 // what would boot.
 func Fingerprint(f commit.Facts) string {
 	sum := sha256.New()
-	for _, part := range []string{render.Canonical(f.Running), f.Rules, f.Boot, f.Unit, f.Meta["tx"]} {
+	for _, part := range []string{render.Canonical(f.Running), f.Rules, f.Boot, f.Unit, f.Meta["tx"], f.HomeSum} {
 		fmt.Fprintf(sum, "%d\n%s", len(part), part)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
@@ -168,7 +168,7 @@ func notes(t Target, f commit.Facts) []string {
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
 	}
-	for _, note := range []string{t.backendNote(f), t.behindNote(f)} {
+	for _, note := range []string{t.backendNote(f), t.behindNote(f), t.adoptionNote(f)} {
 		if note != "" {
 			out = append(out, note)
 		}

@@ -49,7 +49,7 @@ func (h *host) examine(ctx context.Context) commit.Result {
 	if err != nil {
 		return unreachable(err)
 	}
-	return commit.Examine(ctx, conn, commit.Exam{Want: h.target.want(), Mode: commit.Mode(h.target.Host.Mode.V),
+	return commit.Examine(ctx, conn, commit.Exam{Want: h.target.want(), Mode: h.target.mode(),
 		Policy: h.target.Candidate.Policy, Rules: h.target.Fit})
 }
 

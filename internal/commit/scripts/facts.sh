@@ -197,6 +197,14 @@ home_facts() {
 	[ -n "$HOMEMADE" ] || return 0
 	section home "$(printf '%s\n' "$HOMEMADE" | grep '^refuse ' | head -n 20
 		printf '%s\n' "$HOMEMADE" | grep -v '^refuse ' | head -n 400 | cut -c 1-400)"
+	# What filters or translates what the host forwards, if it forwards anything.
+	case $HOMEMADE in *' -t filter -P FORWARD '* | *' -t filter -A FORWARD '* | *' hook forward '*)
+		for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; do
+			{ read -r on <"$f"; } 2>/dev/null || on=0
+			[ "$on" != 1 ] || say homeforwards yes
+		done
+		;;
+	esac
 	say homelines "$(printf '%s\n' "$HOMEMADE" | grep -vc '^refuse ')"
 	say homesum "$(printf '%s\n' "$HOMEMADE" | sha256sum | cut -c 1-64)"
 }

@@ -22,23 +22,39 @@ fwpush table ^inet fwpush$
 docker chain ^DOCKER
 docker beside ^-A (FORWARD|POSTROUTING) .*-[io] (docker|br-)[0-9a-z_]
 docker beside ^-A POSTROUTING -s ([^ ]+) -d [^ ]+ -p (tcp|udp|sctp) -m (tcp|udp|sctp) --dport [0-9]+ -j MASQUERADE$
+docker rule --match-set docker-
 docker policy FORWARD
 docker table ^ip6? docker-bridges$
 libvirt chain ^LIBVIRT_
-libvirt rule ^-A (INPUT|OUTPUT|FORWARD|POSTROUTING) .*-[io] virbr[0-9]
+libvirt rule -[io] virbr[0-9]
 libvirt table ^ip6? libvirt_network$
 fail2ban chain ^(f2b|fail2ban)-
-fail2ban rule --match-set f2b-
-fail2ban table ^(inet|ip|ip6) f2b-
-kube-proxy chain ^(KUBE|CNI|FLANNEL|cali)-|^(CILIUM_|WEAVE)
-kube-proxy rule --match-set KUBE-
+fail2ban rule --match-set (f2b|fail2ban)-
+fail2ban table ^(inet|ip|ip6) (f2b-table|fail2ban)$
+kube-proxy chain ^(KUBE|CNI|FLANNEL|cali|WEAVE)-|^(OLD_)?CILIUM_|^WEAVE$
+kube-proxy rule --match-set (KUBE-|cali[46]0|weave-)
+kube-proxy rule --comment "?(cali:|kubernetes |flanneld |cilium)
+kube-proxy rule -[io] (cni0|cni-podman|flannel|cali|kube-)
 kube-proxy table ^(inet|ip|ip6) kube-proxy$
 ufw chain ^ufw6?-
+ufw rule --match-set ufw-
 ufw policy INPUT
 ufw policy FORWARD
 ufw policy OUTPUT
-firewalld whole ^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)_(ZONES|POLICIES|direct)
-firewalld table ^(inet|ip|ip6) firewalld$'
+firewalld whole ^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)(_IN|_OUT)?_(ZONES|POLICIES|direct)
+firewalld table ^(inet|ip|ip6) firewalld(_policy_drop)?$
+podman chain ^NETAVARK
+podman rule -[io] podman[0-9]
+podman rule --comment "?netavark
+podman table ^inet netavark$
+crowdsec chain ^CROWDSEC_
+crowdsec rule --match-set crowdsec6?-
+crowdsec table ^(inet|ip|ip6) crowdsec6?$
+sshguard chain ^sshguard$
+sshguard rule --match-set sshguard
+sshguard table ^(inet|ip|ip6) sshguard$
+tailscale chain ^ts-
+tailscale rule -[io] tailscale[0-9]'
 
 # sort_out WANT PROGRAM: of texts of iptables-save, headed by "#: kept", "#: now"
 # and for put "#: old",

@@ -30,7 +30,7 @@ func fold(changes []Change) []group {
 	index := map[string]int{}
 	for _, c := range changes {
 		cause, hint := report.Common(c.Result)
-		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows), c.beside}, "\x00")
+		key := strings.Join([]string{string(c.Outcome), c.rules.Annotated(), c.undo.Text, strings.Join(c.Notes, "\n"), cause, hint, fmt.Sprint(c.flows), c.beside, strings.Join(c.adopts, "\n")}, "\x00")
 		i, known := index[key]
 		if !known {
 			i = len(groups)
@@ -84,6 +84,7 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 				writeDiff(&out, colour, text, "")
 			}
 			writeDiff(&out, colour, g.undo.Text, "# in no role")
+			writeAdopted(&out, colour, g.adopts)
 		case commit.OutcomeUnchanged:
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
 		default:

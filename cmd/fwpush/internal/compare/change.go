@@ -21,6 +21,7 @@ type Change struct {
 	flows          []flow      // what the change of the rules opens and closes
 	beside         string      // what to know of hosts that are not selected
 	kinds          string      // what kind of change it is, in few words
+	adopts         []string    // home-made rules that would be taken away
 	foreign        string      // base chains of others on the hooks that the rules use
 }
 
@@ -52,13 +53,14 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, 
 			c.Notes = append(c.Notes, err.Error())
 		}
 	}
+	c.adopts = adoptsOf(t, f)
 	c.kinds = kindsOf(t, f, c.rules.Changed)
 	switch drifted, known := f.Drifted(); {
 	case f.Generation == 0:
 		c.Notes = append(c.Notes, "first push")
 	case !known:
 		c.Notes = append(c.Notes, "whether the rules were edited by hand cannot be told")
-	case !drifted && !c.rules.Changed:
+	case !drifted && !c.rules.Changed && len(c.adopts) == 0:
 		c.Notes = append(c.Notes, "the same rules; the boot path would be repaired")
 	}
 	return c
@@ -87,6 +89,9 @@ func kindsOf(t rollout.Target, f commit.Facts, rules bool) string {
 	}
 	if drifted, _ := f.Drifted(); drifted {
 		kinds = append(kinds, "drift")
+	}
+	if lines, _ := t.Adopts(f); len(lines) > 0 {
+		kinds = append(kinds, "adoption")
 	}
 	if len(kinds) == 0 {
 		kinds = append(kinds, "boot path")
@@ -160,6 +165,7 @@ func ChangedHosts(changes []Change) []report.Host {
 	hosts := make([]report.Host, len(changes))
 	for i, c := range changes {
 		hosts[i] = report.HostOf(c.Result, c.diffText())
+		hosts[i].Adopts = c.adopts
 		if c.beside != "" {
 			hosts[i].Notes = append(slices.Clip(hosts[i].Notes), c.beside)
 		}

@@ -20,9 +20,6 @@ func (f *File) Awaited(members []Member) inventory.Problems {
 		found = append(found, inventory.Problem{Severity: inventory.Error, Place: p, Msg: fmt.Sprintf("%s is not carried out yet", key), Hint: hint})
 	}
 	for _, m := range members {
-		if m.Host.Mode.V == "exclusive" {
-			tell(m.Host.Mode.Place, `mode = "exclusive"`, "take the rules that stand there away by hand")
-		}
 		if m.Host.Timers.V == 1 {
 			tell(m.Host.Timers.Place, "timers = 1", "two timers are proved")
 		}

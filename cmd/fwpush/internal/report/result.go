@@ -35,6 +35,7 @@ type Host struct {
 	Drift       bool     `json:"drift"`
 	Notes       []string `json:"notes,omitempty"`
 	Meaning     []Flow   `json:"meaning,omitempty"` // of a diff
+	Adopts      []string `json:"adopts,omitempty"`  // of a diff: home-made rules that would be taken away
 	Like        string   `json:"like,omitempty"`    // of diff --between: the host that this one should be like, and is not
 }
 

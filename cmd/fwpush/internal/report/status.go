@@ -140,6 +140,8 @@ func stateOf(f commit.Facts) string {
 		return "drift"
 	case !known && f.Running == "":
 		return "drift"
+	case f.Exclusive && len(f.Home)+len(f.HomeStuck) > 0: // home-made rules are back
+		return "drift"
 	}
 	return "ok"
 }
