@@ -34,7 +34,6 @@ type Facts struct {
 	Ipset      bool      // sets can be made and rules can refer to them; told with Iptables
 	Engines    string    // "" or which two variants of iptables filter at once
 	Stray      string    // "" or the same where chains of ours are in the one that the host has not chosen
-	Behind     []string  // "INPUT f2b-sshd": refusals of others, and jumps to their chains, in iptables
 	Loader     string    // sha256 of the boot loader for iptables, "" if there is none
 	Exclusive  bool      // a boot takes home-made rules away
 	Home       []string  // home-made rules, as iptables -S and nft list table print them; told where the mode asks for it
@@ -59,6 +58,8 @@ type Facts struct {
 	Canon      string // the host's own listing of it, by the nft that runs now
 	CanonKnown bool   // false: that listing cannot be had, drift is unknown
 	Chains     string // every chain of every table, as nft lists them
+	Foreign    Foreign
+	listings   string // of others, as they were told
 }
 
 // Owner is the stamp of the fleet that a host belongs to.
@@ -295,8 +296,6 @@ func (f *Facts) learn(key, value string) error {
 		f.Engines = value
 	case "stray":
 		f.Stray = value
-	case "behind":
-		f.Behind = append(f.Behind, value)
 	case "loader":
 		f.Loader = value
 	case "exclusive":
@@ -360,6 +359,9 @@ func (f *Facts) take(section, text string) {
 		f.Canon, f.CanonKnown = text, true
 	case "chains":
 		f.Chains = text
+		f.Foreign = readForeign(f.listings, text, f.XTError) // told before
+	case "foreign":
+		f.listings = text
 	case "meta":
 		f.Meta = make(map[string]string)
 		for line := range strings.Lines(text) {
@@ -367,49 +369,6 @@ func (f *Facts) take(section, text string) {
 			f.Meta[key] = value
 		}
 	}
-}
-
-func parseOwner(s string) (*Owner, error) {
-	words := strings.Fields(s)
-	if len(words) != 4 {
-		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
-	}
-	n, err := strconv.Atoi(words[0])
-	if err != nil {
-		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
-	}
-	return &Owner{Protocol: n, Fleet: words[1], Host: words[2], ID: words[3]}, nil
-}
-
-// parseReverted reads "EPOCH TX RUN".
-func parseReverted(s string) (*Reverted, error) {
-	words := strings.Fields(s)
-	if len(words) == 3 && isHex(words[1], 32) {
-		if epoch, err := strconv.ParseInt(words[0], 10, 64); err == nil {
-			return &Reverted{When: time.Unix(epoch, 0), TX: words[1], Run: words[2]}, nil
-		}
-	}
-	return nil, fmt.Errorf("the host told of a revert that makes no sense: %q", clip(s))
-}
-
-// parseHolder reads "TX STATE LEFT RUN OPEN FROM WHO...".
-func parseHolder(s string) (Holder, error) {
-	words := strings.SplitN(s, " ", 7)
-	if len(words) != 7 || !isHex(words[0], 32) {
-		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
-	}
-	left, err := strconv.Atoi(words[2])
-	if err != nil || left < 0 || left > 24*3600 {
-		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
-	}
-	return Holder{
-		TX: words[0], State: words[1], Left: time.Duration(left) * time.Second,
-		Run: words[3], Open: words[4] == "yes", From: strings.TrimPrefix(words[5], "-"), Who: words[6],
-	}, nil
-}
-
-func isHex(s string, n int) bool {
-	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func clip(s string) string {

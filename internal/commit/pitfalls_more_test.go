@@ -68,7 +68,7 @@ ip6tables -A INPUT -g DOCKER 2>/dev/null || ip6tables -N six && ip6tables -A INP
 	h.sh(ban)
 	f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
 	want := "INPUT f2b-sshd; INPUT REJECT; FORWARD DOCKER-USER; FORWARD DOCKER; INPUT six"
-	if got := strings.Join(f.Behind, "; "); got != want {
+	if got := strings.Join(f.Foreign.Behind(), "; "); got != want {
 		t.Errorf("behind ours: %s, want %s", got, want)
 	}
 	h.mustApply(c) // fail2ban has put its jump above ours

@@ -80,12 +80,12 @@ func (rs Ruleset) Without(tables, chains []string) Ruleset {
 	return out
 }
 
-// Join puts together what several programs told. Tables of iptables-nft that nft saw too are taken as
-// iptables-save tells them, since nft has no words for their rules.
-func Join(nft Ruleset, saves ...Ruleset) Ruleset {
+// Join puts together what several programs told. A table of which a later one tells is taken as that
+// one does: iptables-save has words for the rules of iptables-nft, which nft has not.
+func Join(first Ruleset, others ...Ruleset) Ruleset {
 	var out Ruleset
 	told := map[string]bool{}
-	for _, s := range saves {
+	for _, s := range others {
 		for _, t := range s.Tables {
 			if !t.Legacy {
 				told[string(t.Family)+" "+t.Name] = true
@@ -93,7 +93,7 @@ func Join(nft Ruleset, saves ...Ruleset) Ruleset {
 			out.Tables = append(out.Tables, t)
 		}
 	}
-	for _, t := range nft.Tables {
+	for _, t := range first.Tables {
 		if !told[string(t.Family)+" "+t.Name] {
 			out.Tables = append(out.Tables, t)
 		}

@@ -52,7 +52,7 @@ func (t Target) behindNote(f commit.Facts) string {
 		return ""
 	}
 	var behind []string
-	for _, rule := range f.Behind {
+	for _, rule := range f.Foreign.Behind() {
 		// Without a forward chain nothing of ours stands before theirs there.
 		if strings.HasPrefix(rule, "INPUT ") || strings.Contains(rules.Text, "\n:FWPUSH-FWD ") {
 			behind = append(behind, fmt.Sprintf("%.64q", rule))

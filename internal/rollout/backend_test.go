@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fwpush/internal/commit"
+	"fwpush/internal/foreign"
 	"fwpush/internal/lab"
 	"fwpush/render"
 )
@@ -52,7 +53,16 @@ func TestBackendOfATarget(t *testing.T) {
 		return commit.Facts{Generation: 1, Rules: text, NFT: "nftables v1.0.6", Tools: tools, Iptables: "iptables v1.8.9 (legacy)"}
 	}
 	bans := func(f commit.Facts, more ...string) commit.Facts {
-		f.Behind = append([]string{"FORWARD DOCKER-USER", "INPUT f2b-sshd"}, more...)
+		text := "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"
+		for _, rule := range append([]string{"INPUT f2b-sshd", "FORWARD DOCKER-USER"}, more...) {
+			chain, to, _ := strings.Cut(rule, " ")
+			text += fmt.Sprintf(":%s - [0:0]\n-A %s -j %s\n", to, chain, to)
+		}
+		rs, err := foreign.ParseSave(text+"COMMIT\n", foreign.IPv4, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Foreign.Ruleset = rs
 		return f
 	}
 	told := func(which string) string {
@@ -81,7 +91,7 @@ func TestBackendOfATarget(t *testing.T) {
 		{"a ban behind iptables", auto, bans(runs(xt.Text)), xt.Digest, told(`"INPUT f2b-sshd"`)},
 		{"bans behind iptables", auto, bans(runs(xt.Text), "INPUT a", "INPUT b", "INPUT c", "INPUT \x1b"), xt.Digest,
 			told(`"INPUT f2b-sshd", "INPUT a", "INPUT b", "INPUT c" and 1 more`)},
-		{"Docker behind a gateway", forwards, bans(runs(xt.Text)), forwarding.Digest, told(`"FORWARD DOCKER-USER", "INPUT f2b-sshd"`)},
+		{"Docker behind a gateway", forwards, bans(runs(xt.Text)), forwarding.Digest, told(`"INPUT f2b-sshd", "FORWARD DOCKER-USER"`)},
 		{"a ban and a removal", gone, bans(runs(xt.Text)), "", ""},
 		{"no rules", Target{}, fails, "", ""},
 		{"remove", gone, fails, "", ""},

@@ -114,7 +114,7 @@ facts() {
 	[ -z "$NFTERR" ] || section nfterror "$NFTERR"
 	[ -z "$XTERR" ] || section xterror "$XTERR"
 	section running "$L"
-	[ "$XT" = no ] || behind
+	foreign
 	[ "$HOMES" = no ] || home_facts
 	stored
 	section chains "$CHAINS"
@@ -163,7 +163,7 @@ legacy_tables() {
 # xt_facts: XT, whether iptables has to be looked at: what it is, if so. A host of
 # the other backend is spared that, since nft and the kernel tell of chains of ours.
 xt_facts() {
-	XT=no XTVERSION=none
+	XT=no XTVERSION=none V4='' V6='' BESIDE4='' BESIDE6=''
 	command -v iptables-save >/dev/null || return 0
 	case "$WANT $CONFIRMED" in
 	iptables* | *iptables) XT=yes ;;
@@ -226,6 +226,7 @@ engines() {
 	ENGINES='' STRAY=''
 	for family in iptables ip6tables; do
 		beside "$family" || continue
+		foreign_beside
 		case $used in
 		nft) told="$family is the nf_tables variant, and legacy tables hold rules ($CALLED)" ;;
 		*) told="$family is the legacy variant, and tables of the nf_tables variant hold rules ($CALLED)" ;;
@@ -234,21 +235,6 @@ engines() {
 		! printf '%s\n' "$BESIDE" |
 			grep -Eq '^-A (INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) |^:[^ ]+ (DROP|-) ' || ENGINES=$told
 	done
-}
-
-# behind: what of others in INPUT and FORWARD refuses, or jumps to where it may. It
-# stands behind our jump, if not yet then after a load, which puts that first.
-behind() {
-	printf '%s\n%s\n' "$V4" "$V6" | awk '
-	/^[*]/ { filter = $1 == "*filter" }
-	/^:/ { chain[substr($1, 2)] }
-	filter && /^-A (INPUT|FORWARD) / {
-		gsub(/"([^"\\]|\\.)*"/, "")
-		target = ""
-		for (i = 3; i < NF && target == ""; i++) if ($i == "-j" || $i == "-g") target = $(i + 1)
-		if (target !~ /^FWPUSH-/ && (target in chain || target == "DROP" || target == "REJECT") &&
-			!seen[$2, target]++ && ++n <= 20) print $2, target
-	}' | while read -r line; do say behind "$line"; done
 }
 
 # stored: the confirmed rules. What equals something already said is not said

@@ -1,0 +1,75 @@
+# shellcheck shell=sh
+# What is loaded of others: read, and told only where there is anything. A host that
+# has nothing but ours, or nothing, pays no process for it.
+
+# foreign: a section of the listings of iptables-save and nft -j, each under a line
+# "#: WHAT". Ours are left out: nft is asked for the tables of others only. What is
+# larger than a megabyte is not told, but that it is.
+foreign() {
+	others='' tables=''
+	case $CHAINS in
+	*'table inet fwpush {'*)
+		others=${CHAINS#*'table inet fwpush {'}
+		others=${CHAINS%%'table inet fwpush {'*}${others#*'
+}'}
+		;;
+	*) others=$CHAINS ;;
+	esac
+	case $others in
+	*' hook '*) tables=$(printf '%s\n' "$others" | foreign_tables) ;;
+	esac
+	[ -z "${XTERR-}" ] || V4='' V6='' # what it says is told as an error
+	[ -n "$tables$V4$V6$BESIDE4$BESIDE6" ] || return 0
+	# A host of nftables has not been asked for its iptables yet.
+	if [ "$XT" = no ]; then
+		case $tables in *'xt ip '*) ! called iptables nft || V4=$("$CALLED-save" 2>&1 </dev/null) || V4='' ;; esac
+		case $tables in *'xt ip6 '*) ! called ip6tables nft || V6=$("$CALLED-save" 2>&1 </dev/null) || V6='' ;; esac
+		XT4=nft XT6=nft
+	fi
+	section foreign "$(foreign_listings | foreign_bounded)"
+}
+
+# foreign_beside: BESIDE is kept as what the other variant has loaded, if its own program
+# told it.
+foreign_beside() {
+	other=nft
+	[ "$used" != nft ] || other=legacy
+	case ${BESIDE-} in
+	'#'* | '*'*) if [ "$family" = iptables ]; then OTHER4=$other BESIDE4=$BESIDE; else OTHER6=$other BESIDE6=$BESIDE; fi ;;
+	esac
+}
+
+# foreign_tables: "nft FAMILY NAME" of tables with base chains, "xt FAMILY NAME" where
+# iptables makes those.
+foreign_tables() {
+	awk '
+	/^table / { table = $2 " " $3 }
+	$1 == "chain" { chain = $2 }
+	/ hook / {
+		kind = table ~ /^ip6? (filter|nat|mangle|raw|security)$/ && chain ~ /^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)$/ ? "xt" : "nft"
+		if (!seen[table]++) print kind, table
+	}'
+}
+
+foreign_listings() {
+	[ -z "$V4" ] || printf '#: iptables %s\n%s\n' "$XT4" "$V4"
+	[ -z "$V6" ] || printf '#: ip6tables %s\n%s\n' "$XT6" "$V6"
+	[ -z "$BESIDE4" ] || printf '#: iptables %s\n%s\n' "$OTHER4" "$BESIDE4"
+	[ -z "$BESIDE6" ] || printf '#: ip6tables %s\n%s\n' "$OTHER6" "$BESIDE6"
+	[ -n "$tables" ] || return 0
+	printf '%s\n' "$tables" | while read -r kind family name; do
+		[ "$kind" = nft ] || continue
+		printf '#: nft\n'
+		nft -j list table "$family" "$name" 2>/dev/null </dev/null || printf '#: silent\n'
+	done
+}
+
+# foreign_bounded: without chains of ours and the jumps to them, in short lines.
+foreign_bounded() {
+	head -c 1048577 | awk '
+	{ size += length($0) + 1 }
+	size > 1048576 { print "#: large"; exit }
+	/^:FWPUSH-/ || /^-A FWPUSH-/ || /^-A .* -[jg] FWPUSH-[^ ]+$/ || /^# / { next }
+	/^[{]/ { gsub(/[{]"/, "\n{\"") }
+	{ print }'
+}

@@ -1,0 +1,51 @@
+package commit
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func parseOwner(s string) (*Owner, error) {
+	words := strings.Fields(s)
+	if len(words) != 4 {
+		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil {
+		return nil, fmt.Errorf("the owner stamp %q is not one of ours", clip(s))
+	}
+	return &Owner{Protocol: n, Fleet: words[1], Host: words[2], ID: words[3]}, nil
+}
+
+// parseReverted reads "EPOCH TX RUN".
+func parseReverted(s string) (*Reverted, error) {
+	words := strings.Fields(s)
+	if len(words) == 3 && isHex(words[1], 32) {
+		if epoch, err := strconv.ParseInt(words[0], 10, 64); err == nil {
+			return &Reverted{When: time.Unix(epoch, 0), TX: words[1], Run: words[2]}, nil
+		}
+	}
+	return nil, fmt.Errorf("the host told of a revert that makes no sense: %q", clip(s))
+}
+
+// parseHolder reads "TX STATE LEFT RUN OPEN FROM WHO...".
+func parseHolder(s string) (Holder, error) {
+	words := strings.SplitN(s, " ", 7)
+	if len(words) != 7 || !isHex(words[0], 32) {
+		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
+	}
+	left, err := strconv.Atoi(words[2])
+	if err != nil || left < 0 || left > 24*3600 {
+		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
+	}
+	return Holder{
+		TX: words[0], State: words[1], Left: time.Duration(left) * time.Second,
+		Run: words[3], Open: words[4] == "yes", From: strings.TrimPrefix(words[5], "-"), Who: words[6],
+	}, nil
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}
