@@ -116,7 +116,7 @@ func elsewhere(vars map[string]any) string {
 // ip-10-0-0-5, an underscore becomes a hyphen. What is no name even then stays as it is.
 func HostName(s string) string {
 	if a, err := netip.ParseAddr(s); err == nil {
-		return "ip-" + strings.Trim(strings.NewReplacer(".", "-", ":", "-").Replace(a.WithZone("").StringExpanded()), "-")
+		return "ip-" + strings.Trim(strings.NewReplacer(".", "-", ":", "-").Replace(a.WithZone("").String()), "-")
 	}
 	return strings.ReplaceAll(strings.ToLower(s), "_", "-")
 }

@@ -18,7 +18,7 @@ func (inv Inventory) Said(roles []string) (inventory.Said, []Finding) {
 	for _, l := range left {
 		t.found = append(t.found, Finding{Of: "host " + l.Name, Msg: "left out: " + l.Why, Note: true})
 	}
-	groups, odd := inv.groupNames()
+	groups, odd := inv.GroupNames()
 	t.found = append(t.found, odd...)
 	members := map[string][]string{} // of groups of the fleet
 	for _, m := range machines {
@@ -58,9 +58,9 @@ func (inv Inventory) Said(roles []string) (inventory.Said, []Finding) {
 	return inventory.Said{TOML: t.b.String(), Of: t.of}, t.found
 }
 
-// groupNames are the names of groups in a fleet, "" for one whose name another has taken:
+// GroupNames are the names of groups in a fleet, "" for one whose name another has taken:
 // hosts of the one would be hosts of the other.
-func (inv Inventory) groupNames() (map[string]string, []Finding) {
+func (inv Inventory) GroupNames() (map[string]string, []Finding) {
 	names, taken := map[string]string{}, map[string]string{}
 	var found []Finding
 	// A group that has its name already keeps it.

@@ -112,6 +112,19 @@ func targetsOf(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
 	return found
 }
 
+// Towards are the addresses that this machine would use towards a host, sorted; none if
+// its name does not resolve here, or there is no route.
+func Towards(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
+	var list []netip.Addr
+	for _, target := range targetsOf(ctx, ep) {
+		if a := localAddress(target, ep.Port); a.IsValid() && !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return list
+}
+
 // localAddress is the address this machine would use towards a target. To
 // connect a UDP socket asks the kernel for a route and sends nothing (udp(7)).
 func localAddress(target netip.Addr, port uint16) netip.Addr {
