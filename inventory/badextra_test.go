@@ -96,6 +96,8 @@ func TestBadExtras(t *testing.T) {
 			`5:11 hosts.a.backend: backend must be auto, nftables or iptables, not "nft"; did you mean "nftables"?`},
 		{`timers 0`, top("[hosts.a]\ntimers = 0"),
 			`5:10 hosts.a.timers: timers must be 1..2, not 0`},
+		{`timers of all hosts`, top("[defaults]\ntimers = 1\n[hosts.a]"),
+			`5:10 defaults.timers: timers = 1 is for single hosts: a fleet must not do without its second timer unseen; write it in the table of each host that has but one`},
 		{`mode mistyped`, top("[hosts.a]\nmode = \"exclusiv\""),
 			`5:8 hosts.a.mode: mode must be coexist or exclusive, not "exclusiv"; did you mean "exclusive"?`},
 		{`probes longer than the window`, top("[hosts.a]\naddresses = \"10.0.0.1\"\nroles = \"x\"\nprobe = [ { tcp = 1, timeout = \"1m\" } ]\n[roles.x]\nextends = [\"y\", \"x\"]\n[roles.y]\nprobe = [ { tcp = 2, timeout = \"1m\" } ]"),

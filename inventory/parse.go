@@ -102,6 +102,9 @@ func (d *decoder) fleet() *Fleet {
 		f.Name = n.Text()
 	}
 	defaults := d.table(top["defaults"], schema.Kind("defaults"), header("defaults"))
+	if n := defaults["timers"]; n != nil && number(d, n).V == 1 {
+		d.fail(n.Val, "timers = 1 is for single hosts: a fleet must not do without its second timer unseen", "write it in the table of each host that has but one")
+	}
 	f.Defaults = d.settings(defaults)
 	f.Management = d.management(top["management"])
 	f.Sets = d.sets(top["sets"])

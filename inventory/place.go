@@ -27,17 +27,19 @@ func (p Place) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col)
 }
 
+// Short is a place in a sentence, where nobody needs the column.
+func (p Place) Short() string {
+	if p.Of != "" || p.Line == 0 {
+		return p.String()
+	}
+	return p.File + ":" + strconv.Itoa(p.Line)
+}
+
 // both tells of two places, the lines alone if they are in one file.
 func both(first, second Place) string {
-	short := func(p Place) string {
-		if p.Of != "" {
-			return p.String()
-		}
-		return p.File + ":" + strconv.Itoa(p.Line)
-	}
 	switch {
 	case first.File != second.File:
-		return short(first) + ", " + short(second)
+		return first.Short() + ", " + second.Short()
 	case first.Of != "":
 		return first.Of + ", " + second.Of
 	}

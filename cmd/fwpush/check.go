@@ -96,7 +96,7 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		c.decisions(k.members)
 		k.tests = f.Test()
 		k.proofs = f.Prove(ctx, k.members)
-		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false), f.Foretold(k.members), k.refused)
+		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false), k.refused)
 	}
 	told := k.told()
 	if k.err = c.print(told, k.grave(told)); k.err == nil {

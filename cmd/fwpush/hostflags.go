@@ -56,7 +56,7 @@ type changeFlags struct {
 
 // readiness is what a push prepares for.
 func (f *changeFlags) readiness() readiness {
-	return readiness{accept: f.accept.Risks, changes: true, probes: f.probes}
+	return readiness{accept: f.accept.Risks, probes: f.probes}
 }
 
 func newChangeFlags() *changeFlags {

@@ -41,9 +41,8 @@ func (c *console) prepare(ctx context.Context, g *globals, s inventory.Selection
 
 // readiness is what else there is to prepare for.
 type readiness struct {
-	accept  rollout.Risks
-	changes bool     // hosts are to be changed, and not only looked at
-	probes  []string // of --probe, for every host
+	accept rollout.Risks
+	probes []string // of --probe, for every host
 }
 
 // ready is prepare for a file that is loaded.
@@ -51,11 +50,6 @@ func (c *console) ready(ctx context.Context, f *plan.File, s inventory.Selection
 	members, err := choose(f, s)
 	if err != nil {
 		return nil, err
-	}
-	if o.changes {
-		if err := c.explain(f.Fleet, f.Awaited(members)); err != nil {
-			return nil, err
-		}
 	}
 	more, wrong := f.Probes(o.probes)
 	if err := c.explain(f.Fleet, wrong); err != nil {

@@ -226,8 +226,8 @@ func (b *beginning) payload() (string, error) {
 	}
 	revert := revertProgram(b.Mode)
 	var s strings.Builder
-	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
-		len(text), len(kept), len(revert), len(loader), len(policy))
+	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
+		len(text), len(kept), len(revert), len(loader), len(policy), cmp.Or(b.Timers, 2))
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
 	s.WriteString(text + kept + revert + loader + policy)
 	fmt.Fprintf(&s, "end %s\n", b.tx)
@@ -303,7 +303,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		switch word {
 		case "armed":
 			words := strings.Fields(rest)
-			if len(words) < 3 {
+			if len(words) < 2 {
 				return p, p.result // it applies all the same: Confirm finds out
 			}
 			p.result.Timers = words[1:]
@@ -330,7 +330,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 				Hint: "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"}
 		case "dropped", "refused":
 			e := refusal(rest)
-			return nil, failed(e.stage, e, "")
+			return nil, failed(e.stage, e, e.hint())
 		default:
 			return p, p.result // whatever that means: Confirm finds out
 		}

@@ -27,6 +27,9 @@ type Candidate struct {
 	Policy string
 	// Window is how long the new rules may run unconfirmed, in whole seconds.
 	Window time.Duration
+	// Timers is how many independent timers have to be proved before anything is
+	// applied; 0 is 2.
+	Timers int
 	Stamp  Stamp
 	// Judge decides on the host's own facts, before anything is changed there.
 	Judge func(Facts) Verdict

@@ -154,6 +154,19 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return e.text }
 
+// hint is what to do about a refusal whose text does not say all of it.
+func (e *refusedError) hint() string {
+	switch {
+	case e.stage != StageArm:
+		return ""
+	case strings.HasPrefix(e.text, "1 of 2 timers"):
+		return "mend one of the others, or accept the one with timers = 1 in the table of this host"
+	case strings.Contains(e.text, " timers could be proved"):
+		return "mend one of these: nothing would take the rules back"
+	}
+	return ""
+}
+
 func refusal(rest string) *refusedError {
 	word, text, _ := strings.Cut(rest, " ")
 	e := &refusedError{stage: StageInspect, text: text}

@@ -31,6 +31,12 @@ func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
 			if !strings.Contains(r.Err.Error(), tc.remedy) {
 				t.Errorf("no remedy in %q", r.Err)
 			}
+			if !strings.HasPrefix(r.Err.Error(), "1 of 2 timers could be proved (watchdog): ") || !strings.Contains(r.Err.Error(), "systemd does not run here") {
+				t.Errorf("%q does not tell what was tried", r.Err)
+			}
+			if !strings.Contains(r.Hint, "timers = 1") {
+				t.Errorf("hint %q", r.Hint)
+			}
 			if got := h.table(); got != before {
 				t.Errorf("rules were touched:\n%s", got)
 			}
@@ -41,6 +47,49 @@ func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A host whose file says timers = 1 is changed on the one that it has, which takes the
+// rules back like any other; a second one is armed where there is one.
+func TestOneTimerWhereTheFileSaysSo(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	one := func(rs render.Ruleset, window time.Duration) Candidate {
+		c := h.candidate(rs, window)
+		c.Timers = 1
+		return c
+	}
+	if r := h.mustApply(one(rules(false, 22), time.Minute)); strings.Join(r.Timers, " ") != "at watchdog" {
+		t.Errorf("timers %q of a host that has two", r.Timers)
+	}
+	h.sh("kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid")
+	if r := h.mustApply(one(rules(false, 80), time.Minute)); strings.Join(r.Timers, " ") != "watchdog" {
+		t.Errorf("timers %q", r.Timers)
+	}
+	before := h.table()
+	p := h.begin(one(rules(true), 3*time.Second))
+	p.hangUp()
+	h.until("the only timer reverts", 6*time.Second, func() bool { return h.state() == "reverted" })
+	if got := h.table(); got != before {
+		t.Errorf("rules:\n%s", got)
+	}
+	p = h.begin(one(rules(false, 443), 20*time.Second))
+	proof, r := p.Prove(t.Context(), h.dialer)
+	if proof == nil {
+		t.Fatalf("%s: %v", r.Outcome, r.Err)
+	}
+	if err := proof.Extend(t.Context(), 40*time.Second); err != nil {
+		t.Errorf("the deadline cannot be moved: %v", err)
+	}
+	if r := proof.Commit(t.Context(), h.dialer); r.Outcome != OutcomeConfirmed {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.sh("rm /usr/bin/setsid")
+	if r := h.apply(one(rules(false, 8080), time.Minute)); r.Outcome != OutcomeFailed || r.Stage != StageArm ||
+		!strings.HasPrefix(r.Err.Error(), "0 of 1 timers could be proved: ") || !strings.Contains(r.Err.Error(), "setsid is not installed") {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.clean()
 }
 
 func TestSystemdHostArmsWithoutAt(t *testing.T) {

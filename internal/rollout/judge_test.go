@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/inventory"
 	"fwpush/roles"
 )
 
@@ -131,6 +132,15 @@ func TestNotes(t *testing.T) {
 		if got := strings.Join(notes(web, tc.facts), "; "); got != tc.want {
 			t.Errorf("notes %q, want %q", got, tc.want)
 		}
+	}
+}
+
+// What somebody has accepted for a host is said whatever is done with it.
+func TestNoteOfOneTimer(t *testing.T) {
+	web := target(t, policy("web1", netip.MustParseAddr("10.0.0.1")))
+	web.Host.Timers = inventory.At[int]{V: 1, Place: inventory.Place{File: "fleet.toml", Line: 13, Col: 10}}
+	if got := strings.Join(notes(web, commit.Facts{}), "; "); got != "1 timer, accepted by fleet.toml:13" {
+		t.Errorf("notes %q", got)
 	}
 }
 

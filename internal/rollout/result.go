@@ -168,12 +168,21 @@ func notes(t Target, f commit.Facts) []string {
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
 	}
-	for _, note := range []string{t.backendNote(f), t.behindNote(f), t.adoptionNote(f)} {
+	for _, note := range []string{t.timersNote(), t.backendNote(f), t.behindNote(f), t.adoptionNote(f)} {
 		if note != "" {
 			out = append(out, note)
 		}
 	}
 	return out
+}
+
+// timersNote is said of a host that is to be changed with one timer, whatever is done
+// with it: nobody shall find that out on the day on which it fails.
+func (t Target) timersNote() string {
+	if t.Host.Timers.V != 1 {
+		return ""
+	}
+	return "1 timer, accepted by " + t.Host.Timers.Place.Short()
 }
 
 // unreachable is the outcome of a login that failed. The hint is taken out of

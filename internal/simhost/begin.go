@@ -75,10 +75,10 @@ func (s *shell) settle() bool {
 func (s *shell) goLine() (t *transaction, lengths []int, ok bool) {
 	line, _ := s.ask(patience)
 	words := strings.Fields(line)
-	if len(words) != 10 || words[0] != "go" {
+	if len(words) != 11 || words[0] != "go" {
 		return nil, nil, false
 	}
-	numbers := make([]int, 0, 6)
+	numbers := make([]int, 0, 7)
 	for i, w := range words[1:] {
 		n, err := strconv.Atoi(w)
 		switch {
@@ -95,7 +95,7 @@ func (s *shell) goLine() (t *transaction, lengths []int, ok bool) {
 			return nil, nil, false
 		}
 	}
-	return t, numbers[1:], true
+	return t, numbers[1:6], true
 }
 
 // claim makes the host this transaction's, or says who was faster.

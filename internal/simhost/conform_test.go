@@ -180,7 +180,7 @@ var scenes = []struct {
 		}
 		tx := draw()
 		head := func(tx string) string {
-			return fmt.Sprintf("go %s %s 30 nftables %d 0 %d 0 0\nrun\n1 lab host %s\ntester\n", tx, draw(), len(text), len(revert), draw())
+			return fmt.Sprintf("go %s %s 30 nftables %d 0 %d 0 0 2\nrun\n1 lab host %s\ntester\n", tx, draw(), len(text), len(revert), draw())
 		}
 		say("stop\n").hear()
 		say("go " + tx + "\n").hear()

@@ -103,7 +103,10 @@ seconds() {
 # arm_systemd: a transient service that sleeps. Not a timer unit: each
 # daemon-reload starts the countdown of OnActiveSec= again.
 arm_systemd() {
-	[ -d /run/systemd/system ] && command -v systemd-run >/dev/null || return 1
+	[ -d /run/systemd/system ] && command -v systemd-run >/dev/null || {
+		WHY="$WHY systemd does not run here;"
+		return 1
+	}
 	unit=fwpush-$T-$DL.service
 	systemd-run -q --collect --unit="$unit" -p IgnoreOnIsolate=yes \
 		-p Restart=on-failure -p RestartSec=100ms -p OOMScoreAdjust=-900 \
@@ -124,7 +127,10 @@ arm_systemd() {
 }
 
 arm_watchdog() {
-	command -v setsid >/dev/null || return 1
+	command -v setsid >/dev/null || {
+		WHY="$WHY setsid is not installed (apt install util-linux);"
+		return 1
+	}
 	setsid /bin/sh "$D/$SCRIPT" announce "$T" watchdog </dev/null >/dev/null 2>&1 8>&- &
 	proved watchdog || {
 		WHY="$WHY the watchdog did not leave this session;"
@@ -134,8 +140,13 @@ arm_watchdog() {
 	COUNT=$((COUNT + 1))
 }
 
-# arm: at least two proved timers, their names in TIMERS; 1 and WHY otherwise.
+# arm: two proved timers, or as many as the transaction needs at least, their names
+# in TIMERS; 1 otherwise, and UNARMED says what was tried and why it failed. A host
+# whose file says so needs one (timers = 1): a second one is armed all the same if it
+# can be.
 arm() {
+	need=2
+	{ read -r need <"$D/need"; } 2>/dev/null
 	TIMERS='' COUNT=0 WHY='' WATCHER=0
 	[ -p "$D/proof" ] || mkfifo "$D/proof" || return 1
 	exec 8<>"$D/proof"
@@ -145,5 +156,7 @@ arm() {
 		arm_watchdog
 	fi
 	exec 8>&-
-	[ "$COUNT" -ge 2 ]
+	[ "$COUNT" -lt "$need" ] || return 0
+	UNARMED="$COUNT of $need timers could be proved${TIMERS:+ (${TIMERS# })}:${WHY%;}"
+	return 1
 }

@@ -112,6 +112,7 @@ drop() {
 # write_down: the small files of a transaction; 1 as soon as one fails.
 write_down() {
 	printf '%s\n' "$NONCE" >"$D/nonce" &&
+		printf '%s\n' "$NEED" >"$D/need" &&
 		printf '%s\n' "$CONNECTION" >"$D/seen" &&
 		printf '%s\n' "$bootid" >"$D/boot" &&
 		printf '%s\n' "$PROTO" >"$D/proto" &&
@@ -263,7 +264,7 @@ load_new() {
 apply() {
 	up
 	turn staged $((U + W)) || drop 'arm lost the host to another run'
-	arm || drop "arm fewer than two timers could be proved:$WHY"
+	arm || drop "arm $UNARMED"
 	turn armed "$DL" || drop 'arm lost the host to another run'
 	say armed "$((DL - U)) $TIMERS"
 	turn applied "$DL" || drop 'arm the deadline passed while arming'
@@ -325,9 +326,9 @@ begin() {
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose
 	set -- $WORD
-	[ "$1" = go ] && [ $# -eq 10 ] || exit 0
-	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9 L5=${10}
-	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" && is_number "$L5" ||
+	[ "$1" = go ] && [ $# -eq 11 ] || exit 0
+	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9 L5=${10} NEED=${11}
+	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" && is_number "$L5" && is_number "$NEED" && [ "$NEED" -ge 1 ] ||
 		refuse 'protocol bad go line'
 	D=$R/tx/$T
 	ask 60 && RUN=$WORD && ask 60 && STAMP=$WORD && ask 60 && WHO=$WORD || exit 0

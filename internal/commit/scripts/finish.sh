@@ -195,7 +195,7 @@ extend() {
 	arm || {
 		# A watchdog that finds T decided ends instead of proving itself.
 		look && [ "$TX" = "$T" ] && [ "$ST" = applied ] || outlived
-		refuse "extend fewer than two timers could be proved:$WHY"
+		refuse "extend $UNARMED"
 	}
 	turn applied "$DL" || outlived
 	left

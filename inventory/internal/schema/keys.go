@@ -155,10 +155,6 @@ var tables = [...]Table{
 	}},
 }
 
-// read ends what is said of keys that are read and checked, and that apply
-// refuses to be run with until it carries them out.
-const read = " (not carried out yet: apply refuses a file that has it)"
-
 func join(lists ...[]Key) []Key {
 	var all []Key
 	for _, l := range lists {

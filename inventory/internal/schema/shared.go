@@ -39,7 +39,7 @@ var settingKeys = []Key{
 // hostKeys are what [defaults] and hosts share beside the settings.
 var hostKeys = []Key{
 	{Name: "backend", Type: String, Values: []string{"auto", "nftables", "iptables"}, Default: `"auto"`, Doc: "what loads the rules; auto keeps what the host last confirmed, on a first push nftables where it works, else iptables"},
-	{Name: "timers", Type: Integer, Min: 1, Max: 2, Default: "2", Doc: "how many independent timers must be proved; 1" + read},
+	{Name: "timers", Type: Integer, Min: 1, Max: 2, Default: "2", Doc: "how many independent timers must be proved before a change; 1 stands in the table of a host, never in [defaults]"},
 	{Name: "mode", Type: String, Values: []string{"coexist", "exclusive"}, Default: `"coexist"`, Doc: "what happens to home-made rules that the host already has: exclusive replaces them in the commit, and its revert puts them back"},
 }
 

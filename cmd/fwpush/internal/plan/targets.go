@@ -56,7 +56,7 @@ func (f *File) Bare(members []Member) []rollout.Target {
 	list := make([]rollout.Target, len(members))
 	for i, m := range members {
 		list[i] = rollout.Target{Host: m.Host, Policy: m.Policy,
-			Candidate: commit.Candidate{Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: m.Host.Name}}}
+			Candidate: commit.Candidate{Timers: m.Host.Timers.V, Stamp: commit.Stamp{Fleet: f.Fleet.Name, Host: m.Host.Name}}}
 	}
 	f.Behind(list)
 	return list

@@ -65,6 +65,9 @@ func (p *Progress) tellEnd(w *wave, r rollout.Result) {
 	for _, n := range r.Notes {
 		p.say("%s  note: %s", r.Name, n)
 	}
+	if len(r.Timers) > 0 && p.log.Verbose() {
+		p.say("%s  timers: %s", r.Name, strings.Join(r.Timers, ", "))
+	}
 	good, effect := r.Err == nil, errors.Is(r.Err, rollout.ErrStopped) || isInterrupted(r)
 	switch {
 	case r.Outcome == rollout.OutcomeSkipped && (good || effect): // there may be thousands; the summary has them

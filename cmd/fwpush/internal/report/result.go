@@ -33,6 +33,7 @@ type Host struct {
 	Seconds     float64  `json:"seconds"`
 	Diff        string   `json:"diff"`
 	Drift       bool     `json:"drift"`
+	Timers      []string `json:"timers,omitempty"` // that were proved before the rules were applied: at, systemd, watchdog
 	Notes       []string `json:"notes,omitempty"`
 	Meaning     []Flow   `json:"meaning,omitempty"` // of a diff
 	Adopts      []string `json:"adopts,omitempty"`  // of a diff: home-made rules that would be taken away
@@ -52,7 +53,7 @@ func HostOf(r rollout.Result, diff string) Host {
 	h := Host{
 		Name: r.Name, Outcome: string(r.Outcome), Stage: string(r.Stage), Hint: r.Hint, Wave: r.Wave,
 		Digest: r.Digest, Previous: r.Previous, Connections: r.Connections, Execs: r.Execs,
-		Seconds: float64(r.Took.Milliseconds()) / 1000, Diff: diff, Drift: r.Drift, Notes: r.Notes,
+		Seconds: float64(r.Took.Milliseconds()) / 1000, Diff: diff, Drift: r.Drift, Timers: r.Timers, Notes: r.Notes,
 	}
 	if r.Err != nil {
 		h.Error = Cause(r)
