@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"fwpush/internal/sshtest"
+	"fwpush/transport/trust"
 )
 
 // hostCert is a certificate of a host key as a test wants it.
@@ -160,6 +161,87 @@ func TestAsSSH(t *testing.T) {
 			}
 			if want := tt.accepted && !tt.stricter; (err == nil) != want {
 				t.Errorf("we accept: %t, want %t: %v\n%s", err == nil, want, err, text)
+			}
+		})
+	}
+}
+
+// TestAliasAsSSH has hosts looked up by an alias: then address and port mean nothing, and a
+// certificate has to be for the alias.
+func TestAliasAsSSH(t *testing.T) {
+	need(t, "ssh")
+	key, authority := sshtest.NewKey(t), sshtest.NewKey(t)
+	cert := hostCert(t, key, authority, func(c *ssh.Certificate) { c.ValidPrincipals = []string{"web1.example"} })
+	plain := " ssh-ed25519 " + blob(key.PublicKey()) + "\n"
+	signed := " ssh-ed25519 " + blob(authority.PublicKey()) + "\n"
+	for _, tt := range []struct {
+		name, alias, known string
+		accepted           bool
+	}{
+		{"alias", "web1.example", "web1.example" + plain, true},
+		{"address", "web1.example", "127.0.0.1" + plain, false},
+		{"alias and port", "web1.example", "[web1.example]:*" + plain, false},
+		{"pattern", "web1.example", "*.example" + plain, true},
+		{"upper case", "Web1.Example", "web1.example" + plain, true},
+		{"certificate for the alias", "web1.example", "@cert-authority *.example" + signed, true},
+		{"certificate for another name", "web2.example", "@cert-authority *.example" + signed, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, sshtest.Config{HostKeys: func(netip.Addr) []ssh.Signer { return []ssh.Signer{cert, key} }}, Options{})
+			f.ep.KnownHosts = []string{writeFile(t, "known_hosts", tt.known)}
+			if got := sshAccepts(t, f, "HostKeyAlias="+tt.alias); got != tt.accepted {
+				t.Errorf("ssh accepts: %t, the table says %t", got, tt.accepted)
+			}
+			known, err := f.dialer.store.KnownHosts(f.ep.KnownHosts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			host := known.Host(trust.Name{Address: f.ep.Address, Port: f.ep.Port, Alias: tt.alias})
+			conn, err := f.dialer.enter(t.Context(), order{ep: f.ep, peer: peerOf(f.ep), hostKeys: host})
+			if err == nil {
+				conn.Close()
+			}
+			if (err == nil) != tt.accepted {
+				t.Errorf("we accept: %t, want %t: %v", err == nil, tt.accepted, err)
+			}
+		})
+	}
+}
+
+// With accept-new, what is recorded afterwards is what ssh would have recorded.
+func TestAcceptNewAsSSH(t *testing.T) {
+	need(t, "ssh")
+	ed, ec, rs, other, authority := sshtest.NewKey(t), ecdsaKey(t), rsaKey(t), sshtest.NewKey(t), sshtest.NewKey(t)
+	for _, tt := range []struct {
+		name  string
+		keys  []ssh.Signer
+		known func(netip.AddrPort) string
+		same  bool // else we refuse what ssh records
+	}{
+		{"new", []ssh.Signer{rs, ec, ed}, func(netip.AddrPort) string { return "# mine\n" }, true},
+		{"new, one type", []ssh.Signer{rs}, func(netip.AddrPort) string { return "" }, true},
+		{"known", []ssh.Signer{rs, ec, ed}, func(a netip.AddrPort) string { return keyLine("", a, rs.PublicKey()) }, true},
+		{"changed", []ssh.Signer{ed}, func(a netip.AddrPort) string { return keyLine("", a, other.PublicKey()) }, true},
+		{"revoked", []ssh.Signer{ed}, func(a netip.AddrPort) string { return keyLine("@revoked", a, ed.PublicKey()) }, true},
+		{"authority, no certificate", []ssh.Signer{ed}, func(a netip.AddrPort) string { return keyLine("@cert-authority", a, authority.PublicKey()) }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, sshtest.Config{HostKeys: func(netip.Addr) []ssh.Signer { return tt.keys }}, Options{HostKeys: AcceptNew})
+			theirs, ours := writeFile(t, "known_hosts", tt.known(f.Addr())), writeFile(t, "known_hosts", tt.known(f.Addr()))
+			f.ep.KnownHosts = []string{theirs}
+			accepted := sshAccepts(t, f, "StrictHostKeyChecking=accept-new", "HashKnownHosts=no")
+			f.ep.KnownHosts = []string{ours}
+			conn, err := f.dialer.Dial(t.Context(), f.ep)
+			if err == nil {
+				conn.Close()
+			}
+			want, _ := os.ReadFile(theirs)
+			got, _ := os.ReadFile(ours)
+			if (err == nil) != (accepted && tt.same) {
+				t.Errorf("ssh accepts: %t, we: %v", accepted, err)
+			}
+			if tt.same != (string(got) == string(want)) {
+				t.Errorf("recorded\n%sssh recorded\n%s", got, want)
 			}
 		})
 	}

@@ -41,9 +41,10 @@ type Showing struct {
 
 // HostKey is a key that a host has proved to be its own.
 type HostKey struct {
-	Type        string // such as "ssh-ed25519", without regard to a certificate
-	Fingerprint string // "SHA256:..."
-	Certificate bool   // shown within one
+	Type        string   // such as "ssh-ed25519", without regard to a certificate
+	Fingerprint string   // "SHA256:..."
+	Certificate bool     // shown within one
+	Elsewhere   []string // other names it is recorded under, with their places
 
 	key ssh.PublicKey
 }
@@ -94,6 +95,7 @@ func (s *Showing) add(key ssh.PublicKey) {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		shown.Certificate, shown.Fingerprint = true, ssh.FingerprintSHA256(cert.Key)
 	}
+	shown.Elsewhere = s.host.Elsewhere(key)
 	s.Keys = append(s.Keys, shown)
 	r := s.host.Check(key)
 	switch {

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"slices"
@@ -258,6 +259,20 @@ func (h Host) revoked(key ssh.PublicKey) (knownLine, bool) {
 		}
 	}
 	return knownLine{}, false
+}
+
+// Elsewhere tells under which other names a key is recorded, each with its place: the host
+// had another name or address before, or is a copy of another.
+func (h Host) Elsewhere(key ssh.PublicKey) (list []string) {
+	full := h.name.Recorded()
+	for _, l := range h.known.lines(func(l knownLine) bool { return l.marker == "" && l.is(key) && !l.names.match(full) }) {
+		name := l.names.patterns
+		if l.names.hashed() {
+			name = "a hidden name"
+		}
+		list = append(list, fmt.Sprintf("%.100s at %s", name, l.place()))
+	}
+	return list
 }
 
 // plainKey returns the key inside a certificate, or the key itself.

@@ -31,9 +31,10 @@ type Reported struct {
 
 // Key is a key that a host has shown.
 type Key struct {
-	Type        string `json:"type"`
-	Fingerprint string `json:"fingerprint"`
-	Certificate bool   `json:"certificate"`
+	Type        string   `json:"type"`
+	Fingerprint string   `json:"fingerprint"`
+	Certificate bool     `json:"certificate"`
+	Elsewhere   []string `json:"elsewhere"` // other names it is recorded under, with file and line
 }
 
 // ReportOf is hosts for programs.
@@ -44,7 +45,7 @@ func ReportOf(hosts []*Host) []Reported {
 		r := Reported{Name: h.Name, Address: h.Address, Outcome: string(h.Outcome), KnownAs: h.Showing.Name, File: h.File,
 			Recorded: h.Recorded, Jump: h.OnTheWay, Keys: []Key{}, Shared: []string{}}
 		for _, k := range h.Keys {
-			r.Keys = append(r.Keys, Key{k.Type, k.Fingerprint, k.Certificate})
+			r.Keys = append(r.Keys, Key{k.Type, k.Fingerprint, k.Certificate, append([]string{}, k.Elsewhere...)})
 		}
 		for _, group := range shared {
 			for _, o := range group {

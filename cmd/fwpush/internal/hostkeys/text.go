@@ -74,6 +74,9 @@ func (h *Host) cause() string {
 	return strings.TrimPrefix(text, h.Name+": ")
 }
 
+// maxElsewhere is how many other names of a key are told.
+const maxElsewhere = 3
+
 // Write tells what the hosts of a stage show.
 func Write(w io.Writer, colour ui.Colour, hosts []*Host) error {
 	var out strings.Builder
@@ -98,6 +101,11 @@ func Write(w io.Writer, colour ui.Colour, hosts []*Host) error {
 			}
 			if err := table.Write(&out); err != nil {
 				return err
+			}
+			for _, k := range b.Keys {
+				for _, place := range k.Elsewhere[:min(len(k.Elsewhere), maxElsewhere)] {
+					fmt.Fprintf(&out, "    its %s key is recorded as %s\n", k.Type, ui.Safe(place))
+				}
 			}
 		case OutcomeKnown:
 			fmt.Fprintf(&out, "%s %s   known\n", colour.Dim("○"), who)
