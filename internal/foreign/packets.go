@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -203,3 +204,9 @@ func iface(name string, list []string) truth {
 	}
 	return got
 }
+
+// One is a single address, for Packets.
+func One(a netip.Addr) netipx.IPRange { return netipx.IPRangeFrom(a, a) }
+
+// Between is a range of addresses, both ends included.
+func Between(from, to netip.Addr) netipx.IPRange { return netipx.IPRangeFrom(from, to) }

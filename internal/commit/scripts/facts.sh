@@ -163,7 +163,7 @@ legacy_tables() {
 # xt_facts: XT, whether iptables has to be looked at: what it is, if so. A host of
 # the other backend is spared that, since nft and the kernel tell of chains of ours.
 xt_facts() {
-	XT=no XTVERSION=none V4='' V6='' BESIDE4='' BESIDE6=''
+	XT=no XTVERSION=none V4='' V6='' OTHERS4='' OTHERS6=''
 	command -v iptables-save >/dev/null || return 0
 	case "$WANT $CONFIRMED" in
 	iptables* | *iptables) XT=yes ;;

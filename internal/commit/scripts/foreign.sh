@@ -19,7 +19,7 @@ foreign() {
 	*' hook '*) tables=$(printf '%s\n' "$others" | foreign_tables) ;;
 	esac
 	[ -z "${XTERR-}" ] || V4='' V6='' # what it says is told as an error
-	[ -n "$tables$V4$V6$BESIDE4$BESIDE6" ] || return 0
+	[ -n "$tables$V4$V6$OTHERS4$OTHERS6" ] || return 0
 	# A host of nftables has not been asked for its iptables yet.
 	if [ "$XT" = no ]; then
 		case $tables in *'xt ip '*) ! called iptables nft || V4=$("$CALLED-save" 2>&1 </dev/null) || V4='' ;; esac
@@ -35,7 +35,7 @@ foreign_beside() {
 	other=nft
 	[ "$used" != nft ] || other=legacy
 	case ${BESIDE-} in
-	'#'* | '*'*) if [ "$family" = iptables ]; then OTHER4=$other BESIDE4=$BESIDE; else OTHER6=$other BESIDE6=$BESIDE; fi ;;
+	'#'* | '*'*) if [ "$family" = iptables ]; then OTHER4=$other OTHERS4=$BESIDE; else OTHER6=$other OTHERS6=$BESIDE; fi ;;
 	esac
 }
 
@@ -54,8 +54,8 @@ foreign_tables() {
 foreign_listings() {
 	[ -z "$V4" ] || printf '#: iptables %s\n%s\n' "$XT4" "$V4"
 	[ -z "$V6" ] || printf '#: ip6tables %s\n%s\n' "$XT6" "$V6"
-	[ -z "$BESIDE4" ] || printf '#: iptables %s\n%s\n' "$OTHER4" "$BESIDE4"
-	[ -z "$BESIDE6" ] || printf '#: ip6tables %s\n%s\n' "$OTHER6" "$BESIDE6"
+	[ -z "$OTHERS4" ] || printf '#: iptables %s\n%s\n' "$OTHER4" "$OTHERS4"
+	[ -z "$OTHERS6" ] || printf '#: ip6tables %s\n%s\n' "$OTHER6" "$OTHERS6"
 	[ -n "$tables" ] || return 0
 	printf '%s\n' "$tables" | while read -r kind family name; do
 		[ "$kind" = nft ] || continue
