@@ -78,7 +78,7 @@ func newRoot(c *console) *cobra.Command {
 	root.SetErr(c.err)
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.VarP(g.inventory, "inventory", "i", "fleet file `PATH`, default fleet.toml here or above; repeated: programs that print an inventory, as Ansible takes them")
+	flags.VarP(g.inventory, "inventory", "i", "fleet file `PATH`; default fleet.toml here or above; again for each program that prints an inventory, as with Ansible")
 	flags.Var(g.stateDir, "state-dir", "keep the records of runs in `DIR`; default $XDG_STATE_HOME/fwpush, else ~/.local/state/fwpush")
 	flags.Var(g.colour, "color", "colour the output: auto, always or never")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "no progress and no notes, only errors and results")
