@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -76,6 +77,9 @@ func (c *Conn) Start(ctx context.Context, command string) (*Exec, error) {
 	return x, nil
 }
 
+// endTime bounds the wait for how a command ended that takes no more input.
+const endTime = time.Second
+
 // Write sends p to the command's stdin. It waits while the host takes nothing,
 // until the context given to Start ends or Close is called.
 func (x *Exec) Write(p []byte) (int, error) {
@@ -85,13 +89,17 @@ func (x *Exec) Write(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
+	// A channel that takes no more has mostly been closed by the host, after the
+	// command has ended; what it said last may still be on its way to collect.
+	ending, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
 	select {
 	case <-x.over:
 		var lost *LostError
 		if !errors.As(x.result, &lost) {
 			return n, fmt.Errorf("%s: the remote command has ended: %w", x.conn.peer, io.ErrClosedPipe)
 		}
-	default:
+	case <-ending.Done():
 	}
 	return n, x.conn.lost("sending to a command")
 }

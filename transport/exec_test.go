@@ -221,6 +221,26 @@ func TestRunningFaults(t *testing.T) {
 	}
 }
 
+// A command that ends while it is still being sent to, as sudo does that wants a password,
+// is one that ended, and no connection that was lost.
+func TestWriteToACommandThatEnds(t *testing.T) {
+	f := newFixture(t, sshtest.Config{Handler: func(x *sshtest.Exec) sshtest.Exit {
+		io.WriteString(x.Stderr, "sudo: a password is required\n")
+		return sshtest.Exit{Status: 1}
+	}}, Options{})
+	conn := f.dial(t)
+	for range 100 {
+		x := start(t, conn, "sudo")
+		var err error
+		for err == nil {
+			_, err = x.Write(make([]byte, 10<<10))
+		}
+		if !errors.Is(err, io.ErrClosedPipe) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A keepalive that a live host answers keeps a silent command going.
 func TestKeepAliveKeeps(t *testing.T) {
 	release := make(chan struct{})
