@@ -51,7 +51,7 @@ arm_at() {
 	}
 	printf '[ -r %s ] && exec /bin/sh %s announce %s at\n' "$D/$SCRIPT" "$D/$SCRIPT" "$T" |
 		timer_env at -M now >"$D/at" 2>&1 8>&- || {
-		WHY="$WHY at refused: $(head -n 1 "$D/at");"
+		WHY="$WHY at refused: $(grep -v '^warning: commands will' "$D/at" | head -n 1);"
 		return 1
 	}
 	canary=$(job_number)

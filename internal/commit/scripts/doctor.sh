@@ -98,7 +98,7 @@ timers() {
 space() {
 	writable=rw
 	[ -w "$2" ] || writable=ro
-	tell "$1" "$writable $2 $(stat -f -c '%a %S %d %c' "$2" 2>/dev/null)"
+	tell "$1" "$writable $2 $(stat -f -c '%f %S %d %c' "$2" 2>/dev/null)"
 }
 
 # needs: tools that a push cannot do without, as far as they are missing. Of dd it has to
@@ -121,8 +121,8 @@ network() {
 	names=''
 	for i in /sys/class/net/*; do [ ! -d "$i" ] || names="$names ${i##*/}"; done
 	tell ifaces "${names# }"
-	{ read -r on </proc/sys/net/ipv4/ip_forward; } 2>/dev/null && tell forward4 "$on"
-	{ read -r on </proc/sys/net/ipv6/conf/all/forwarding; } 2>/dev/null && tell forward6 "$on"
+	on=$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null) && tell forward4 "$on"
+	on=$(cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null) && tell forward6 "$on"
 	! ipv6 || tell inet6 yes
 	if addrs=$(ip -o addr show scope global 2>/dev/null); then section addrs "$(printf '%s\n' "$addrs" | head -n 500)"; fi
 	leased=''
