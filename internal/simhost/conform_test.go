@@ -169,6 +169,31 @@ var scenes = []struct {
 		s.look(one, two)
 	}, []string{"drifted true/true", "drifted false/true", "somebody else changed them"}},
 
+	{"examined", func(s *subject) {
+		one, two := s.rules(false, 80), s.rules(false, 443)
+		bad := two
+		bad.Text = strings.Replace(bad.Text, "\n}\n", "\n", 1)
+		s.examine(one)
+		s.examine(bad)
+		s.apply(s.candidate(1, one, 30*time.Second))
+		s.examine(one)
+		s.edit()
+		s.examine(two)
+		p := s.begin(s.candidate(2, two, 30*time.Second))
+		s.examine(one)
+		s.ended("confirm", p.Confirm(s.t.Context(), s.dialer))
+		s.look(one, two)
+		doctor := commit.HostTexts().Doctor
+		r := s.raw(s.dial(), doctor, "nftables", "none")
+		r.hear("ask")
+		r.say("perhaps\n")
+		r.hear()
+		r = s.raw(s.dial(), doctor, "nftables", "none")
+		r.hear("ask")
+		r.say("examine 3 0 0\nabcend nonsense\n")
+		r.hear("home")
+	}, []string{"rules ok", "rules refused", "timers at watchdog", "back 1", "pending true", "confirm: confirmed"}},
+
 	{"words out of order", func(s *subject) {
 		begin, revert, text := commit.HostTexts().Begin, commit.HostTexts().Revert, s.rules(false, 80).Text
 		// say speaks after the facts were heard.

@@ -13,6 +13,7 @@ type Faults struct {
 	// loaded; "" for nothing.
 	Refuse, Fail string
 	SlowFacts    time.Duration // before the first fact
+	NoAt         bool          // atd does not run jobs, as far as a doctor is told
 	// Lie rewrites what the host tells, line by line without the marker; nil: honest.
 	Lie func(line string) string
 }

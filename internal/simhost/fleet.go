@@ -22,6 +22,8 @@ type Options struct {
 	Name     func(i int) string // of the i-th host, counted from 0; nil: web0001 and so on
 	Systemd  bool               // there is an init system, and so a boot unit
 	Iptables bool               // there are iptables, ip6tables and ipset, too
+	// Address is what a host says that its address is; nil: where its sshd listens.
+	Address func(name string) string
 	// Controller is where hosts say that a connection comes from; 192.0.2.1 if not
 	// set. (It comes over the loopback interface, and a confirm must not.)
 	Controller netip.Addr

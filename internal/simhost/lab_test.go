@@ -134,6 +134,26 @@ func (s *subject) look(texts ...render.Ruleset) commit.Facts {
 	return f
 }
 
+// examine notes what a doctor is told.
+func (s *subject) examine(rs render.Ruleset) {
+	s.t.Helper()
+	conn := s.dial()
+	defer conn.Close()
+	r := commit.Examine(s.t.Context(), conn, commit.Exam{Want: render.BackendNftables, Policy: "the policy",
+		Rules: func(commit.Facts) (render.Ruleset, error) { return rs, nil }})
+	if r.Health == nil {
+		s.t.Fatalf("examine: %v", r.Err)
+	}
+	h, timers := r.Health, ""
+	for _, t := range h.Timers {
+		if t.Proved {
+			timers += " " + t.Kind
+		}
+	}
+	s.note("examined: rules %s timers%s proved %d back %d home %q lacks %d ip %t ss %t space %d pending %t generation %d", h.Candidate.State, timers, h.Proved(),
+		len(h.Back), h.Home, len(h.Lacks), h.HasIP, h.HasSS, len(h.Space), r.Facts.Pending != nil, r.Facts.Generation)
+}
+
 // rules are a small candidate, as those of the tests of package commit.
 func (s *subject) rules(locked bool, ports ...int) render.Ruleset {
 	var b strings.Builder
