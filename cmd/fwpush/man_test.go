@@ -123,7 +123,7 @@ func TestManPlaceholders(t *testing.T) {
 		"fwpush.1":        "given as FWPUSH_<FLAG> in the environment",
 		"fwpush-apply.1":  "\\fB-l\\fP, \\fB--limit\\fP=PATTERN\n\tonly hosts that match PATTERN: a host, web[01-20], web*, role:web, a,b or all",
 		"fwpush-check.1":  "\\fB--junit\\fP=FILE\n",
-		"fwpush-diff.1":   "\\fB-i\\fP, \\fB--inventory\\fP=PATH\n\tfleet file PATH,",
+		"fwpush-diff.1":   "\\fB-i\\fP, \\fB--inventory\\fP=PATH\n\tfleet file PATH;",
 		"fwpush-graph.1":  "\\fB--format\\fP=dot|mermaid|svg|html\n\tdot, mermaid, svg or html (default dot)\n",
 		"fwpush-status.1": "\\fB--exit-code\\fP\n",
 	} {

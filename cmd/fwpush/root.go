@@ -85,7 +85,7 @@ func newRoot(c *console) *cobra.Command {
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "say more, such as which line of the file decided what")
 
 	root.AddCommand(
-		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g),
+		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g), newDoctor(c, g),
 		newConfirm(c, g), newRevert(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newHosts(c, g), newTrust(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c),
 		newInit(c), newVersion(c),
 	)

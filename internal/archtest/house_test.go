@@ -47,7 +47,7 @@ var house = []room{
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
 	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp}},
-	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign"}},
+	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign"}, tests: []string{rapid}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},
 	{dir: "internal/probe", rooms: []string{"inventory", "transport"}, tests: []string{goleak, xcrypto}},

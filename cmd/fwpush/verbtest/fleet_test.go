@@ -34,15 +34,29 @@ type fleet struct {
 // the role web and those called bastion... the role bastion.
 func newFleet(t *testing.T, names ...string) *fleet {
 	t.Helper()
+	options := make([]lab.HostOptions, len(names))
+	for i, name := range names {
+		options[i].Name = name
+	}
+	return newFleetOf(t, options...)
+}
+
+// newFleetOf is newFleet for hosts that are not plain ones.
+func newFleetOf(t *testing.T, options ...lab.HostOptions) *fleet {
+	t.Helper()
+	names := make([]string, len(options))
+	for i, o := range options {
+		names[i] = o.Name
+	}
 	f := &fleet{t: t, dir: t.TempDir(), state: t.TempDir(), hosts: map[string]*lab.Host{}, order: names}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	hosts := make([]*lab.Host, len(names))
 	var group errgroup.Group
 	group.SetLimit(4)
-	for i, name := range names {
+	for i := range options {
 		group.Go(func() (err error) {
-			hosts[i], err = world.Host(ctx, lab.HostOptions{Name: name})
+			hosts[i], err = world.Host(ctx, options[i])
 			return err
 		})
 	}

@@ -34,6 +34,11 @@ func newSimFleet(t *testing.T, o simhost.Options, counts ...string) *simFleet {
 		}
 	}
 	o.Name = func(i int) string { return f.order[i] }
+	addresses := map[string]string{}
+	for i, name := range f.order {
+		addresses[name] = address(i)
+	}
+	o.Address = func(name string) string { return addresses[name] }
 	f.sim = simhost.New(t, len(f.order), o)
 	f.write()
 	return f
@@ -50,10 +55,13 @@ func (f *simFleet) write() {
 		fmt.Fprintf(&b, "[roles.%s]\n%s\n", role, f.roles[role])
 	}
 	for i, name := range f.order {
-		fmt.Fprintf(&b, "[hosts.%s]\nroles = [%q]\naddresses = [\"10.1.%d.%d\"]\nssh.address = %q\n", name, strings.TrimRight(name, "0123456789"), i/200, i%200+1, f.sim.Endpoint(i).Address)
+		fmt.Fprintf(&b, "[hosts.%s]\nroles = [%q]\naddresses = [%q]\nssh.address = %q\n", name, strings.TrimRight(name, "0123456789"), address(i), f.sim.Endpoint(i).Address)
 	}
 	f.file("fleet.toml", b.String())
 }
+
+// address is that of the i-th host in the fleet file.
+func address(i int) string { return fmt.Sprintf("10.1.%d.%d", i/200, i%200+1) }
 
 // role changes the text of a role.
 func (f *simFleet) role(name, text string) {

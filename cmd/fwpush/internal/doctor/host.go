@@ -1,0 +1,126 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"fwpush/cmd/fwpush/internal/compare"
+	"fwpush/inventory"
+)
+
+// maxSkew is how far a clock may be off: at counts on it.
+const maxSkew = 30 * time.Second
+
+func (p *patient) clock() {
+	off := p.facts.Skew
+	if off.Abs() <= maxSkew {
+		p.ok("clock", "its clock is right", fmt.Sprintf("off by %s", off.Abs()))
+		return
+	}
+	way := "ahead"
+	if off < 0 {
+		way = "behind"
+	}
+	p.add("clock", Warn, "its clock is "+way, "set it, and have ntp keep it: timedatectl; a step while rules wait for a confirm is refused", fmt.Sprintf("by %s", off.Abs()))
+}
+
+// flushers are services that begin by emptying what is loaded, and that our boot unit
+// does not come after.
+var flushers = []string{"iptables", "ip6tables", "ferm", "shorewall"}
+
+func (p *patient) boot() {
+	sound := true
+	bad := func(s State, text, remedy, detail string) {
+		sound = false
+		p.add("boot", s, text, remedy, detail)
+	}
+	switch f := p.facts; {
+	case f.Unit == "none":
+		bad(Warn, "has no systemd: confirmed rules are gone after a reboot", "have its init load the boot file below /var/lib/fwpush before the network", p.health.Init)
+	case f.Generation == 0:
+	case f.Unit == "absent":
+		bad(Warn, "the boot unit is gone: confirmed rules would not come back after a reboot", "fwpush apply puts it there again", "")
+	case f.Unit == "disabled":
+		bad(Warn, "the boot unit is disabled: confirmed rules would not come back after a reboot", "fwpush apply enables it again", "")
+	case f.Unit != "ok":
+		bad(Warn, "the boot unit is another one than fwpush writes", "fwpush apply writes it again", "")
+	case f.Boot != f.Rules:
+		bad(Warn, "a boot would load other rules than the confirmed ones", "fwpush apply writes them again", "")
+	}
+	for _, s := range p.health.Loaders {
+		if slices.Contains(flushers, s) {
+			bad(Warn, s+".service may empty the rules at boot, after fwpush has loaded them", "systemctl disable "+s, "")
+		}
+	}
+	if sound {
+		p.ok("boot", "a boot loads the confirmed rules", p.facts.Unit)
+	}
+}
+
+func (p *patient) drift() {
+	if p.facts.Pending != nil || p.facts.Generation == 0 {
+		return
+	}
+	switch drifted, known := p.facts.Drifted(); {
+	case drifted:
+		p.add("drift", Warn, "the rules that run were edited by hand, or are gone", "fwpush diff shows what an apply would take back", "")
+	case !known:
+		p.add("drift", Unknown, "whether the rules that run are the confirmed ones cannot be told", "", "")
+	default:
+		p.ok("drift", "runs what was confirmed", "")
+	}
+}
+
+// How full connection tracking may be, in parts of a hundred. A full table drops what is
+// new before any rule is asked: also the connection that confirms.
+const (
+	fullWarn = 80
+	fullFail = 95
+)
+
+func (p *patient) conntrack() {
+	f := p.facts
+	if f.Trackable <= 0 {
+		p.ok("conntrack", "tracks no connections yet", "")
+		return
+	}
+	full := int(int64(f.Tracked) * 100 / int64(f.Trackable))
+	detail := fmt.Sprintf("%d of %d", f.Tracked, f.Trackable)
+	const remedy = "raise net.netfilter.nf_conntrack_max, or find out who opens so many: conntrack -S"
+	switch {
+	case full >= fullFail:
+		p.add("conntrack", Fail, "its table of connections is full, and new ones are dropped whatever the rules say", remedy, detail)
+	case full >= fullWarn:
+		p.add("conntrack", Warn, "its table of connections is nearly full", remedy, detail)
+	default:
+		p.ok("conntrack", "has room for connections", detail)
+	}
+}
+
+// foreign tells of firewalls of others that packets have to pass too, unless the fleet
+// file says that they are meant to be there.
+func (p *patient) foreign() {
+	sound, beside := true, ""
+	for _, s := range compare.Standings(p.Target, p.facts) {
+		if p.expected(s.Owners) || len(s.Owners) == 0 && !s.Drops {
+			beside = s.Text
+			continue
+		}
+		sound = false
+		p.add("foreign", Warn, "packets have to pass rules of others too: "+s.Text, "look whether they let through what fwpush accepts: fwpush diff", "")
+	}
+	if sound {
+		p.ok("foreign", "no other firewall stands in the way", beside)
+	}
+}
+
+// expected says whether the fleet file names all that a table belongs to.
+func (p *patient) expected(owners []string) bool {
+	for _, o := range owners {
+		if !slices.ContainsFunc(p.Host.Coexist, func(c inventory.At[string]) bool { return c.V == o }) {
+			return false
+		}
+	}
+	return len(owners) > 0
+}
