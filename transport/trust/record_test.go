@@ -2,6 +2,7 @@ package trust
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,5 +134,26 @@ func TestRecordFindsAnotherKey(t *testing.T) {
 	}
 	if read(t, file) != before {
 		t.Error("the file was changed")
+	}
+}
+
+// Many runs that record at the same time lose none of each other's hosts.
+func TestRecordFromManyRuns(t *testing.T) {
+	const runs = 40
+	key := sshtest.NewKey(t).PublicKey()
+	file := write(t, filepath.Join(t.TempDir(), "known_hosts"), "# mine\n", 0o600)
+	errs := make(chan error)
+	for i := range runs {
+		h := recorder(t, file)
+		h.name.Address = fmt.Sprintf("web%d", i)
+		go func() { errs <- h.Record([]ssh.PublicKey{key}, false) }()
+	}
+	for range runs {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if text := read(t, file); strings.Count(text, "\n") != 1+runs || !strings.HasPrefix(text, "# mine\n") {
+		t.Errorf("known_hosts:\n%s", text)
 	}
 }
