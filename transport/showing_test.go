@@ -187,3 +187,38 @@ func FuzzOffers(f *testing.F) {
 	f.Add([]byte("SSH-2.0-x\n"))
 	f.Fuzz(func(t *testing.T, heard []byte) { offers(heard) })
 }
+
+// OpenSSH's own server shows all of its keys, by one connection for each; with a
+// certificate of a known authority one is enough.
+func TestRealSSHDShowing(t *testing.T) {
+	h := newSSHD(t, "")
+	h.stop()
+	run(t, nil, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", h.path("ca"))
+	run(t, nil, "ssh-keygen", "-q", "-s", h.path("ca"), "-h", "-I", "real", "-n", "127.0.0.1", h.path("host_ecdsa.pub"))
+	h.start(t, "HostCertificate "+h.path("host_ecdsa-cert.pub"))
+	authority, err := os.ReadFile(h.path("ca.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for known, want := range map[string]Showing{
+		"": {Standing: StandingNew, Keys: []HostKey{{Type: "ssh-ed25519"}, {Type: "ecdsa-sha2-nistp256"}}},
+		"@cert-authority [127.0.0.1]:* " + string(authority): {Standing: StandingKnown, Keys: []HostKey{{Type: "ecdsa-sha2-nistp256", Certificate: true}}},
+	} {
+		ep := h.endpoint(t)
+		ep.KnownHosts = []string{writeFile(t, "known_hosts", known)}
+		s, err := New(Options{HostKeys: Collect}).Showing(t.Context(), ep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Standing != want.Standing || len(s.Keys) != len(want.Keys) {
+			t.Errorf("%s: %v, want %s: %v", s.Standing, s.Keys, want.Standing, want.Keys)
+			continue
+		}
+		for i, k := range s.Keys {
+			listed := run(t, nil, "ssh-keygen", "-lf", h.path("host_"+strings.Split(strings.TrimPrefix(k.Type, "ssh-"), "-")[0]+".pub"))
+			if k.Type != want.Keys[i].Type || k.Certificate != want.Keys[i].Certificate || !strings.Contains(listed, " "+k.Fingerprint+" ") {
+				t.Errorf("got %v, want %v, ssh-keygen says %s", k, want.Keys[i], listed)
+			}
+		}
+	}
+}

@@ -74,7 +74,7 @@ func (b *builder) sshOption(name, option, v, written string) {
 		b.lose(name, "ProxyCommand is no plain ssh -W; a jump host is named in ssh.jump")
 	case "userknownhostsfile":
 		if v == "/dev/null" {
-			b.lose(name, "UserKnownHostsFile=/dev/null: host keys are always checked; collect them first")
+			b.lose(name, "UserKnownHostsFile=/dev/null: host keys are always checked; fwpush trust collects them")
 			return
 		}
 		var files []any
@@ -84,7 +84,7 @@ func (b *builder) sshOption(name, option, v, written string) {
 		b.set("ssh.known_hosts", files, name)
 	case "stricthostkeychecking":
 		if v == "no" || v == "off" || v == "accept-new" {
-			b.lose(name, "StrictHostKeyChecking=%s: host keys are always checked; collect them first", v)
+			b.lose(name, "StrictHostKeyChecking=%s: host keys are always checked; fwpush trust collects them", v)
 		}
 	case "identityfile":
 		b.set("ssh.identity", v, name)
