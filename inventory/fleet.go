@@ -170,7 +170,7 @@ type Group struct {
 // else of the fleet.
 type Endpoint struct {
 	Name       string // the host's name in the fleet, for messages
-	Outside    bool   // a jump host that is no host of the fleet; Name is how it was written
+	Outside    bool   // a jump host that no verb selects: unmanaged, or no host of the fleet; then Name is how it was written
 	Place      Place
 	Address    string // IP literal or a name to resolve
 	Port       uint16

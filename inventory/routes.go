@@ -32,6 +32,7 @@ func route(hosts []Host) {
 			ep.Via = stranger(*ep)
 		}
 		copied := *ep
+		copied.Outside = hosts[i].Unmanaged
 		settled[i] = &copied
 	}
 	for i := range hosts {

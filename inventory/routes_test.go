@@ -80,6 +80,11 @@ ssh.jump = "ops@2001:db8::2"
 	if got["web1"].Via != got["web2"].Via {
 		t.Error("two hosts behind one jump host each have a copy of it")
 	}
+	for name, outside := range map[string]bool{"inner": false, "web1": true, "a1": true} {
+		if via := got[name].Via; via.Outside != outside {
+			t.Errorf("%s, on the way to %s, is outside of what can be selected: %t", via.Name, name, via.Outside)
+		}
+	}
 }
 
 // However jumps are written, every way ends, and where none goes in a circle it leads

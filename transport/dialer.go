@@ -156,6 +156,16 @@ func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 	return errors.Join(errs...)
 }
 
+// CheckHostKeys is the part of Check that has to do with known_hosts files.
+func (d *Dialer) CheckHostKeys(_ context.Context, ep inventory.Endpoint) error {
+	var errs []error
+	for hop := &ep; hop != nil; hop = hop.Via {
+		_, err := d.store.KnownHosts(hop.KnownHosts)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 func (d *Dialer) check(ctx context.Context, ep inventory.Endpoint) []error {
 	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
 	locked, errKeys := d.usable(ctx, ep)

@@ -119,11 +119,6 @@ func (p *prepared) close() {
 	}
 }
 
-// checkAll looks at what would stop logins before the first one is tried.
-func checkAll(ctx context.Context, dialer *transport.Dialer, eps []inventory.Endpoint) error {
-	return errors.Join(plan.Check(ctx, dialer, eps)...)
-}
-
 // preflight is the last look before the first login.
 func (p *prepared) preflight(ctx context.Context) error {
 	return errors.Join(plan.Preflight(ctx, p.dialer, p.targets)...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwpush/cmd/fwpush/internal/hostkeys"
+	"fwpush/cmd/fwpush/internal/plan"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/transport"
@@ -98,7 +100,9 @@ func (c *console) trust(ctx context.Context, g *globals, f *trustFlags) ([]*host
 	stages := hostkeys.Stages(selected)
 	dialer := c.dial(transport.Collect)
 	defer func() { _ = dialer.Close() }() // has no error
-	if err := checkAll(ctx, dialer, hostkeys.Jumps(stages)); err != nil {
+	// Nothing but a jump host is logged in to, so that only these need a key.
+	if err := errors.Join(slices.Concat(
+		plan.Check(ctx, dialer.CheckHostKeys, endpoints(selected)), plan.Check(ctx, dialer.Check, hostkeys.Jumps(stages)))...); err != nil {
 		return nil, err
 	}
 	forks := file.Fleet.Rollout.Parallel
@@ -112,6 +116,15 @@ func (c *console) trust(ctx context.Context, g *globals, f *trustFlags) ([]*host
 	}
 	hosts := slices.Concat(stages...)
 	return hosts, endedTrust(hosts)
+}
+
+// endpoints are how hosts are reached.
+func endpoints(hosts []inventory.Host) []inventory.Endpoint {
+	list := make([]inventory.Endpoint, len(hosts))
+	for i, h := range hosts {
+		list[i] = h.SSH
+	}
+	return list
 }
 
 // meet has the hosts of one stage show their keys, and records what is to be trusted.

@@ -92,11 +92,11 @@ func Preflight(ctx context.Context, checker Checker, list []rollout.Target) []er
 	for i, t := range list {
 		eps[i] = t.Host.SSH
 	}
-	return Check(ctx, checker, eps)
+	return Check(ctx, checker.Check, eps)
 }
 
-// Check is Preflight for endpoints.
-func Check(ctx context.Context, checker Checker, eps []inventory.Endpoint) []error {
+// Check reports what a check of endpoints finds, each finding once.
+func Check(ctx context.Context, check func(context.Context, inventory.Endpoint) error, eps []inventory.Endpoint) []error {
 	asked := map[string]bool{}
 	told := map[string]bool{}
 	var found []error
@@ -109,7 +109,7 @@ func Check(ctx context.Context, checker Checker, eps []inventory.Endpoint) []err
 			continue
 		}
 		asked[settings] = true
-		for _, err := range parts(checker.Check(ctx, ep)) {
+		for _, err := range parts(check(ctx, ep)) {
 			if !told[err.Error()] {
 				told[err.Error()] = true
 				found = append(found, err)
