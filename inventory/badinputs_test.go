@@ -312,15 +312,3 @@ func TestP1ManyBadInputs(t *testing.T) {
 }
 
 var windows = schema.Short(int64(schema.MinWindow.Seconds())) + "..60m"
-
-// Values of a later version are known and refused.
-func TestLaterValuesAreNotSupportedYet(t *testing.T) {
-	for text, want := range map[string]string{
-		base + "[defaults]\nssh.become = \"doas\"\n": `5:14 become "doas" is not supported yet; write none or sudo`,
-		base + "[hosts.a]\nssh.become = \"su\"\n":    `5:14 become "su" is not supported yet; write none or sudo`,
-	} {
-		if _, ps := Parse("fleet.toml", []byte(text)); len(ps) != 1 || told(ps)[0] != want {
-			t.Errorf("got %q, want %s", told(ps), want)
-		}
-	}
-}

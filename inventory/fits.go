@@ -108,12 +108,6 @@ func (d *decoder) oneOf(k Key, n *source.Node) bool {
 			return true
 		}
 	}
-	for _, v := range k.LaterValues {
-		if v == n.Text() {
-			d.fail(n.Val, fmt.Sprintf("%s %q is not supported yet", k.Name, v), "write "+k.Allowed())
-			return false
-		}
-	}
 	hint := ""
 	if near := syntax.Nearest(n.Text(), k.Values); near != "" {
 		hint = "did you mean " + strconv.Quote(near) + "?"

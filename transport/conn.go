@@ -22,15 +22,16 @@ const missedKeepAlives = 3
 // Conn is a login on a host. It ends by Close, by the host, or after three
 // keepalives without any answer; what was under way then gets a *LostError.
 type Conn struct {
-	peer    Peer
-	target  Target
-	timeout time.Duration
-	opts    Options
-	wire    *wire
-	client  *ssh.Client
-	local   netip.AddrPort
-	jump    *ride // what it goes through; nil for nothing
-	execs   atomic.Int64
+	peer      Peer
+	target    Target
+	timeout   time.Duration
+	opts      Options
+	wire      *wire
+	client    *ssh.Client
+	local     netip.AddrPort
+	jump      *ride // what it goes through; nil for nothing
+	passwords *passwords
+	execs     atomic.Int64
 
 	once  sync.Once
 	done  chan struct{}

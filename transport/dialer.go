@@ -55,11 +55,12 @@ const (
 // when first needed, keeps the connections to jump hosts until it is closed, and is
 // safe for any number of goroutines.
 type Dialer struct {
-	opts     Options
-	store    *trust.Store
-	quickAck bool
-	closing  context.Context
-	close    context.CancelCauseFunc
+	opts      Options
+	store     *trust.Store
+	passwords *passwords
+	quickAck  bool
+	closing   context.Context
+	close     context.CancelCauseFunc
 
 	mu   sync.Mutex
 	hops map[string]*hop
@@ -81,7 +82,8 @@ func New(opts Options) *Dialer {
 	if opts.PerJump <= 0 {
 		opts.PerJump = defaultPerJump
 	}
-	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.HostKeys == AcceptNew || opts.HostKeys == Collect, opts.Log), quickAck: true, hops: map[string]*hop{}}
+	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.HostKeys == AcceptNew || opts.HostKeys == Collect, opts.Log), quickAck: true, hops: map[string]*hop{},
+		passwords: &passwords{host: map[string]*password{}}}
 	d.closing, d.close = context.WithCancelCause(context.Background())
 	return d
 }

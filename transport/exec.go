@@ -21,17 +21,20 @@ const (
 // Exec is one running command. One goroutine may read its lines while another
 // writes to it.
 type Exec struct {
-	conn    *Conn
-	channel ssh.Channel
-	release func() bool // the Exec no longer depends on its context
-	writing atomic.Int32
+	conn     *Conn
+	channel  ssh.Channel
+	by       string      // what makes it root, "" for nothing
+	withheld error       // why it may not be given the password that there is
+	release  func() bool // the Exec no longer depends on its context
+	writing  atomic.Int32
 
 	mu     sync.Mutex
 	stdout lines
 	stderr tail
-	total  int // bytes of both streams
+	secret string // a password that was sent, to be kept out of what is told
+	total  int    // bytes of both streams
 	exit   *ExitError
-	more   chan struct{} // something was added to stdout
+	more   chan struct{} // something was added to either
 
 	over   chan struct{} // the command and both its streams have ended
 	result error         // set before over is closed
@@ -155,11 +158,12 @@ func (x *Exec) lastLine() (string, error) {
 	return "", io.EOF
 }
 
-// Stderr returns the last 64 KiB the command has written to stderr so far, raw.
+// Stderr returns the last 64 KiB the command has written to stderr so far, raw but
+// for a password that it was given.
 func (x *Exec) Stderr() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.stderr.String()
+	return x.complaint()
 }
 
 // Wait waits for the command to end. The error is nil for exit status 0, an

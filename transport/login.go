@@ -126,7 +126,7 @@ func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, ke
 
 	c := &Conn{
 		peer: l.peer, timeout: timeoutOf(l.ep), wire: w, opts: d.opts, done: make(chan struct{}),
-		client: ssh.NewClient(conn, channels, requests), local: addrPort(raw.LocalAddr()), jump: jump,
+		client: ssh.NewClient(conn, channels, requests), local: addrPort(raw.LocalAddr()), jump: jump, passwords: d.passwords,
 	}
 	if jump != nil {
 		c.local = jump.local

@@ -33,7 +33,7 @@ func (x *Exec) collect(requests <-chan *ssh.Request) {
 		case x.conn.wire.readError() != nil || x.exit == nil:
 			x.result = x.conn.lost("a command was running")
 		case x.exit.Status != 0 || x.exit.Signal != "":
-			x.exit.Stderr = x.stderr.String()
+			x.exit.Stderr = x.complaint()
 			x.result = x.exit
 		}
 	}
@@ -105,16 +105,22 @@ func (x *Exec) addStdout(p []byte) error {
 	if !x.stdout.add(p) {
 		return fmt.Errorf("%w: a line of more than %d bytes", ErrTooMuch, maxLine)
 	}
-	select {
-	case x.more <- struct{}{}:
-	default:
-	}
+	x.wake()
 	return nil
 }
 
 func (x *Exec) addStderr(p []byte) error {
 	x.stderr.add(p)
+	x.wake()
 	return nil
+}
+
+// wake has whoever waits for output look again.
+func (x *Exec) wake() {
+	select {
+	case x.more <- struct{}{}:
+	default:
+	}
 }
 
 // lines is stdout that has not been read yet.

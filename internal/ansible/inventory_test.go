@@ -90,9 +90,9 @@ func TestSaid(t *testing.T) {
 			"note: host h3: ansible_ssh_extra_args: -v has no key in a fleet file\nnote: host h4: ansible_ssh_common_args: ProxyCommand is no plain ssh -W; a jump host is named in ssh.jump\nnote: host h5: ansible_ssh_common_args: a quote is not closed\n",
 		},
 		"what is lost": {
-			`{"_meta":{"hostvars":{"h":{"ansible_user":"{{ admin }}","ansible_ssh_pass":"geheim","ansible_become_method":"doas","ansible_become_user":"root","ansible_ssh_port":[1],"ansible_ssh_foo":1,"ansible_python_interpreter":"/x","http_port":80}}}}`,
+			`{"_meta":{"hostvars":{"h":{"ansible_user":"{{ admin }}","ansible_ssh_pass":"geheim","ansible_become_method":"pbrun","ansible_become_user":"root","ansible_ssh_port":[1],"ansible_ssh_foo":1,"ansible_python_interpreter":"/x","http_port":80}}}}`,
 			"[hosts.h]\n",
-			"note: host h: ansible_user: is a template, which only Ansible fills in\nnote: host h: ansible_ssh_port: is a list\nnote: host h: ansible_become_method: is doas; root is reached by sudo, or by a login as root\n" +
+			"note: host h: ansible_user: is a template, which only Ansible fills in\nnote: host h: ansible_ssh_port: is a list\nnote: host h: ansible_become_method: is pbrun; root is reached by sudo, doas, su, or by a login as root\n" +
 				"note: host h: ansible_ssh_foo: has no key in a fleet file\nnote: host h: ansible_ssh_pass: passwords are not kept: the login is by key, and sudo asks for none or apply --ask-become-pass does\n",
 		},
 		"not by SSH": {

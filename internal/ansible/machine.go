@@ -253,8 +253,8 @@ func (b *builder) become() {
 	case from != "":
 		if s, ok := b.plain(method, from); ok {
 			name := s[strings.LastIndexByte(s, '.')+1:]
-			if name != "sudo" {
-				b.lose(from, "is %s; root is reached by sudo, or by a login as root", name)
+			if name != "sudo" && name != "doas" && name != "su" {
+				b.lose(from, "is %s; root is reached by sudo, doas, su, or by a login as root", name)
 			} else {
 				b.set("ssh.become", name, from)
 			}

@@ -144,7 +144,7 @@ func (f Facts) usable(want render.Backend) (Result, bool) {
 		return fail(fmt.Sprintf("the host speaks protocol %d, this fwpush %d", f.Protocol, protocol), "use the same version of fwpush everywhere")
 	case f.UID != 0:
 		return fail(fmt.Sprintf("logged in with uid %d: only root may change the firewall", f.UID),
-			`log in as root, or set ssh = { become = "sudo" } and allow it without a password`)
+			`log in as root, or say how to be root there: ssh = { become = "sudo" }`)
 	case f.Owner != nil && f.Owner.Protocol != protocol:
 		return failed(StageInspect, fmt.Errorf("%w: protocol %d, this one has %d", ErrVersion, f.Owner.Protocol, protocol), "upgrade fwpush"), false
 	case f.Pending != nil:
@@ -361,7 +361,10 @@ func beginTrouble(stage Stage, err error) Result {
 	var lost *transport.LostError
 	var refused *refusedError
 	var remote *RemoteError
+	var root *transport.RootError
 	switch {
+	case errors.As(err, &root):
+		return failed(stage, err, root.Hint())
 	case errors.As(err, &lost) && stage == StageInspect && !errors.Is(err, transport.ErrTooMuch):
 		return Result{Outcome: OutcomeUnreachable, Stage: stage, Err: err}
 	case errors.As(err, &lost), errors.Is(err, errSilent):
@@ -372,22 +375,7 @@ func beginTrouble(stage Stage, err error) Result {
 	case errors.As(err, &refused):
 		return failed(refused.stage, err, "")
 	case errors.As(err, &remote):
-		return failed(stage, err, remote.hint())
+		return failed(stage, err, remote.Hint)
 	}
 	return failed(stage, err, "")
-}
-
-// hint explains what sudo and shells print when the program never ran.
-func (e *RemoteError) hint() string {
-	switch text := strings.ToLower(e.Stderr); {
-	case strings.Contains(text, "a password is required"):
-		return "sudo asks for a password: allow this user NOPASSWD, or log in as root"
-	case strings.Contains(text, "must have a tty"):
-		return "sudo wants a terminal (requiretty): take that out of sudoers for this user"
-	case strings.Contains(text, "not in the sudoers"), strings.Contains(text, "not allowed to"):
-		return "sudo does not let this user become root"
-	case strings.Contains(text, "sudo") && strings.Contains(text, "not found"):
-		return "sudo is not installed on the host: log in as root"
-	}
-	return ""
 }

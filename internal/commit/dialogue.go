@@ -120,6 +120,7 @@ var errSilent = errors.New("the host did not answer in time")
 // RemoteError is a program that ended before it said what it was asked for.
 type RemoteError struct {
 	Stderr string // what it printed, bounded, not escaped
+	Hint   string // what to do, "" if that is not known
 	Err    error
 }
 
@@ -151,7 +152,11 @@ func (d *dialogue) broken(ctx context.Context, err error) error {
 			err = werr
 		}
 	}
-	return &RemoteError{Stderr: d.exec.Stderr(), Err: err}
+	e := &RemoteError{Stderr: d.exec.Stderr(), Err: err}
+	if !d.marked { // else it was root already
+		e.Hint = d.exec.RootHint()
+	}
+	return e
 }
 
 func lastLine(s string) string {

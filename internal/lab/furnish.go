@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -185,14 +186,45 @@ func (h *Host) writeUsers(root *os.Root) error {
 			appendLine(root, "etc/shadow", fmt.Sprintf("%s:*:19000:0:99999:7:::", u.Name)),
 			h.authorize(root, home, uid),
 		)
-		if err == nil && u.Sudo {
-			err = writeFiles(root, file{"etc/sudoers.d/" + u.Name, 0o440, u.Name + " ALL=(ALL:ALL) NOPASSWD: ALL\n"})
+		if err == nil {
+			err = writeRights(root, u)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeRights says what a user may do as root.
+func writeRights(root *os.Root, u User) error {
+	lines := u.Sudoers
+	if u.Sudo {
+		lines += "\n" + u.Name + " ALL=(ALL:ALL) NOPASSWD: ALL"
+	}
+	var err error
+	if lines != "" {
+		err = writeFiles(root, file{"etc/sudoers.d/" + u.Name, 0o440, lines + "\n"})
+	}
+	if u.Doas != "" {
+		err = errors.Join(err, writeFiles(root, file{"etc/doas.conf", 0o400, u.Doas + "\n"}))
+	}
+	return err
+}
+
+// setPasswords has the host itself hash them, once it is up.
+func (h *Host) setPasswords(ctx context.Context) error {
+	lines := ""
+	for _, u := range append(slices.Clone(h.opts.Users), User{Name: "root", Password: h.opts.RootPassword}) {
+		if u.Password != "" {
+			lines += u.Name + ":" + u.Password + "\n"
+		}
+	}
+	if lines == "" {
+		return nil
+	}
+	_, _, err := h.Exec(ctx, lines, "chpasswd")
+	return err
 }
 
 func appendLine(root *os.Root, path, line string) error {

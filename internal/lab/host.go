@@ -26,6 +26,8 @@ type HostOptions struct {
 	Port   int      // sshd's port; 0 means 22
 	SSHD   []string // lines of sshd_config, in place of the lab's own for the same keywords
 	Users  []User   // beside root
+	// RootPassword is root's, for su; "" for none that would work.
+	RootPassword string
 	// Without are paths, relative to the root, that are removed from the host's view of the tree.
 	Without []string
 	// PathMTU, if not 0, puts the host behind two routers whose link in the middle has this MTU
@@ -37,6 +39,10 @@ type HostOptions struct {
 type User struct {
 	Name string
 	Sudo bool // may run everything as root by sudo without a password
+	// Password is what sudo asks for; "" for none that would work. sshd takes keys alone.
+	Password string
+	Sudoers  string // lines of sudoers(5) about this user, beside Sudo
+	Doas     string // lines of doas.conf(5); the tree needs opendoas
 }
 
 // Host is a running host. Its methods may be called concurrently.
@@ -102,7 +108,10 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 	if err != nil {
 		return h, err
 	}
-	return h, h.awaitUp(ctx, b)
+	if err := h.awaitUp(ctx, b); err != nil {
+		return h, err
+	}
+	return h, h.setPasswords(ctx)
 }
 
 // Name is the host's name.

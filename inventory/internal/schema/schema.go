@@ -29,8 +29,7 @@ type Key struct {
 	NotEmpty bool     // a list must have an item
 	Table    string   // for Sub, Named, List and Tables: the Name of the table kind within
 
-	LaterValues []string // values of a later version, refused until then
-	Refused     string   // why the key makes no sense here, though it does elsewhere
+	Refused string // why the key makes no sense here, though it does elsewhere
 }
 
 // Type is what a value may be, in words for people.

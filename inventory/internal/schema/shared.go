@@ -58,7 +58,7 @@ var sshKeys = []Key{
 	{Name: "user", Type: String, Default: "as ssh would", Doc: "login name"},
 	{Name: "identity", Type: Strings, Default: "the agent, then ~/.ssh/id_*", Doc: "key files"},
 	{Name: "known_hosts", Type: Strings, Default: "as ssh would", Doc: "files with the keys of hosts"},
-	{Name: "become", Type: String, Values: []string{"none", "sudo"}, LaterValues: []string{"doas", "su"}, Default: `"none" to log in as root, else "sudo"`, Doc: "how to be root on the host"},
+	{Name: "become", Type: String, Values: []string{"none", "sudo", "doas", "su"}, Default: `"none" to log in as root, else "sudo"`, Doc: "how to be root on the host"},
 	{Name: "connect_timeout", Type: Duration, Min: 1, Max: 300, Default: `"10s"`, Doc: "time for one connection, from the first packet to the login"},
 	{Name: "jump", Type: String, Doc: "host to go through: its name in the fleet, or [user@]address[:port], which is logged in to with the keys and known_hosts of this host; a jump host may be behind another"},
 }
