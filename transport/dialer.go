@@ -21,6 +21,7 @@ const (
 	defaultKeepAlive = 5 * time.Second
 	defaultMaxOutput = 16 << 20
 	defaultPerJump   = 16
+	defaultAnswer    = 30 * time.Second // PAM waits some seconds after a wrong password, and may ask a directory
 )
 
 // Options are the settings of a Dialer that do not depend on the host.
@@ -30,6 +31,7 @@ type Options struct {
 	MaxOutput int           // bytes of stdout and stderr together that one command may send; 0: 16 MiB
 	PerJump   int           // logins under way at a time through one jump host; 0: 16
 	HostKeys  HostKeyPolicy // "": Strict
+	Answer    time.Duration // for sudo or su to ask for a password, and again to judge it; 0: 30 s
 
 	// Passphrase asks a person for the passphrase of a key file, with so many tries left. It is
 	// called by Check alone, once for each key, and not where the agent holds the key. The
@@ -81,6 +83,9 @@ func New(opts Options) *Dialer {
 	}
 	if opts.PerJump <= 0 {
 		opts.PerJump = defaultPerJump
+	}
+	if opts.Answer <= 0 {
+		opts.Answer = defaultAnswer
 	}
 	d := &Dialer{opts: opts, store: trust.NewStore(os.Getenv("SSH_AUTH_SOCK"), opts.HostKeys == AcceptNew || opts.HostKeys == Collect, opts.Log), quickAck: true, hops: map[string]*hop{},
 		passwords: &passwords{host: map[string]*password{}}}

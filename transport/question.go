@@ -9,9 +9,6 @@ import (
 )
 
 const (
-	// answerTime is how long a host may take to ask, and then to judge the answer: PAM waits
-	// some seconds after a wrong password, and may ask a directory.
-	answerTime = 30 * time.Second
 	// turnTime is how long a host may wait while others try the password.
 	turnTime = 4 * time.Minute
 	// maxPreface is how much it may print until the command is reached, in bytes.
@@ -103,7 +100,7 @@ func (x *Exec) answer(word *password) error {
 // await reads what goes before the command until that is reached (false), or the question
 // stands there (true).
 func (x *Exec) await(ctx context.Context, q question) (asked bool, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, x.conn.opts.Answer, errSlow)
 	defer cancel()
 	for {
 		switch reached, asked := x.look(q); {
@@ -121,7 +118,7 @@ func (x *Exec) await(ctx context.Context, q question) (asked bool, err error) {
 			if cause := context.Cause(ctx); !errors.Is(cause, errSlow) {
 				return false, fmt.Errorf("%s: waiting for %s: %w", x.conn.peer, q.by, cause)
 			}
-			return false, x.refused(RootSilent, fmt.Errorf("neither a question nor an answer within %s", answerTime))
+			return false, x.refused(RootSilent, fmt.Errorf("neither a question nor an answer within %s", x.conn.opts.Answer))
 		case <-x.over:
 			var lost *LostError
 			if reached, _ := x.look(q); reached {
