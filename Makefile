@@ -37,11 +37,11 @@ demo:
 	$(MAKE) --no-print-directory build
 	bin/fwpush demo
 
-# The first test uses every root tree there is. Where they have to be made yet that takes minutes,
+# The first tests use every root tree there is. Where they have to be made yet that takes minutes,
 # which should not count against the time limits of other tests.
 test:
 	tools/deps test
-	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '^TestReleasesHaveTheirOwnTools$$' ./internal/lab
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '^Test(ReleasesHaveTheirOwnTools|TreesOfOtherKinds)$$' ./internal/lab
 	$(TOOL) gotestsum --format $(FORMAT) -- -race -count=1 -p $(P) -timeout $(TIMEOUT) ./...
 
 lint:

@@ -50,6 +50,9 @@ func (h *Host) start() (*boot, error) {
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Setsid:     true,
 	}
+	if h.opts.OpenRC {
+		args[2] = "openrc"
+	}
 	if h.opts.Systemd {
 		group, err := h.makeCgroup()
 		if err != nil {
@@ -69,7 +72,7 @@ func (h *Host) start() (*boot, error) {
 
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LAB_NAME=" + h.name, "LAB_ROOT=" + h.rootPath()}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LAB_NAME=" + h.name, "LAB_PORT=" + strconv.Itoa(h.opts.Port), "LAB_ROOT=" + h.rootPath()}
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = attr
 	wired, err := cmd.StdinPipe()

@@ -16,18 +16,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reboot asks a systemd host to reboot and returns when it is up again. The disk is as it was,
+// Reboot asks a host that an init system has booted to reboot and returns when it is up again. The disk is as it was,
 // /run, /tmp and the kernel's rules are empty, and the boot id is another one.
 func (h *Host) Reboot(ctx context.Context) error {
-	if !h.opts.Systemd {
-		return fmt.Errorf("lab: %s is not booted by systemd: use PowerCycle", h.name)
+	ask := []string{"systemctl", "reboot"}
+	switch {
+	case h.opts.OpenRC:
+		ask = []string{"openrc-shutdown", "--reboot", "now"}
+	case !h.opts.Systemd:
+		return fmt.Errorf("lab: %s has no init system: use PowerCycle", h.name)
 	}
 	b, err := h.current()
 	if err != nil {
 		return err
 	}
 	// The command may be killed by what it asks for, so its own end says nothing.
-	_, _, asked := h.Exec(ctx, "", "systemctl", "reboot")
+	_, _, asked := h.Exec(ctx, "", ask...)
 	select {
 	case <-b.gone:
 		return h.awaitNext(ctx, b)

@@ -21,6 +21,8 @@ type HostOptions struct {
 	Root string
 	// Systemd boots the tree's /sbin/init. Otherwise a shell runs sshd and atd.
 	Systemd bool
+	// OpenRC boots the tree's openrc-init; Root is then that of World.Root for openrc.
+	OpenRC bool
 	// DiskMB is the size of the host's disk in MiB: what it can write in addition to Root. 0 means 64.
 	DiskMB int
 	Port   int      // sshd's port; 0 means 22
@@ -76,6 +78,10 @@ func (w *World) Host(ctx context.Context, o HostOptions) (h *Host, err error) {
 		return nil, errors.New("lab: systemd hosts need a writable cgroup2 mount on the machine (see /proc/mounts)")
 	case o.Root == "" && o.Systemd:
 		if o.Root, err = w.Root(ctx, "bookworm"); err != nil {
+			return nil, err
+		}
+	case o.Root == "" && o.OpenRC:
+		if o.Root, err = w.Root(ctx, "openrc"); err != nil {
 			return nil, err
 		}
 	case o.Root == "":

@@ -20,6 +20,9 @@ import (
 // rootCache keeps the root trees between runs: making one takes about a minute.
 const rootCache = "/var/cache/fwpush-lab"
 
+// derived are the trees that tree.sh makes out of bookworm's.
+var derived = []string{"busybox", "openrc"}
+
 // lockPoll is how often a tree that another process is making is looked at again.
 const lockPoll = 200 * time.Millisecond
 
@@ -29,14 +32,22 @@ func rootPackages() string {
 }
 
 // Root returns a root tree of a Debian release ("bullseye", "bookworm", "trixie"), made by
-// debootstrap(8) at its first use and kept in /var/cache/fwpush-lab. While one process makes a
-// tree, others wait for it until ctx ends. Packages come from the mirror that the machine's own
-// apt uses, or else from debootstrap's default.
+// debootstrap(8) at its first use and kept in /var/cache/fwpush-lab; or one made of bookworm's:
+// "openrc", Debian with another init, or "busybox", a router's userland with dropbear, without at and
+// without systemd. While one process makes a tree, others wait for it until ctx ends. Packages come
+// from the mirror that the machine's own apt uses, or else from debootstrap's default.
 func (w *World) Root(ctx context.Context, suite string) (dir string, err error) {
 	if !validName(suite) {
 		return "", fmt.Errorf("lab: release %q: use a code name such as bookworm", suite)
 	}
-	dir = filepath.Join(rootCache, suite)
+	dir, packages := filepath.Join(rootCache, suite), rootPackages()
+	base := ""
+	if slices.Contains(derived, suite) {
+		if base, err = w.Root(ctx, "bookworm"); err != nil {
+			return "", err
+		}
+		packages += "\n" + treeScript
+	}
 	if err := os.MkdirAll(rootCache, 0o755); err != nil {
 		return "", fmt.Errorf("lab: %w", err)
 	}
@@ -47,13 +58,21 @@ func (w *World) Root(ctx context.Context, suite string) (dir string, err error) 
 	defer unlock()
 	// The stamp is written last, so a tree that was interrupted or has other packages is made anew.
 	stamp := dir + ".complete"
-	if have, err := os.ReadFile(stamp); err == nil && string(have) == rootPackages() {
+	if have, err := os.ReadFile(stamp); err == nil && string(have) == packages {
 		return dir, nil
 	}
-	if err := w.makeRoot(ctx, suite, dir); err != nil {
+	if err := os.RemoveAll(stamp); err != nil {
+		return "", fmt.Errorf("lab: %w", err)
+	}
+	if base != "" {
+		err = w.machineNet(ctx, "sh", w.treeScript(), suite, base, dir)
+	} else {
+		err = w.makeRoot(ctx, suite, dir)
+	}
+	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(stamp, []byte(rootPackages()), 0o644); err != nil {
+	if err := os.WriteFile(stamp, []byte(packages), 0o644); err != nil {
 		return "", fmt.Errorf("lab: %w", err)
 	}
 	return dir, nil
@@ -62,9 +81,6 @@ func (w *World) Root(ctx context.Context, suite string) (dir string, err error) 
 func (w *World) makeRoot(ctx context.Context, suite, dir string) error {
 	if _, err := findTool("debootstrap"); err != nil {
 		return errors.New("lab: not installed: debootstrap; install with: apt-get install debootstrap debian-archive-keyring")
-	}
-	if err := os.RemoveAll(dir + ".complete"); err != nil {
-		return fmt.Errorf("lab: %w", err)
 	}
 	var failed error
 	for _, mirror := range append(machineMirrors(ctx), "") {
@@ -83,14 +99,18 @@ func (w *World) makeRoot(ctx context.Context, suite, dir string) error {
 	return failed
 }
 
-// debootstrap runs in the machine's network namespace, since the world has no way out, and in the
-// world's others, so that it and its mounts end with the world.
 func (w *World) debootstrap(ctx context.Context, suite, dir, mirror string) error {
-	args := []string{"--net=/proc/self/fd/3", "debootstrap", "--variant=minbase", "--include=" + rootPackages(), suite, dir}
+	args := []string{"debootstrap", "--variant=minbase", "--include=" + rootPackages(), suite, dir}
 	if mirror != "" {
 		args = append(args, mirror)
 	}
-	cmd := exec.CommandContext(ctx, "nsenter", args...)
+	return w.machineNet(ctx, args...)
+}
+
+// machineNet runs what makes a tree in the machine's network namespace, since the world has no way
+// out, and in the world's others, so that it and its mounts end with the world.
+func (w *World) machineNet(ctx context.Context, argv ...string) error {
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--net=/proc/self/fd/3"}, argv...)...)
 	cmd.ExtraFiles = []*os.File{w.netns}
 	cmd.Dir = "/"
 	// It is a script: its children have to end with it, or they would go on writing to the tree.
@@ -101,7 +121,7 @@ func (w *World) debootstrap(ctx context.Context, suite, dir, mirror string) erro
 		return nil
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return fmt.Errorf("lab: debootstrap %s %s: %w: %s", suite, mirror, err, strings.Join(lines[max(0, len(lines)-5):], "\n"))
+	return fmt.Errorf("lab: %s: %w: %s", strings.Join(argv, " "), err, strings.Join(lines[max(0, len(lines)-5):], "\n"))
 }
 
 // machineMirrors are where the machine's apt gets its packages from, security updates aside.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-func TestHostScriptIsCleanPOSIX(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "shellcheck", "--shell=sh", "scripts/host.sh").CombinedOutput()
+func TestScriptsAreCleanPOSIX(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "shellcheck", "--shell=sh", "scripts/host.sh", "scripts/tree.sh").CombinedOutput()
 	if err != nil {
 		t.Errorf("shellcheck (apt-get install shellcheck): %v\n%s", err, out)
 	}

@@ -115,3 +115,36 @@ func TestReleasesHaveTheirOwnTools(t *testing.T) {
 		}
 	}
 }
+
+// Hosts that are not Debian's own kind: what a router has, and another init.
+func TestTreesOfOtherKinds(t *testing.T) {
+	t.Run("busybox", func(t *testing.T) {
+		h := start(t, lab.HostOptions{Name: "router", Root: root(t, "busybox")})
+		for _, absent := range []string{"at", "systemctl", "sshd", "bash", "openrc"} {
+			if got, _, err := h.Exec(t.Context(), "", "which", absent); err == nil {
+				t.Errorf("it has %s", got)
+			}
+		}
+		if got, err := login(t, h, "root", h.Addr4().String(), "readlink /bin/sh; nft --version; echo $SSH_CONNECTION"); err != nil ||
+			!strings.HasPrefix(got, "/usr/bin/busybox\nnftables v1.0.6 ") || !strings.HasSuffix(got, " "+h.Addr4().String()+" 22") {
+			t.Errorf("login at dropbear: %q %v", got, err)
+		}
+	})
+	t.Run("openrc", func(t *testing.T) {
+		h := start(t, lab.HostOptions{Name: "openrc", OpenRC: true, Root: root(t, "openrc")})
+		run(t, h, "sh", "-c", "echo x >>/root/kept; touch /run/gone")
+		first := run(t, h, "cat", "/proc/sys/kernel/random/boot_id")
+		if err := h.Reboot(within(t, bootLimit)); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, h, "sh", "-c", "cat /root/kept /run/openrc/softlevel; ls /run/gone 2>/dev/null || true"); got != "x\ndefault" {
+			t.Errorf("after a reboot: %q", got)
+		}
+		if run(t, h, "cat", "/proc/sys/kernel/random/boot_id") == first {
+			t.Error("the same boot")
+		}
+		if got, err := login(t, h, "root", h.Addr4().String(), "rc-service atd status"); err != nil {
+			t.Errorf("atd: %q %v", got, err)
+		}
+	})
+}

@@ -34,6 +34,9 @@ const (
 	hostsMax = 250 * 250
 )
 
+//go:embed scripts/tree.sh
+var treeScript string
+
 //go:embed scripts/host.sh
 var hostScript string
 
@@ -95,7 +98,7 @@ func newWorld(in isolate.Inside) (*World, error) {
 	if w.pubkey, err = writeKey(w.KeyFile(), "lab"); err != nil {
 		return nil, err
 	}
-	for path, text := range map[string]string{w.KnownHosts(): "", w.script(): hostScript} {
+	for path, text := range map[string]string{w.KnownHosts(): "", w.script(): hostScript, w.treeScript(): treeScript} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("lab: %w", err)
 		}
@@ -115,7 +118,8 @@ func (w *World) Addr4() netip.Addr { return netip.MustParseAddr(controller4) }
 // Addr6 is the controller's IPv6 address on the hosts' network.
 func (w *World) Addr6() netip.Addr { return netip.MustParseAddr(controller6) }
 
-func (w *World) script() string { return filepath.Join(w.dir, "host.sh") }
+func (w *World) script() string     { return filepath.Join(w.dir, "host.sh") }
+func (w *World) treeScript() string { return filepath.Join(w.dir, "tree.sh") }
 
 // enroll gives a host its number, from which its addresses follow. Numbers are not used again,
 // so that no host inherits an address with another one's key.

@@ -3,6 +3,7 @@
 # namespaces, on a root tree that the caller has mounted and filled at $LAB_ROOT.
 #   host.sh light     sshd and atd under this shell
 #   host.sh systemd   /sbin/init, in a cgroup namespace of its own
+#   host.sh openrc    /sbin/openrc-init
 #   host.sh router    nothing but a network namespace that forwards packets
 # A host waits for one line on stdin, which says that its network is set up; an end of file means
 # that the caller is gone. A router writes a line when it forwards.
@@ -75,11 +76,16 @@ light)
 		env -i PATH="$PATH" atd -f &
 		echo $! >/run/atd.pid
 	fi
-	[ -x /usr/sbin/sshd ] || {
-		echo "host.sh: the root tree has no /usr/sbin/sshd" >&2
+	if [ -x /usr/sbin/sshd ]; then
+		env -i PATH="$PATH" /usr/sbin/sshd -D -e &
+	elif [ -x /usr/sbin/dropbear ]; then
+		# It reads keys in its own form only.
+		dropbearconvert openssh dropbear /etc/ssh/ssh_host_ed25519_key /etc/dropbear/key
+		env -i PATH="$PATH" /usr/sbin/dropbear -F -E -s -r /etc/dropbear/key -p "$LAB_PORT" -P /run/sshd.pid &
+	else
+		echo "host.sh: the root tree has no /usr/sbin/sshd and no dropbear" >&2
 		exit 1
-	}
-	env -i PATH="$PATH" /usr/sbin/sshd -D -e &
+	fi
 	# This shell stays to reap what daemons leave. The sleep keeps `wait` waiting when a test has
 	# ended the daemons.
 	sleep 2147483647 &
@@ -91,6 +97,11 @@ systemd)
 	enter_root systemd
 	await_network
 	exec env -i container=lab PATH="$PATH" /sbin/init
+	;;
+openrc)
+	enter_root openrc
+	await_network
+	exec env -i PATH="$PATH" /sbin/openrc-init
 	;;
 router)
 	echo 1 >/proc/sys/net/ipv4/ip_forward
