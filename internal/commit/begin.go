@@ -147,6 +147,9 @@ func (f Facts) usable(want render.Backend) (Result, bool) {
 			`log in as root, or say how to be root there: ssh = { become = "sudo" }`)
 	case f.Owner != nil && f.Owner.Protocol != protocol:
 		return failed(StageInspect, fmt.Errorf("%w: protocol %d, this one has %d", ErrVersion, f.Owner.Protocol, protocol), "upgrade fwpush"), false
+	case f.Unaged:
+		return fail("the host cannot tell how old a connection is, so none would confirm: no process of OpenSSH or dropbear serves this one",
+			"let OpenSSH or dropbear serve it; fwpush asks the parents of its shell")
 	case f.Pending != nil:
 		return Result{}, true // which backend it would be now does not matter to the one that is decided
 	}

@@ -21,6 +21,7 @@ type Facts struct {
 	Hostname   string
 	BootID     string
 	Connection string        // SSH_CONNECTION as the host's sshd told it
+	Unaged     bool          // no process is known that serves it: none could prove that it is new
 	Uptime     time.Duration // of the host's clock that timers count on
 	Skew       time.Duration // host's wall clock minus the controller's
 	Tracked    int           // connections that the kernel tracks; 0 where it tracks none
@@ -326,6 +327,8 @@ func (f *Facts) learn(key, value string) error {
 	case "lastrevert":
 		// A line cut short by a full disk is no reason not to talk to a host.
 		f.LastRevert, _ = parseReverted(value)
+	case "unaged":
+		f.Unaged = true
 	case "generation":
 		f.Generation = number()
 	case "pending":

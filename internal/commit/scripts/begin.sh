@@ -320,6 +320,8 @@ begin() {
 	settle
 	BASE=$NAME
 	facts
+	age
+	[ "$SINCE" -gt 0 ] || say unaged
 	look
 	[ "$NAME" = "$BASE" ] || outrun # it may show in what was told
 	say ask

@@ -82,3 +82,37 @@ sweep() {
 		[ $# -lt 3 ] || alive "$2" "$3" || rm -rf "$dir"
 	done
 }
+
+# age: SINCE, when the server process of this connection was started, in clock
+# ticks since boot; 0 if there is no process that looks like one. A channel
+# multiplexed onto an older connection gives the older one away. What listens is
+# not meant: of OpenSSH only a session names itself "sshd: ...". Dropbear forks
+# for each connection, and since 2022.82 that executes itself anew by a
+# descriptor, whose number is its name on many kernels.
+age() {
+	SINCE=0 above=0 dropbears=0
+	pid=$PPID
+	while [ "$pid" -gt 1 ]; do
+		{ read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 0
+		name=${stat#*(}
+		name=${name%)*}
+		# shellcheck disable=SC2086
+		set -- ${stat##*) }
+		[ $# -ge 20 ] || return 0
+		parent=$2 start=${20} line=''
+		case $name in
+		sshd* | [0-9]*) { IFS= read -r line <"/proc/$pid/cmdline"; } 2>/dev/null ;; # without its NULs
+		dropbear*) line=dropbear ;;
+		esac
+		case $line in
+		sshd*'[listener]'*) return 0 ;;
+		sshd*:\ *) SINCE=$start ;;
+		sshd* | */sshd*) return 0 ;;
+		dropbear* | */dropbear*)
+			dropbears=$((dropbears + 1)) above=$SINCE SINCE=$start
+			;;
+		esac
+		pid=$parent
+	done
+	[ "$dropbears" -lt 2 ] || SINCE=$above # the topmost listens
+}

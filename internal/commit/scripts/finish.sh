@@ -70,45 +70,12 @@ fresh() {
 	born=0
 	{ read -r born <"$D/born"; } 2>/dev/null
 	age
-	[ "$SINCE" -eq 0 ] || [ "$SINCE" -ge "$born" ] || refuse 'fresh this connection is older than the rules'
+	[ "$SINCE" -gt 0 ] || refuse 'fresh no process of OpenSSH or dropbear serves this connection: how old it is cannot be told'
+	[ "$SINCE" -ge "$born" ] || refuse 'fresh this connection is older than the rules'
 	read -r u0 clock0 <"$D/clock"
 	up
 	drift=$(($(date +%s) - clock0 - (U - u0)))
 	[ "${drift#-}" -le 30 ] || refuse "fresh the host's clock was stepped by $drift s since apply"
-}
-
-# age: SINCE, when the server process of this connection was started, in clock
-# ticks since boot; 0 if there is no process that looks like one. A channel
-# multiplexed onto an older connection gives the older one away. What listens is
-# not meant: of OpenSSH only a session names itself "sshd: ...", dropbear forks
-# one process of its own name for each connection.
-age() {
-	SINCE=0 above=0 dropbears=0
-	pid=$PPID
-	while [ "$pid" -gt 1 ]; do
-		{ read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 0
-		name=${stat#*(}
-		name=${name%)*}
-		# shellcheck disable=SC2086
-		set -- ${stat##*) }
-		[ $# -ge 20 ] || return 0
-		parent=$2 start=${20}
-		case $name in
-		sshd*)
-			line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
-			case $line in
-			*'[listener]'*) return 0 ;;
-			sshd*:\ *) SINCE=$start ;;
-			*) return 0 ;;
-			esac
-			;;
-		dropbear*)
-			dropbears=$((dropbears + 1)) above=$SINCE SINCE=$start
-			;;
-		esac
-		pid=$parent
-	done
-	[ "$dropbears" -lt 2 ] || SINCE=$above # the topmost listens
 }
 
 # secrets: what Begin drew and told; asked for by stdin, never in an argument.
