@@ -78,7 +78,7 @@ func TestFreshnessWithoutOpenSSH(t *testing.T) {
 	early := h.dial()
 	time.Sleep(20 * time.Millisecond) // two clock ticks
 	p := h.begin(c)
-	d, err := start(t.Context(), early, "none", finishProgram(), "confirm", p.tx)
+	d, err := start(t.Context(), early, finishProgram(), "confirm", p.tx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ exec otherd -s -r /etc/dropbear/key -P /run/sshd.pid >/dev/null 2>&1`)
 	if h.table() != before {
 		t.Error("rules were touched")
 	}
-	if f, r := Inspect(t.Context(), h.dial(), "none", "", ""); r.Err != nil || f.Generation != 1 {
+	if f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); r.Err != nil || f.Generation != 1 {
 		t.Errorf("it cannot be looked at: %v", r.Err)
 	}
 }

@@ -42,7 +42,9 @@ type Facts struct {
 	HomeSum    string    // sha256 of all of them
 	HomeFwd    bool      // they say what may pass through the host, and it forwards packets
 	HomeStuck  []string  // why some of them could not be taken away
-	Unit       string    // ok, differs, disabled, absent, none
+	Unit       string    // ok, differs, disabled, absent, or none where neither systemd nor OpenRC runs
+	OpenRC     bool      // it is the host's init
+	FellBack   bool      // the last boot could not load the boot file, and tried the rules before
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
 	LastRevert *Reverted // the last revert that fired, nil if none ever did
 	Pending    *Holder
@@ -61,32 +63,6 @@ type Facts struct {
 	Chains     string // every chain of every table, as nft lists them
 	Foreign    Foreign
 	listings   string // of others, as they were told
-}
-
-// Owner is the stamp of the fleet that a host belongs to.
-type Owner struct {
-	Protocol int
-	Fleet    string
-	Host     string
-	ID       string
-}
-
-// Reverted is a transaction that was taken back after its rules had run.
-type Reverted struct {
-	When time.Time // the host's clock
-	TX   string
-	Run  string
-}
-
-// Holder is a transaction that is not finished.
-type Holder struct {
-	TX    string
-	State string // staged, armed, applied, confirming, reverting
-	Run   string
-	Who   string
-	From  string        // address of its controller as the host saw it, "" if not told yet
-	Left  time.Duration // until it reverts by itself
-	Open  bool          // its revert failed: the host has no rules of ours
 }
 
 // Drifted says whether the running rules differ from the confirmed ones; known
@@ -327,6 +303,10 @@ func (f *Facts) learn(key, value string) error {
 	case "lastrevert":
 		// A line cut short by a full disk is no reason not to talk to a host.
 		f.LastRevert, _ = parseReverted(value)
+	case "init":
+		f.OpenRC = value == "openrc"
+	case "booted":
+		f.FellBack = value == "previous"
 	case "unaged":
 		f.Unaged = true
 	case "generation":

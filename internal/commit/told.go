@@ -7,6 +7,32 @@ import (
 	"time"
 )
 
+// Owner is the stamp of the fleet that a host belongs to.
+type Owner struct {
+	Protocol int
+	Fleet    string
+	Host     string
+	ID       string
+}
+
+// Reverted is a transaction that was taken back after its rules had run.
+type Reverted struct {
+	When time.Time // the host's clock
+	TX   string
+	Run  string
+}
+
+// Holder is a transaction that is not finished.
+type Holder struct {
+	TX    string
+	State string // staged, armed, applied, confirming, reverting
+	Run   string
+	Who   string
+	From  string        // address of its controller as the host saw it, "" if not told yet
+	Left  time.Duration // until it reverts by itself
+	Open  bool          // its revert failed: the host has no rules of ours
+}
+
 func parseOwner(s string) (*Owner, error) {
 	words := strings.Fields(s)
 	if len(words) != 4 {

@@ -20,6 +20,9 @@ trap '' HUP PIPE
 R=/run/fwpush
 B=/var/lib/fwpush
 UNITDIR=/etc/systemd/system
+INITDIR=/etc/init.d
+LEVELS=/etc/runlevels
+FELLBACK=/run/fwpush.boot # a boot could not load the boot file
 PROTO=1
 T=none
 D=$R/tx/none

@@ -164,7 +164,7 @@ stage() {
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
 	stage_adopted || drop "stage $(head -c 600 "$D/err" | tr '\n' ' ')"
-	boot_unit || drop "stage boot unit: $(head -n 1 "$D/err")"
+	boot_unit || drop "stage boot unit $UNITFILE: $(head -n 1 "$D/err")"
 	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T"/* 2>/dev/null || drop 'stage cannot get what was sent onto the disk'
 }
 
@@ -184,15 +184,19 @@ boot_unit() {
 	case $UNIT in none | ok) return 0 ;; esac
 	printf '' >"$D/unit.start" || return 1
 	[ "$UNIT" != absent ] || printf '' >"$D/unit.new" || return 1
+	mode=644
+	[ "$INIT" != openrc ] || mode=755
 	{
-		printf '%s\n' "$UNITTEXT" >"$UNITDIR/fwpush.service.$T" &&
-			chmod 644 "$UNITDIR/fwpush.service.$T" &&
-			mv -f "$UNITDIR/fwpush.service.$T" "$UNITDIR/fwpush.service" &&
-			systemctl daemon-reload && systemctl enable fwpush.service &&
-			flush_disk "$UNITDIR" "$UNITDIR/fwpush.service" "$UNITDIR"/*.wants
+		printf '%s\n' "$UNITWANT" >"$UNITFILE.$T" &&
+			chmod "$mode" "$UNITFILE.$T" &&
+			mv -f "$UNITFILE.$T" "$UNITFILE" &&
+			case $INIT in
+			systemd) systemctl daemon-reload && systemctl enable fwpush.service && flush_disk "$UNITDIR" "$UNITFILE" "$UNITDIR"/*.wants ;;
+			openrc) rc-update add fwpush boot && flush_disk "$INITDIR" "$UNITFILE" "$LEVELS/boot" ;;
+			esac
 	} >"$D/err" 2>&1
 	rc=$?
-	[ "$rc" -eq 0 ] || rm -f "$UNITDIR/fwpush.service.$T"
+	[ "$rc" -eq 0 ] || rm -f "$UNITFILE.$T"
 	return "$rc"
 }
 

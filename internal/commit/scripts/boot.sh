@@ -88,11 +88,25 @@ load_boot() {
 	if [ -e "$B/boot.ipt" ]; then load_iptables "$B/boot.ipt"; else load_text "$B/boot.nft"; fi
 }
 
+# fell_back: tells that the boot file does not load, where a boot is written down, and
+# those who look at the host (FELLBACK).
+fell_back() {
+	cat "$D/err" >&2
+	boot_file
+	echo "fwpush: $B/$BOOTFILE does not load; loading boot.prev, the rules before it" >&2
+	echo previous >"$FELLBACK"
+}
+
 xt_now
 case ${1-} in
 start | reload)
 	[ "$1" = reload ] || ! under_way || { ! nft list table inet fwpush >/dev/null 2>&1 && ! running; } || finish 0
-	load_boot || load_text "$B/boot.prev"
+	if load_boot; then
+		rm -f "$FELLBACK"
+		finish_alone 0
+	fi
+	fell_back
+	load_text "$B/boot.prev"
 	finish_alone $?
 	;;
 previous)

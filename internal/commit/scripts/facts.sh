@@ -22,21 +22,6 @@ slurp() {
 	[ -r "$1" ] && TEXT=$(cat "$1")
 }
 
-# unit_state: UNIT, whether the host would load our rules at boot: ok, differs,
-# disabled, absent, or none where there is no systemd to do it.
-unit_state() {
-	UNIT=none
-	[ -d /run/systemd/system ] || return 0
-	UNIT=absent
-	slurp "$UNITDIR/fwpush.service" || return 0
-	UNIT=differs
-	[ "$TEXT" = "$UNITTEXT" ] || return 0
-	UNIT=disabled
-	for f in "$UNITDIR"/*.wants/fwpush.service; do
-		[ ! -L "$f" ] || UNIT=ok
-	done
-}
-
 # holder: the transaction that stands in the state file.
 holder() {
 	up
@@ -84,6 +69,8 @@ facts() {
 	say nft "$NFTVERSION"
 	unit_state
 	say unit "$UNIT"
+	[ "$INIT" != openrc ] || say init openrc
+	{ read -r booted <"$FELLBACK"; } 2>/dev/null && say booted "$booted"
 	OWNER='' last=''
 	{ read -r OWNER <"$B/owner"; read -r last <"$B/last_revert"; } 2>/dev/null
 	[ -z "$OWNER" ] || say owner "$OWNER"

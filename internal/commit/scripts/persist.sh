@@ -9,6 +9,7 @@
 # only the revert puts anything back.
 persist() {
 	messages
+	rm -f "$FELLBACK"
 	if [ ! -e "$D/undo" ] && make_lasting 2>"$MESSAGES"; then
 		if [ -e "$D/remove" ]; then
 			record removed
@@ -16,7 +17,7 @@ persist() {
 		else
 			if [ -d "$D/adopt" ]; then record 'confirmed adopted'; else record confirmed; fi
 			# A unit that is not active is not reloaded with nftables.service.
-			[ ! -e "$D/unit.start" ] || systemctl start --no-block fwpush.service 2>/dev/null
+			[ ! -e "$D/unit.start" ] || [ ! -d /run/systemd/system ] || systemctl start --no-block fwpush.service 2>/dev/null
 		fi
 		disarm
 		turn confirmed 0 || return 0
@@ -187,11 +188,7 @@ flush_disk() {
 
 # forget: an unmanaged host keeps one thing of ours, its history.
 forget() {
-	if [ -e "$UNITDIR/fwpush.service" ]; then
-		systemctl disable --now fwpush.service
-		rm -f "$UNITDIR/fwpush.service"
-		systemctl daemon-reload
-	fi >/dev/null 2>&1
+	unit_away --now
 	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/load.sh" "$B/load.prev" "$B/exclusive"
 	flush_disk "$B" 2>/dev/null
 }

@@ -132,16 +132,29 @@ record() {
 	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
 }
 
+# unit_away WORD: the boot unit, whichever init it is for; --now ends it if it runs.
+unit_away() {
+	if [ -e "$UNITDIR/fwpush.service" ]; then
+		# shellcheck disable=SC2086 # no word, or one
+		systemctl disable $1 fwpush.service
+		rm -f "$UNITDIR/fwpush.service"
+		systemctl daemon-reload
+	fi
+	if [ -e "$INITDIR/fwpush" ]; then
+		[ -z "$1" ] || rc-service fwpush stop # it changes no rules
+		rc-update delete fwpush boot
+		rm -f "$INITDIR/fwpush"
+	fi
+} >/dev/null 2>&1
+
 # unstage: what was prepared on disk for a commit that will not be.
 unstage() {
 	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T" "$B/.adopted.$T"
 	boot_file
 	if [ -e "$D/unit.new" ] && [ -z "$BOOTFILE" ]; then
-		systemctl disable fwpush.service
-		rm -f "$UNITDIR/fwpush.service"
-		systemctl daemon-reload
+		unit_away ''
 		rm -f "$D/unit.new"
-	fi >/dev/null 2>&1
+	fi
 	# B was made for this commit: leave nothing of it but the history
 	rmdir "$B/gen" "$B" 2>/dev/null
 	return 0
