@@ -36,21 +36,21 @@ const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 const wanted = "WANT=$3 POLICY=$4 ADOPT=$5\n"
 
 func beginProgram(m Mode) string {
-	return program(greeting+wanted+"begin\n", m.with("base", "list", "foreign", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")...)
+	return program(greeting+wanted+"begin\n", m.with("base", "list", "others", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")...)
 }
 
 // inspectProgram contains nothing that could change a host.
 func inspectProgram(m Mode) string {
-	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", m.with("base", "list", "foreign", "facts", "unit")...)
+	return program(greeting+wanted+"myself\nfacts\nsay ask\nexit 0\n", m.with("base", "list", "others", "facts", "unit")...)
 }
 
 // pastProgram neither.
 func pastProgram() string {
-	return program(greeting+"myself\npast \"$3\"\nsay ask\nexit 0\n", "base", "list", "foreign", "facts", "unit", "past")
+	return program(greeting+"myself\npast \"$3\"\nsay ask\nexit 0\n", "base", "list", "others", "facts", "unit", "past")
 }
 
 func finishProgram() string {
-	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "foreign", "facts", "dialogue", "load", "watcher", "timer", "persist", "arm", "finish")
+	return program(greeting+"T=$4\nfinish \"$3\"\n", "base", "list", "others", "facts", "dialogue", "load", "watcher", "timer", "persist", "arm", "finish")
 }
 
 // revertProgram stays on the host and is what the timers run. Only that of a host in
@@ -61,7 +61,7 @@ func revertProgram(m Mode) string {
 
 // doctorProgram can load nothing and make no step of the state.
 func doctorProgram(m Mode) string {
-	return program(greeting+wanted+"doctor\n", m.with("base", "list", "foreign", "facts", "unit", "dialogue", "watcher", "arm", "doctor")...)
+	return program(greeting+wanted+"doctor\n", m.with("base", "list", "others", "facts", "unit", "dialogue", "watcher", "arm", "doctor")...)
 }
 
 // canaryProgram is what the timers run that doctor tries.

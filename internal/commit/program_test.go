@@ -2,6 +2,7 @@ package commit
 
 import (
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -121,4 +122,22 @@ func baseText(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestProgramsDefineEachFunctionOnce: parts are joined, and the shell takes the last of two functions
+// of one name without a word.
+func TestProgramsDefineEachFunctionOnce(t *testing.T) {
+	function := regexp.MustCompile(`(?m)^([a-z_0-9]+)\(\) `)
+	for _, m := range []Mode{ModeCoexist, ModeExclusive} {
+		for name, text := range map[string]string{"begin": beginProgram(m), "inspect": inspectProgram(m), "past": pastProgram(),
+			"finish": finishProgram(), "revert": revertProgram(m), "doctor": doctorProgram(m), "canary": canaryProgram(), "boot": bootProgram(m)} {
+			seen := map[string]bool{}
+			for _, f := range function.FindAllStringSubmatch(text, -1) {
+				if seen[f[1]] {
+					t.Errorf("%s defines %s twice", name, f[1])
+				}
+				seen[f[1]] = true
+			}
+		}
+	}
 }

@@ -80,6 +80,47 @@ func (rs Ruleset) Without(tables, chains []string) Ruleset {
 	return out
 }
 
+// Keep leaves out what belongs to managers that keep is not for: their tables of nftables and chains of
+// iptables, their rules in built-in chains, and the policies they set.
+func (rs Ruleset) Keep(keep func(manager string) bool) Ruleset {
+	gone := map[*Chain]bool{}
+	rules := map[*Rule]bool{}
+	for _, i := range rs.Items() {
+		switch {
+		case keep(i.Manager):
+		case i.Rule != nil:
+			rules[i.Rule] = true
+		default:
+			gone[i.Chain] = true
+		}
+	}
+	var out Ruleset
+	for _, t := range rs.Tables {
+		copied := *t
+		copied.Chains = nil
+		for _, c := range t.Chains {
+			if gone[c] && c.Base == nil {
+				continue
+			}
+			kept := *c
+			kept.Rules = nil
+			for i := range c.Rules {
+				if !rules[&c.Rules[i]] && !(gone[c] && t.Engine == Nft) {
+					kept.Rules = append(kept.Rules, c.Rules[i])
+				}
+			}
+			if gone[c] && c.Base != nil {
+				base := *c.Base
+				base.Policy = Accept
+				kept.Base = &base
+			}
+			copied.Chains = append(copied.Chains, &kept)
+		}
+		out.Tables = append(out.Tables, &copied)
+	}
+	return out
+}
+
 // Join puts together what several programs told. A table of which a later one tells is taken as that
 // one does: iptables-save has words for the rules of iptables-nft, which nft has not.
 func Join(first Ruleset, others ...Ruleset) Ruleset {

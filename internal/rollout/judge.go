@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -23,6 +22,7 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 	rules, err := t.Fit(f)
 	stale := t.Reviewed.stale(f, rules)
 	unadoptable := t.unadoptable(f, rules)
+	strange := t.strangers(f)
 	switch {
 	case err != nil:
 		return commit.Verdict{Err: err}
@@ -34,6 +34,10 @@ func (t Target) Judge(f commit.Facts, accept Risks) commit.Verdict {
 		return *unadoptable
 	case stale != nil:
 		return commit.Verdict{Err: stale, Hint: "look at the change again: fwpush diff"}
+	case strange != nil && t.Past == nil:
+		// Going back to what was confirmed, and taking our rules away, are not held up by that:
+		// both are what a person wants in trouble.
+		return commit.Verdict{Err: strange, Hint: strange.Hint()}
 	case accept.LoseSSH:
 		return commit.Verdict{Act: commit.Go, Rules: rules}
 	}
@@ -87,13 +91,7 @@ func confirmed(meta map[string]string) string {
 // by, as the host's sshd saw it. Roles' rules do not count, they may be narrowed
 // or denied.
 //
-// Base chains of others (Docker, ufw, fail2ban) need no evaluation of their
-// own, although a packet must pass them too. The commit leaves them as they
-// are, and the connection that Begin runs on was a new one moments ago: it came
-// from this source to this port through every one of them, with our old table
-// or none beside them. Only our own table changes, and of that the proof
-// speaks. Should they change in between, the fresh connection of Confirm finds
-// out, under armed timers.
+// Base chains of others (Docker, ufw, fail2ban) are asked too: see proveBeside.
 func (t Target) proveOnline(f commit.Facts) error {
 	if t.Candidate.Remove {
 		return nil // without a table of ours nothing is refused that was not before
@@ -105,14 +103,16 @@ func (t Target) proveOnline(f commit.Facts) error {
 	if err != nil {
 		return fmt.Errorf("the host does not tell where this connection comes from: %w", err)
 	}
-	return t.Policy.AdmitsManagement(seen)
+	if err := t.Policy.AdmitsManagement(seen); err != nil {
+		return err
+	}
+	return t.proveBeside(f, seen)
 }
 
 func lockoutHint(err error) string {
 	const try = "try it under the timers with --accept-risk lose-ssh"
-	var lockout *roles.LockoutError
-	if errors.As(err, &lockout) {
-		return lockout.Hint() + ", or " + try
+	if hint := hintOf(err); hint != "" {
+		return hint + ", or " + try
 	}
 	return "look at sshd and the login scripts of the host, or " + try
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,6 +144,7 @@ func (r *Result) learn(t Target) {
 		r.Drift, _ = f.Drifted()
 	}
 	r.Notes = append(r.Notes, notes(t, *f)...)
+	r.SayOnce()
 }
 
 // maxSkew is how far a host's clock may be off before it is worth a note. The
@@ -152,6 +154,13 @@ const maxSkew = 30 * time.Second
 // fullAt is how full connection tracking may be before it is worth a note: a full table
 // drops what is new before any rule is asked (nf_conntrack_core.c in the kernel).
 const fullAt = 0.8
+
+// SayOnce takes out the note of what the error says.
+func (r *Result) SayOnce() {
+	if strange := (*StrangerError)(nil); errors.As(r.Err, &strange) {
+		r.Notes = slices.DeleteFunc(slices.Clone(r.Notes), func(n string) bool { return n == strange.Note() })
+	}
+}
 
 func notes(t Target, f commit.Facts) []string {
 	var out []string
@@ -168,7 +177,7 @@ func notes(t Target, f commit.Facts) []string {
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
 	}
-	for _, note := range []string{t.timersNote(), t.backendNote(f), t.behindNote(f), t.adoptionNote(f)} {
+	for _, note := range append([]string{t.timersNote(), t.backendNote(f), t.behindNote(f), t.adoptionNote(f), t.unreadNote(f)}, t.besideNotes(f)...) {
 		if note != "" {
 			out = append(out, note)
 		}

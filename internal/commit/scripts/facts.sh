@@ -101,7 +101,7 @@ facts() {
 	[ -z "$NFTERR" ] || section nfterror "$NFTERR"
 	[ -z "$XTERR" ] || section xterror "$XTERR"
 	section running "$L"
-	foreign
+	others
 	[ "$HOMES" = no ] || home_facts
 	stored
 	section chains "$CHAINS"
@@ -213,7 +213,7 @@ engines() {
 	ENGINES='' STRAY=''
 	for family in iptables ip6tables; do
 		beside "$family" || continue
-		foreign_beside
+		others_beside
 		case $used in
 		nft) told="$family is the nf_tables variant, and legacy tables hold rules ($CALLED)" ;;
 		*) told="$family is the legacy variant, and tables of the nf_tables variant hold rules ($CALLED)" ;;

@@ -43,6 +43,7 @@ func ChangeOf(t rollout.Target, seen rollout.Observation, accept rollout.Risks, 
 		return c
 	case verdict.Act == commit.Refuse:
 		c.Outcome, c.Stage, c.Err, c.Hint = commit.OutcomeFailed, commit.StageInspect, verdict.Err, verdict.Hint
+		c.SayOnce()
 		return c
 	}
 	c.Outcome, c.Fingerprint = rollout.OutcomeChanged, rollout.Fingerprint(f)

@@ -2,36 +2,29 @@
 # What is loaded of others: read, and told only where there is anything. A host that
 # has nothing but ours, or nothing, pays no process for it.
 
-# foreign: a section of the listings of iptables-save and nft -j, each under a line
+# others: a section of the listings of iptables-save and nft -j, each under a line
 # "#: WHAT". Ours are left out: nft is asked for the tables of others only. What is
 # larger than a megabyte is not told, but that it is.
-foreign() {
-	others='' tables=''
+others() {
+	rest='' tables=''
 	case $CHAINS in
 	*'table inet fwpush {'*)
-		others=${CHAINS#*'table inet fwpush {'}
-		others=${CHAINS%%'table inet fwpush {'*}${others#*'
+		rest=${CHAINS#*'table inet fwpush {'}
+		rest=${CHAINS%%'table inet fwpush {'*}${rest#*'
 }'}
 		;;
-	*) others=$CHAINS ;;
+	*) rest=$CHAINS ;;
 	esac
-	case $others in
-	*' hook '*) tables=$(printf '%s\n' "$others" | foreign_tables) ;;
+	case $rest in
+	*' hook '*) tables=$(printf '%s\n' "$rest" | others_tables) ;;
 	esac
-	[ -z "${XTERR-}" ] || V4='' V6='' # what it says is told as an error
 	[ -n "$tables$V4$V6$OTHERS4$OTHERS6" ] || return 0
-	# A host of nftables has not been asked for its iptables yet.
-	if [ "$XT" = no ]; then
-		case $tables in *'xt ip '*) ! called iptables nft || V4=$("$CALLED-save" 2>&1 </dev/null) || V4='' ;; esac
-		case $tables in *'xt ip6 '*) ! called ip6tables nft || V6=$("$CALLED-save" 2>&1 </dev/null) || V6='' ;; esac
-		XT4=nft XT6=nft
-	fi
-	section foreign "$(foreign_listings | foreign_bounded)"
+	section foreign "$(others_listings | others_bounded)"
 }
 
-# foreign_beside: BESIDE is kept as what the other variant has loaded, if its own program
+# others_beside: BESIDE is kept as what the other variant has loaded, if its own program
 # told it.
-foreign_beside() {
+others_beside() {
 	other=nft
 	[ "$used" != nft ] || other=legacy
 	case ${BESIDE-} in
@@ -39,9 +32,9 @@ foreign_beside() {
 	esac
 }
 
-# foreign_tables: "nft FAMILY NAME" of tables with base chains, "xt FAMILY NAME" where
+# others_tables: "nft FAMILY NAME" of tables with base chains, "xt FAMILY NAME" where
 # iptables makes those.
-foreign_tables() {
+others_tables() {
 	awk '
 	/^table / { table = $2 " " $3 }
 	$1 == "chain" { chain = $2 }
@@ -51,7 +44,15 @@ foreign_tables() {
 	}'
 }
 
-foreign_listings() {
+# It runs in a shell of its own, and changes nothing that a transaction goes by.
+others_listings() {
+	[ -z "$XTERR" ] || V4='' V6='' # what it says is told as an error
+	# A host of nftables has not been asked for its iptables yet.
+	if [ "$XT" = no ]; then
+		XT4=nft XT6=nft
+		case $tables in *'xt ip '*) ! called iptables nft || V4=$("$CALLED-save" 2>/dev/null </dev/null) || V4='' ;; esac
+		case $tables in *'xt ip6 '*) ! called ip6tables nft || V6=$("$CALLED-save" 2>/dev/null </dev/null) || V6='' ;; esac
+	fi
 	[ -z "$V4" ] || printf '#: iptables %s\n%s\n' "$XT4" "$V4"
 	[ -z "$V6" ] || printf '#: ip6tables %s\n%s\n' "$XT6" "$V6"
 	[ -z "$OTHERS4" ] || printf '#: iptables %s\n%s\n' "$OTHER4" "$OTHERS4"
@@ -64,8 +65,8 @@ foreign_listings() {
 	done
 }
 
-# foreign_bounded: without chains of ours and the jumps to them, in short lines.
-foreign_bounded() {
+# others_bounded: without chains of ours and the jumps to them, in short lines.
+others_bounded() {
 	head -c 1048577 | awk '
 	{ size += length($0) + 1 }
 	size > 1048576 { print "#: large"; exit }
