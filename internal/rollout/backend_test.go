@@ -12,6 +12,7 @@ import (
 	"fwpush/internal/commit"
 	"fwpush/internal/foreign"
 	"fwpush/internal/lab"
+	"fwpush/inventory"
 	"fwpush/render"
 )
 
@@ -42,6 +43,9 @@ func either(t *testing.T, web Target, controller netip.Addr, port int) Target {
 func TestBackendOfATarget(t *testing.T) {
 	controller := netip.MustParseAddr("10.0.0.1")
 	plain := target(t, policy("web1", controller, 80))
+	for _, w := range foreign.ManagerNames() {
+		plain.Host.Coexist = append(plain.Host.Coexist, inventory.At[string]{V: w})
+	}
 	nft, xt := plain.Candidate.Rules, xtRules(controller, 80)
 	auto := either(t, plain, controller, 80)
 	asks := func(b render.Backend) Target { a := auto; a.Candidate.Want = b; return a }
