@@ -167,3 +167,81 @@ func TestAdoption(t *testing.T) {
 		})
 	}
 }
+
+// The same with rules for iptables: ours are in the very chains that home-made rules go
+// from and come back to.
+func TestAdoptionByIptables(t *testing.T) {
+	for _, a := range adoptions()[:2] {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{})
+			a.start(h)
+			before, others := h.everything(), h.homeless()
+			if r := h.apply(h.adopting(xtRules(true, "ops", 80), 8*time.Second)); r.Outcome != OutcomeReverted || r.Stage != StageConfirm {
+				t.Fatalf("a lock-out: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			if got := h.everything(); got != before {
+				t.Fatalf("after the revert:\n%s", diff(before, got))
+			}
+			h.mustApply(h.adopting(xtRules(false, "ops", 80, 443), time.Minute))
+			if got := h.everything(); strings.Contains(got, "LOGDROP") || h.homeless() != others || h.noChains() {
+				t.Errorf("after the change:\n%s", got)
+			}
+			confirmed := h.everything()
+			if r := h.apply(h.adopting(xtRules(false, "ops", 80, 443), time.Minute)); r.Outcome != OutcomeUnchanged {
+				t.Errorf("second run: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			// Somebody adds a rule: it is home-made, goes, and comes back where it was.
+			h.sh("iptables -I INPUT 2 -p tcp --dport 9 -j DROP")
+			before = h.everything()
+			if r := h.apply(h.adopting(xtRules(true, "web", 80), 8*time.Second)); r.Outcome != OutcomeReverted {
+				t.Fatalf("a lock-out: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			if got := h.everything(); got != before {
+				t.Fatalf("after the revert:\n%s", diff(before, got))
+			}
+			h.sh("sh /var/lib/fwpush/load.sh reload")
+			if got := h.everything(); got != confirmed {
+				t.Errorf("after what a boot does:\n%s", diff(confirmed, got))
+			}
+			h.clean()
+		})
+	}
+}
+
+// What cannot be put back is not taken away, and the host is told why.
+func TestWhatCannotBeAdopted(t *testing.T) {
+	for name, tt := range map[string]struct{ start, why string }{
+		"a chain that leads to another's": {"iptables -N f2b-x; iptables -N MINE; iptables -A MINE -j f2b-x; iptables -A INPUT -j MINE", "leads to f2b-x"},
+		"a table of both":                 {`iptables -A INPUT -j ACCEPT; nft add chain ip filter mine "{ type filter hook input priority 1; }"`, "holds base chains of iptables and others"},
+		"programs that are gone":          {"iptables-legacy -A INPUT -j ACCEPT; rm -f $(command -v iptables-legacy-save)", "iptables-legacy-save was not found"},
+		"no namespace":                    {"iptables -A INPUT -j ACCEPT", "no network namespace"},
+		"an interface that goes": {`nft -f - <<'X'
+table inet fire {
+	chain input {
+		type filter hook input priority 0;
+		iif "eth0" accept
+	}
+}
+X
+rm -f /bin/ip /sbin/ip /usr/bin/ip /usr/sbin/ip`, "Interface does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{})
+			h.sh(tt.start)
+			before := h.everything()
+			if name == "no namespace" {
+				h.wrap("unshare", `[ "$1" != -n ] || exit 1`)
+			}
+			r := h.apply(h.adopting(rules(false, 80), time.Minute))
+			if r.Outcome != OutcomeFailed || !strings.Contains(fmt.Sprint(r.Err), tt.why) {
+				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			if got := h.everything(); got != before || h.table() != "" {
+				t.Errorf("it was changed:\n%s", diff(before, got))
+			}
+			h.clean()
+		})
+	}
+}
