@@ -5,13 +5,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"fwpush/internal/foreign"
 )
 
-// rehearsal plays a take and a return of home-made rules in a network namespace of its
+// rehearsalScript plays a take and a return of home-made rules in a network namespace of its
 // own, and prints what iptables-save says at each step.
 const rehearsalScript = `
 R=$1 D=$1/tx/t T=t NAME=S
@@ -23,11 +26,11 @@ whole() { # tables that hold something
 	awk '{ t = t $0 "\n" } !/^([*][a-z]+|:[A-Z]+ ACCEPT|COMMIT)$/ { some = 1 } /^COMMIT/ { if (some) printf "%s", t; t = ""; some = 0 }'
 }
 plain() {
-	for v in nft legacy; do
+	for v in $VARIANT; do
 		for f in iptables ip6tables; do echo "== $f-$v"; "$f-$v-save" 2>/dev/null | uncounted | whole; done
 	done
 }
-for v in nft legacy; do
+for v in $VARIANT; do
 	for f in iptables ip6tables; do
 		"$f-$v-restore" <"$R/$f-$v" || { echo "refused $f-$v"; exit 1; }
 	done
@@ -39,19 +42,19 @@ printf '%s\n' "$HOMEMADE" >"$D/adopt/told"
 KEEPING=yes
 homemade
 KEEPING=''
-home_take 60 || { cat "$MESSAGES"; printf '%s\n' "$CALLED" "$FEED"; $CALLED-save; echo 'cannot take'; exit 1; }
+home_take 60 || { cat "$MESSAGES"; printf '%s\n' "$FEED"; echo 'cannot take'; exit 1; }
 plain >"$R/taken"
 # What is not ours may move while the rules are away: a manager comes and bans.
-for v in nft legacy; do iptables-$v -w 10 -I f2b-sshd -s 198.51.100.7 -j DROP 2>/dev/null; done
+for v in $VARIANT; do iptables-$v -w 10 -I f2b-sshd -s 198.51.100.7 -j DROP 2>/dev/null; done
 for ours in $OURS; do
-	for v in nft legacy; do iptables-$v -w 10 -N FWPUSH-IN; iptables-$v -w 10 -A FWPUSH-IN -j DROP; iptables-$v -w 10 -I INPUT -j FWPUSH-IN; done
+	for v in $VARIANT; do iptables-$v -w 10 -N FWPUSH-IN; iptables-$v -w 10 -A FWPUSH-IN -j DROP; iptables-$v -w 10 -I INPUT -j FWPUSH-IN; done
 done
-home_back 60 || { cat "$MESSAGES"; printf '%s\n' "$FEED"; $CALLED-save; echo; printf '%s\n' "$FEED" | $CALLED-restore --noflush -c -w 10; echo rc $?; cat $D/log;  echo 'cannot put back'; exit 1; }
+home_back 60 || { cat "$D/log"; printf '%s\n' "$FEED"; echo 'cannot put back'; exit 1; }
 home_back 60 || { echo 'not twice'; exit 1; }
 for ours in $OURS; do
-	for v in nft legacy; do iptables-$v -w 10 -D INPUT -j FWPUSH-IN; iptables-$v -w 10 -F FWPUSH-IN; iptables-$v -w 10 -X FWPUSH-IN; done
+	for v in $VARIANT; do iptables-$v -w 10 -D INPUT -j FWPUSH-IN; iptables-$v -w 10 -F FWPUSH-IN; iptables-$v -w 10 -X FWPUSH-IN; done
 done
-for v in nft legacy; do iptables-$v -w 10 -D f2b-sshd -s 198.51.100.7 -j DROP 2>/dev/null; done
+for v in $VARIANT; do iptables-$v -w 10 -D f2b-sshd -s 198.51.100.7 -j DROP 2>/dev/null; done
 plain >"$R/after"
 ! home_differs || { echo differs; printf '%s\n' "$HOMEMADE" | diff "$D/adopt/told" -; exit 1; }
 exit 0
@@ -141,6 +144,7 @@ func drawSave(t *rapid.T, v6 bool) string {
 // variants of iptables: they are taken away and nothing else is, and come back to the
 // places where they were, beside rules of ours and while a manager goes on.
 func TestHomeMadeRulesComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
 	text := program("", "base", "list", "load", "timer", "homemade", "adopt")
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("/run", "adopt")
@@ -149,7 +153,8 @@ func TestHomeMadeRulesComeBackAsTheyWere(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		var saves string
-		for _, f := range []string{"iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"} {
+		variant := rapid.SampledFrom([]string{"nft", "legacy"}).Draw(t, "variant")
+		for _, f := range []string{"iptables-" + variant, "ip6tables-" + variant} {
 			save := drawSave(t, strings.HasPrefix(f, "ip6"))
 			saves += "#### " + f + "\n" + save
 			if err := os.WriteFile(filepath.Join(dir, f), []byte(save), 0o600); err != nil {
@@ -158,7 +163,7 @@ func TestHomeMadeRulesComeBackAsTheyWere(t *testing.T) {
 		}
 		ours := rapid.SampledFrom([]string{"", "yes"}).Draw(t, "ours beside")
 		cmd := exec.Command("unshare", "-n", "sh", "-s", dir)
-		cmd.Stdin = strings.NewReader(text + "OURS=" + ours + "\n" + rehearsalScript)
+		cmd.Stdin = strings.NewReader(text + "VARIANT=" + variant + " OURS=" + ours + "\n" + rehearsalScript)
 		out, err := cmd.CombinedOutput()
 		read := func(name string) string {
 			b, _ := os.ReadFile(filepath.Join(dir, name))
@@ -200,4 +205,49 @@ func diff(a, b string) string {
 		}
 	}
 	return out.String()
+}
+
+// What stays on a host is what package foreign knows of managers: a program that an
+// apply would be refused for is none that somebody has made at home.
+func TestWhatStaysIsOfTheManagersThatAreKnown(t *testing.T) {
+	sample := strings.NewReplacer("*", "x1", "?", "a").Replace
+	for _, m := range foreign.Managers() {
+		var save, tables strings.Builder
+		save.WriteString("*filter\n")
+		for _, hook := range hooks["filter"] {
+			policy := "ACCEPT"
+			if slices.Contains(m.Policies, hook) {
+				policy = "DROP"
+			}
+			fmt.Fprintf(&save, ":%s %s [0:0]\n", hook, policy)
+		}
+		for _, c := range m.Chains {
+			fmt.Fprintf(&save, ":%s - [0:0]\n", sample(c))
+		}
+		for _, c := range m.Chains {
+			fmt.Fprintf(&save, "-A INPUT -j %s\n-A %s -s 192.0.2.1/32 -j DROP\n", sample(c), sample(c))
+		}
+		for _, s := range m.Sets {
+			fmt.Fprintf(&save, "-A INPUT -m set --match-set %s src -j DROP\n", sample(s))
+		}
+		for _, i := range m.Ifaces {
+			fmt.Fprintf(&save, "-A FORWARD -i %s -j ACCEPT\n-A FORWARD ! -o %s -j ACCEPT\n", sample(i), sample(i))
+		}
+		for _, c := range m.Comments {
+			fmt.Fprintf(&save, "-A FORWARD -m comment --comment %q -j ACCEPT\n", sample(c))
+		}
+		save.WriteString("COMMIT\n")
+		for _, table := range m.Tables {
+			fmt.Fprintf(&tables, "table %s {\n\tchain c {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n", sample(table))
+		}
+		cmd := exec.Command("sh", "-s", save.String(), tables.String())
+		cmd.Stdin = strings.NewReader(program("", "base", "list", "homemade") + `CHAINS=$2
+nft_tables
+printf '%s' "$OTHERS"
+printf '%s\n#: now\n%s\n' "$KEPT" "$1" | sort_out tell iptables
+`)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s would be taken away: %v\n%s", m.Name, err, out)
+		}
+	}
 }

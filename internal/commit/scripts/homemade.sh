@@ -26,7 +26,7 @@ docker rule --match-set docker-
 docker policy FORWARD
 docker table ^ip6? docker-bridges$
 libvirt chain ^LIBVIRT_
-libvirt rule -[io] virbr[0-9]
+libvirt rule -[io] virbr
 libvirt table ^ip6? libvirt_network$
 fail2ban chain ^(f2b|fail2ban)-
 fail2ban rule --match-set (f2b|fail2ban)-
@@ -44,7 +44,7 @@ ufw policy OUTPUT
 firewalld whole ^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)(_IN|_OUT)?_(ZONES|POLICIES|direct)
 firewalld table ^(inet|ip|ip6) firewalld(_policy_drop)?$
 podman chain ^NETAVARK
-podman rule -[io] podman[0-9]
+podman rule -[io] podman
 podman rule --comment "?netavark
 podman table ^inet netavark$
 crowdsec chain ^CROWDSEC_
@@ -54,7 +54,7 @@ sshguard chain ^sshguard$
 sshguard rule --match-set sshguard
 sshguard table ^(inet|ip|ip6) sshguard$
 tailscale chain ^ts-
-tailscale rule -[io] tailscale[0-9]'
+tailscale rule -[io] tailscale'
 
 # sort_out WANT PROGRAM: of texts of iptables-save, headed by "#: kept", "#: now"
 # and for put "#: old",
