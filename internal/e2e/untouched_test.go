@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -79,6 +80,31 @@ func TestReadersLeaveHostsAlone(t *testing.T) {
 	t.Run("confirmed", func(t *testing.T) {
 		c.runJSON(t, 0, "apply", "-y").expect(t, all(hosts, "confirmed"))
 		readers(t, 0)
+	})
+	t.Run("examined", func(t *testing.T) {
+		// A doctor has jobs of at and a unit of systemd run, and a directory made below
+		// /run: what is left is the number of at's next job, and times of directories.
+		passing := regexp.MustCompile(`(?m)^(.*\.SEQ.*|[0-9a-f]+|/var/spool/cron.*|d[rwxTt-]{9} .*|/run 20.*)\n`)
+		look := func(h *host) string { return passing.ReplaceAllString(h.sh(t, rulesOfAll+queues+keptAsItIs)+"\n", "") }
+		for _, args := range []string{"doctor", "doctor -o json"} {
+			before := make([]string, len(hosts))
+			for i, h := range hosts {
+				h.tidy(t)
+				before[i] = look(h)
+			}
+			if e := c.start(t, nil, strings.Fields(args)...).wait(t); e.exit != 0 {
+				t.Errorf("fwpush %s: %s", args, e)
+			}
+			for i, h := range hosts {
+				until(t, "after fwpush "+args+" "+h.Name()+" is as before", processTime, func() (string, bool) {
+					now := look(h)
+					return difference(before[i], now), now == before[i]
+				})
+				if left := h.leftovers(t); left != "" {
+					t.Errorf("left on %s: %s", h.Name(), left)
+				}
+			}
+		}
 	})
 	t.Run("edited by hand", func(t *testing.T) {
 		hosts[0].sh(t, "nft insert rule inet fwpush input tcp dport 2323 accept")

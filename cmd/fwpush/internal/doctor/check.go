@@ -37,8 +37,9 @@ type Report struct {
 	Checks []Check // in the order in which a push would come to them
 }
 
-// Healthy says whether nothing would make a push fail, as far as it could be told.
-func (r Report) Healthy() bool { return !r.has(Fail) }
+// Healthy says whether the host was examined, and nothing was found that would make a push
+// fail.
+func (r Report) Healthy() bool { return r.Result.Outcome == "" && !r.has(Fail) }
 
 func (r Report) has(s State) bool {
 	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.State == s })

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -35,7 +36,7 @@ func (p *patient) gotIn() bool {
 		p.ok("become", map[bool]string{false: "is root", true: "becomes root by sudo"}[p.Host.SSH.Become == "sudo"], "")
 		return true
 	case r.Facts != nil && r.Facts.UID == 0:
-		p.add("examination", Unknown, "the host did not tell how it is: "+text, remedy, "")
+		p.add("examination", Fail, "the host did not tell how it is: "+text, remedy, "")
 	default:
 		p.add("become", Fail, text, remedy, "")
 	}
@@ -216,7 +217,7 @@ func (p *patient) timers() {
 	detail := "proved: " + orNone(worked)
 	switch {
 	case p.health.Proved() < commit.NeededTimers:
-		p.add("timers", Fail, strings.Join(broken, "; "), remedy, detail+"; two are needed")
+		p.add("timers", Fail, cmp.Or(strings.Join(broken, "; "), "no timer proves itself"), remedy, detail+"; two are needed")
 	case p.facts.Systemd && what != "" && !strings.Contains(what, "is not installed"):
 		p.add("timers", Warn, what+"; other timers stand in for it", remedy, detail)
 	default:
