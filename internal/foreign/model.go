@@ -71,6 +71,7 @@ type Rule struct {
 	Verdict Verdict
 	Comment string
 	Text    string // the rule as its engine writes it
+	Line    int    // where it stands in what iptables-save printed; 0 for rules of nft
 }
 
 // Field is what of a packet a Match looks at.

@@ -71,7 +71,7 @@ func ParseSave(text string, family Family, legacy bool) (Ruleset, error) {
 			}
 			c := chains[words[1]]
 			r := parseRule(words[2:], family == IPv6, func(name string) bool { return chains[name] != nil })
-			r.Text = line
+			r.Text, r.Line = line, number
 			c.Rules = append(c.Rules, r)
 		}
 	}

@@ -1,0 +1,123 @@
+package proposal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/space"
+	"fwpush/roles/verdict"
+)
+
+// Flow is packets that the role and the rules decide otherwise.
+type Flow struct {
+	Direction roles.Direction
+	Packets   space.Box
+}
+
+// compare compiles the role and leads every first packet through it. Only what rules and
+// defaults decide is told: what each role has built in is IP's own needs, and stands in
+// docs/policy.md.
+func (out *Proposal) compare(rs Rules, hooks map[roles.Direction]chains) error {
+	p, err := out.policy()
+	if err != nil {
+		return err
+	}
+	engine, less := verdict.New(p), false
+	for _, d := range [...]roles.Direction{roles.Input, roles.Output, roles.Forward} {
+		for i, v6 := range [...]bool{false, true} {
+			if v6 && (!rs.V6 || hooks[d][1].open() && !hooks[d][0].open()) {
+				continue // told in one sentence
+			}
+			h := hooks[d][i]
+			free, limited := h.accepted()
+			let := slices.Concat(free, limited)
+			var ours, builtin space.Region
+			for _, o := range engine.Decide(d, everything(string(d), v6)) {
+				if o.Stage == verdict.Ping && d == roles.Forward {
+					builtin = append(builtin, o.Packets) // as RFC 4890 wants it
+					continue
+				}
+				switch o.Stage {
+				case verdict.Allow, verdict.Ping, verdict.Lifeline, verdict.Open, verdict.Default, verdict.Deny:
+					if o.Verdict == inventory.Accept {
+						ours = append(ours, o.Packets)
+					}
+				default:
+					builtin = append(builtin, o.Packets)
+				}
+			}
+			if len(ours)+len(let) > mostBoxes {
+				return errTooMuch
+			}
+			for _, b := range worth(ours.Without(let)) {
+				out.Opens = append(out.Opens, Flow{d, b})
+			}
+			left := worth(disjoint(let.Without(append(builtin, ours...))))
+			for _, b := range left {
+				if other := b.Key.Minus(messages); !other.Empty() {
+					b.Key = other
+					out.Closes = append(out.Closes, Flow{d, b})
+				} else {
+					less = true
+				}
+			}
+		}
+	}
+	if less {
+		out.Notes = append(out.Notes, "Of ICMP the role lets in ping and what IP cannot work without; the rules let in more.")
+	}
+	return nil
+}
+
+// messages are those of ICMP but for echo requests: what each role makes of them is not up
+// to it.
+var messages = icmp.Minus(echo(false)).Minus(echo(true))
+
+// disjoint is the same packets in boxes that have none in common.
+func disjoint(r space.Region) space.Region {
+	var out space.Region
+	for _, b := range r {
+		out = append(out, space.Region{b}.Without(out)...)
+	}
+	return out.Simple()
+}
+
+// worth leaves out port 0, on which nothing listens.
+func worth(r space.Region) space.Region {
+	var zero space.Keys
+	for _, proto := range [...]uint8{space.TCP, space.UDP, space.SCTP} {
+		zero = zero.Union(space.PortKeys(proto, 0, 0))
+	}
+	var out space.Region
+	for _, b := range r {
+		if b.Key = b.Key.Minus(zero); !b.Empty() {
+			out = append(out, b)
+		}
+	}
+	return out.Simple()
+}
+
+// policy is what the rules of the role mean on a host, without what only a fleet file says:
+// who manages it, and its addresses. Translations are not compared: they come before.
+func (out *Proposal) policy() (roles.Policy, error) {
+	fleet, found := inventory.Parse("proposal", []byte(out.whole()))
+	found = append(found, roles.Check(fleet)...)
+	if bad := found.Errors(); len(bad) > 0 {
+		var lines []string
+		for _, b := range bad {
+			lines = append(lines, b.Key+": "+b.Msg)
+		}
+		return roles.Policy{}, fmt.Errorf("the proposal is no fleet file: %s", strings.Join(lines, "; "))
+	}
+	policies, _ := roles.CompileAll(fleet)
+	p := policies[0]
+	p.Management.Peers, p.Addresses, p.Antispoof, p.NAT = nil, nil, false, nil
+	return p, nil
+}
+
+func (out *Proposal) whole() string {
+	return fmt.Sprintf("version = 1\n[management]\nfrom = [\"192.0.2.1\", \"2001:db8::1\"]\n[hosts.host]\nroles = [%s]\naddresses = [\"192.0.2.255\", \"2001:db8::ffff\"]\n", inventory.TOML(out.Role)) + out.Text
+}

@@ -1,0 +1,188 @@
+package proposal
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fwpush/internal/foreign"
+	"fwpush/inventory"
+	"fwpush/roles"
+)
+
+// Proposal is a role made of rules, and how it differs from them.
+type Proposal struct {
+	Role  string
+	Text  string // TOML of the role, with the services and sets it names
+	Built []Line // rules that every role has built in
+	Lost  []Line // rules that are in it nowhere, or in part
+	Notes []string
+	// Management are the sources that SSH is open to where it is not open to everybody.
+	Management []string
+	Opens      []Flow
+	Closes     []Flow
+}
+
+// Make makes a role of the rules of a host. The error is that there are too many rules to
+// work out what they do.
+func Make(role string, rs Rules) (Proposal, error) {
+	r := &reader{files: rs.Files, managers: map[*foreign.Rule]string{}, chains: map[*foreign.Chain]string{}, policies: map[*foreign.Chain]string{}, present: map[string]bool{}, told: map[string]bool{}}
+	hooks, err := r.understand(rs)
+	if err != nil {
+		return Proposal{}, err
+	}
+	p := &maker{reader: r, role: role, sets: map[string]string{}, entries: map[roles.Direction][]entry{}}
+	out := Proposal{Role: role}
+	in, leaving, through := hooks[roles.Input], hooks[roles.Output], hooks[roles.Forward]
+	open6 := !rs.V6 || in[1].open() && !in[0].open()
+	p.direction(roles.Input, in, open6, false)
+	lets := func(c chains) bool { return letsAll(c[0]) && (letsAll(c[1]) || !rs.V6) }
+	p.direction(roles.Output, leaving, open6, lets(leaving))
+	forwards := !through[0].open() || rs.V6 && !through[1].open()
+	if forwards {
+		p.direction(roles.Forward, through, open6, false)
+	}
+	nat := p.nat(rs)
+	var b strings.Builder
+	fmt.Fprintf(&b, "[roles.%s]\n", role)
+	fmt.Fprintf(&b, "inbound = %s\n", inventory.TOML(inbound(in[0])))
+	if !lets(leaving) {
+		fmt.Fprintf(&b, "outbound = %s\n", inventory.TOML(inbound(leaving[0])))
+	}
+	p.settings(&b, in, open6)
+	for _, d := range [...]roles.Direction{roles.Input, roles.Output, roles.Forward} {
+		key := map[roles.Direction]string{roles.Input: "in", roles.Output: "out", roles.Forward: "forward"}[d]
+		list := p.entries[d]
+		if len(list) == 0 {
+			if d == roles.Forward && forwards {
+				b.WriteString("forward = [] # what is routed through the host is refused\n")
+			}
+			continue
+		}
+		width := 0
+		for _, e := range list {
+			width = max(width, min(len(e.text(d)), 80))
+		}
+		fmt.Fprintf(&b, "%s = [\n", key)
+		for _, e := range list {
+			fmt.Fprintf(&b, "  %-*s # %s\n", width+1, e.text(d)+",", e.at)
+		}
+		b.WriteString("]\n")
+	}
+	if len(nat) > 0 {
+		fmt.Fprintf(&b, "nat = [\n%s\n]\n", strings.Join(nat, "\n"))
+	}
+	p.more(&b)
+	out.Text, out.Built, out.Lost = b.String(), r.builtin, r.lost
+	out.notes(p, rs, in)
+	err = out.compare(rs, hooks)
+	out.Lost = r.lost
+	return out, err
+}
+
+// letsAll tells whether what no rule refuses is let through.
+func letsAll(h *hook) bool { return !h.policy && !slices.ContainsFunc(h.pieces, refusesAll) }
+
+func refusesAll(p piece) bool { return !p.accept && broad(p.full) }
+
+// settings are the keys of a role beside its rules.
+func (p *maker) settings(b *strings.Builder, in chains, open6 bool) {
+	ping := p.echoes(in[0], false)
+	if !open6 {
+		if six := p.echoes(in[1], true); six != ping {
+			p.lost = append(p.lost, Line{"IPv4 and IPv6", "echo requests", "are let in otherwise of one family than of the other; the role takes the narrower for both"})
+			if ping == "true" || six == "false" {
+				ping = six
+			}
+		}
+	}
+	switch ping {
+	case "true":
+	case "false":
+		b.WriteString("ping = false\n")
+	default:
+		fmt.Fprintf(b, "ping = %s\n", inventory.TOML(rateOfPing(ping)))
+	}
+	if p.dhcp {
+		b.WriteString("dhcp_client = true\n")
+	}
+	for _, h := range in {
+		if h.log == nil {
+			continue
+		}
+		if prefix := logPrefix(h.log.Text); prefix != "" {
+			fmt.Fprintf(b, "log = %s\n", inventory.TOML(prefix))
+		}
+		return
+	}
+}
+
+// rateOfPing is a rate without the scope, which ping has none of.
+func rateOfPing(rate string) string {
+	count, _, _ := strings.Cut(rate, " ")
+	return count
+}
+
+// logPrefix is the prefix of log lines, where a fleet file takes it.
+func logPrefix(rule string) string {
+	_, rest, ok := strings.Cut(rule, "--log-prefix ")
+	if !ok {
+		return ""
+	}
+	prefix := rest
+	if strings.HasPrefix(rest, `"`) {
+		prefix, _, _ = strings.Cut(rest[1:], `"`)
+	} else {
+		prefix, _, _ = strings.Cut(rest, " ")
+	}
+	if prefix = comment(prefix); len(prefix) > 29 || strings.ContainsAny(prefix, `$\`) {
+		return ""
+	}
+	return prefix
+}
+
+// more are the services and sets that the rules name.
+func (p *maker) more(b *strings.Builder) {
+	slices.Sort(p.protos)
+	for _, n := range p.protos {
+		fmt.Fprintf(b, "\n[services.proto-%d]\nproto = [%d]\n", n, n)
+	}
+	for _, s := range p.setList {
+		fmt.Fprintf(b, "\n[sets.%s]\naddresses = [\n", s.name)
+		for _, w := range s.words {
+			fmt.Fprintf(b, "  %s,\n", inventory.TOML(w))
+		}
+		b.WriteString("]\n")
+	}
+}
+
+// notes are what a person has to know of it all.
+func (out *Proposal) notes(p *maker, rs Rules, in chains) {
+	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
+	for _, who := range slices.Sorted(maps.Keys(p.present)) {
+		note("%s goes on beside fwpush, with coexist = [%q] of the host: a packet has to be let in by both, and what %s lets in is not in this role.", who, who, who)
+	}
+	if in[0].open() {
+		note("nothing refuses anything over IPv4 here: the role lets in all of it. Narrow it.")
+	}
+	switch {
+	case !rs.V6:
+		note("no rules of IPv6 were read. If there are none, all of it is open; the role closes it but for what its rules say.")
+	case in[1].open() && !in[0].open():
+		note("IPv6 is open: no rule refuses any of it. The role closes it but for what its rules say.")
+	}
+	for _, e := range p.entries[roles.Input] {
+		if e.verb == "allow" && slices.Contains(e.services, "ssh") {
+			if len(e.from) == 0 {
+				note("SSH is open to everybody. management.from needs the addresses that you push from; a rule for the others is up to you.")
+				return
+			}
+			for _, f := range e.from {
+				if !slices.Contains(out.Management, f) {
+					out.Management = append(out.Management, f)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package proposal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwpush/inventory"
+	"fwpush/roles"
+	"fwpush/roles/space"
+)
+
+// entry is a rule of the proposal.
+type entry struct {
+	verb     string
+	services []string
+	from, to []string
+	in, out  []string
+	family   string
+	rate     string
+	most     int
+	comment  string
+	at       string
+}
+
+// icmp are the protocols of which a role says nothing but ping: what IP cannot work
+// without is let in, and what begins nothing is not.
+var icmp = space.ProtoKeys(space.ICMP).Union(space.ProtoKeys(space.ICMPv6))
+
+// echo are requests for an echo.
+func echo(v6 bool) space.Keys {
+	if v6 {
+		return space.TypeKeys(space.ICMPv6, 128)
+	}
+	return space.TypeKeys(space.ICMP, 8)
+}
+
+// entryOf is a box as a rule; why not, if it is none.
+func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string) {
+	e.verb = verb
+	if !b.SrcPort.Equal(space.AllPorts()) {
+		return e, "a rule has no source port"
+	}
+	for _, side := range []struct {
+		names space.Names
+		to    *[]string
+	}{{b.In, &e.in}, {b.Out, &e.out}} {
+		switch others := slices.DeleteFunc(slices.Clone(side.names.List), func(n string) bool { return n == "lo" }); {
+		case !side.names.Except:
+			*side.to = others
+		case len(others) > 0:
+			return e, "a rule names interfaces, not all but some"
+		}
+	}
+	e.from, e.to = p.peers(b.Src, v6), p.peers(b.Dst, v6)
+	if e.services, why = p.services(verb, b.Key, v6); why != "" {
+		return e, why
+	}
+	return e, ""
+}
+
+// mostWords bounds the addresses that stand in a rule; more become a set.
+const mostWords = 8
+
+func (p *maker) peers(a space.Addrs, v6 bool) []string {
+	if a.Equal(space.Everyone(v6)) {
+		return nil
+	}
+	words := space.Ranges(a)
+	if len(words) <= mostWords {
+		return words
+	}
+	text := strings.Join(words, " ")
+	name := p.sets[text]
+	if name == "" {
+		name = fmt.Sprintf("%.20s-%d", p.role, len(p.sets)+1)
+		p.sets[text] = name
+		p.setList = append(p.setList, set{name, words})
+	}
+	return []string{"set:" + name}
+}
+
+type set struct {
+	name  string
+	words []string
+}
+
+// known are ports that have a name in a fleet file which everybody reads.
+var known = map[string]string{"tcp/22": "ssh", "tcp/80": "http", "tcp/443": "https"}
+
+// mostServices bounds what is written out for one rule, mostProtos of that protocols other
+// than those with ports.
+const (
+	mostServices = 40
+	mostProtos   = 8
+)
+
+// services are keys in the words of a fleet file.
+func (p *maker) services(verb string, keys space.Keys, v6 bool) (words []string, why string) {
+	if keys.Equal(space.AllKeys()) {
+		return []string{"all"}, ""
+	}
+	for _, proto := range [...]uint8{space.TCP, space.UDP, space.SCTP} {
+		for _, r := range keys.And(space.ProtoKeys(proto)) {
+			from, to := max(r.From.Port(), 1), r.To.Port()
+			word := fmt.Sprintf("%s/%d", space.ProtoWord(proto), from)
+			switch {
+			case to == 0: // port 0 alone, which nothing listens on
+				continue
+			case to > from:
+				word += fmt.Sprintf("-%d", to)
+			case known[word] != "":
+				word = known[word]
+			}
+			words = append(words, word)
+		}
+	}
+	echoes := echo(v6)
+	if keys.Covers(echoes) {
+		words = append(words, "ping")
+	}
+	var protos []int
+	for proto := range 256 {
+		all := space.ProtoKeys(uint8(proto))
+		if space.ProtoWord(uint8(proto)) == "" && !icmp.Covers(all) && keys.Covers(all) {
+			protos = append(protos, proto)
+		}
+	}
+	if len(protos) > mostProtos {
+		if len(words) == 0 || verb != "allow" {
+			return nil, "so many protocols that no rule names them"
+		}
+		protos = nil // what is left is narrower, and the comparison says so
+	}
+	for _, n := range protos {
+		words = append(words, fmt.Sprintf("proto-%d", n))
+	}
+	if len(words) == 0 {
+		return nil, "no service is left of it but ICMP, of which ping alone is up to a role"
+	}
+	if len(words) > mostServices {
+		return nil, "so many services that no rule names them"
+	}
+	for _, n := range protos {
+		if !slices.Contains(p.protos, n) {
+			p.protos = append(p.protos, n)
+		}
+	}
+	return words, ""
+}
+
+// text is the rule on one line.
+func (e entry) text(d roles.Direction) string {
+	var parts []string
+	list := func(key string, words []string) {
+		switch len(words) {
+		case 0:
+		case 1:
+			parts = append(parts, key+" = "+inventory.TOML(words[0]))
+		default:
+			parts = append(parts, key+" = "+inventory.TOML(words))
+		}
+	}
+	list(e.verb, e.services)
+	list("from", e.from)
+	list("to", e.to)
+	switch d {
+	case roles.Input:
+		list("iface", e.in)
+	case roles.Output:
+		list("iface", e.out)
+	default:
+		list("in_iface", e.in)
+		list("out_iface", e.out)
+	}
+	if e.family != "" {
+		parts = append(parts, "family = "+inventory.TOML(e.family))
+	}
+	if e.rate != "" {
+		parts = append(parts, "rate = "+inventory.TOML(e.rate))
+	}
+	if e.most > 0 {
+		parts = append(parts, fmt.Sprintf("max_conns = %d", e.most))
+	}
+	if e.comment != "" {
+		parts = append(parts, "comment = "+inventory.TOML(e.comment))
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// addressed tells whether a rule names addresses, which have a family themselves.
+func (e entry) addressed() bool { return len(e.from)+len(e.to) > 0 }
