@@ -168,6 +168,10 @@ type Group struct {
 
 // Endpoint is how a host is reached. transport knows this type and nothing
 // else of the fleet.
+//
+// As it is loaded it holds what the fleet file writes, and defaults. What ssh_config adds
+// is put in by transport/sshconfig before the first connection; the fields that only it
+// sets are as ssh_config(5) has them.
 type Endpoint struct {
 	Name       string // the host's name in the fleet, for messages
 	Outside    bool   // a jump host that no verb selects: unmanaged, or no host of the fleet; then Name is how it was written
@@ -183,6 +187,15 @@ type Endpoint struct {
 	// go in a circle. Hosts share it: it must not be changed.
 	Via            *Endpoint
 	ConnectTimeout time.Duration
+
+	HostKeyAlias   string   // looked up in known_hosts instead of address and port; "" for none
+	Certificates   []string // certificate files to offer, beside those next to the keys
+	IdentitiesOnly bool     // no key of the agent but those of Identity and Certificates
+	IdentityAgent  string   // socket of the agent; "": SSH_AUTH_SOCK, "none": no agent
+	AddressFamily  string   // "": any, "inet" or "inet6"
+	BindAddress    string   // this machine's end; "" for what the route says
+	BindInterface  string   // whose address that is; "" for any
+	ProxyCommand   string   // run instead of a connection, its tokens expanded; "" for none
 }
 
 // Rollout is how a run walks through the fleet.
