@@ -188,14 +188,35 @@ type Endpoint struct {
 	Via            *Endpoint
 	ConnectTimeout time.Duration
 
-	HostKeyAlias   string   // looked up in known_hosts instead of address and port; "" for none
-	Certificates   []string // certificate files to offer, beside those next to the keys
-	IdentitiesOnly bool     // no key of the agent but those of Identity and Certificates
-	IdentityAgent  string   // socket of the agent; "": SSH_AUTH_SOCK, "none": no agent
-	AddressFamily  string   // "": any, "inet" or "inet6"
-	BindAddress    string   // this machine's end; "" for what the route says
-	BindInterface  string   // whose address that is; "" for any
-	ProxyCommand   string   // run instead of a connection, its tokens expanded; "" for none
+	HostKeyAlias  string   // looked up in known_hosts instead of address and port; "" for none
+	Certificates  []string // certificate files to offer, beside those next to the keys
+	OtherKeys     bool     // beside those of Identity those that the agent holds, too (IdentitiesOnly no)
+	IdentityAgent string   // socket of the agent; "": SSH_AUTH_SOCK, "none": no agent
+	AddressFamily string   // "": any, "inet" or "inet6"
+	BindAddress   string   // this machine's end; "" for what the route says
+	BindInterface string   // whose address that is; "" for any
+	ProxyCommand  string   // run instead of a connection, with %h, %p and %% in it; "" for none
+
+	// Written says where the fleet file writes a key of ssh, defaults included. What it
+	// does not write is ssh's to say. Hosts may share it: it must not be changed.
+	Written map[string]Place
+}
+
+// Direct reports whether connections go straight from this machine to Address.
+func (e Endpoint) Direct() bool { return e.Via == nil && e.Jump == "" && e.ProxyCommand == "" }
+
+// Slowest is how long a connection may take: of a name that is looked up here both
+// families are tried, one by one, and jump hosts on the way may have to be logged in to
+// anew.
+func (e Endpoint) Slowest() time.Duration {
+	slowest := time.Duration(0)
+	for hop := &e; hop != nil; hop = hop.Via {
+		slowest += hop.ConnectTimeout
+		if _, err := netip.ParseAddr(hop.Address); err != nil && hop.Via == nil {
+			slowest += hop.ConnectTimeout
+		}
+	}
+	return slowest
 }
 
 // Rollout is how a run walks through the fleet.

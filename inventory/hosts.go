@@ -109,6 +109,10 @@ func (d *decoder) ssh(n *source.Node, parent ...string) fields {
 	return f
 }
 
+// NoJump is the jump of a host that is reached straight, whatever [defaults] and
+// ssh_config say.
+const NoJump = "none"
+
 func jump(s string) *syntax.Error {
 	_, _, _, e := syntax.Jump(s)
 	return e
@@ -123,7 +127,7 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		return defaults[key]
 	}
 	through := pick("jump").Text()
-	if own["jump"] == nil && through == h.Name {
+	if through == NoJump || own["jump"] == nil && through == h.Name {
 		through = "" // what [defaults] lead others through is itself reached without
 	}
 	e := Endpoint{
@@ -137,6 +141,12 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		Become:         pick("become").Text(),
 		Jump:           through,
 		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
+		Written:        map[string]Place{},
+	}
+	for _, f := range []fields{defaults, own} {
+		for key, n := range f {
+			e.Written[key] = d.place(n.Key)
+		}
 	}
 	if e.Address == "" {
 		e.Address = firstAddress(h)
@@ -215,17 +225,10 @@ func sameAddress(a, b, addr string, first, second Place) string {
 }
 
 // checkWindow reports hosts whose connection and probes may take longer than they
-// are given to prove they are reachable: both families are tried, one by one, and jump
-// hosts on the way may have to be logged in to anew.
+// are given to prove they are reachable.
 func (d *decoder) checkWindow(n *source.Node, window time.Duration, hosts []Host, roles map[string]Role) {
 	for _, h := range hosts {
-		connecting, probing := time.Duration(0), time.Duration(0)
-		for hop := &h.SSH; hop != nil; hop = hop.Via {
-			connecting += hop.ConnectTimeout
-			if _, err := netip.ParseAddr(hop.Address); err != nil && hop.Via == nil {
-				connecting += hop.ConnectTimeout
-			}
-		}
+		connecting, probing := h.SSH.Slowest(), time.Duration(0)
 		for _, p := range probesOf(h, roles) {
 			probing += p.Timeout
 		}

@@ -3,6 +3,7 @@ package inventory
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -46,6 +47,15 @@ func route(hosts []Host) {
 // [user@]address[:port] is as for the host behind it.
 func stranger(behind Endpoint) *Endpoint {
 	user, address, port, _ := syntax.Jump(behind.Jump) // ssh has complained
+	written := maps.Clone(behind.Written)
+	for _, key := range []string{"jump", "port", "address"} {
+		delete(written, key)
+	}
+	for key, given := range map[string]bool{"user": user != "", "port": port != 0} {
+		if given {
+			written[key] = behind.Written["jump"]
+		}
+	}
 	return &Endpoint{
 		Name:           behind.Jump,
 		Outside:        true,
@@ -56,6 +66,7 @@ func stranger(behind Endpoint) *Endpoint {
 		Identity:       behind.Identity,
 		KnownHosts:     behind.KnownHosts,
 		ConnectTimeout: behind.ConnectTimeout,
+		Written:        written,
 	}
 }
 

@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,4 +126,31 @@ func TestWaysEnd(t *testing.T) {
 			t.Errorf("circle: %t, problems: %v", !sound, problems)
 		}
 	})
+}
+
+// What stands in the file is told from what is a default, since only the rest is ssh's to
+// say; that there is no jump can be written, too.
+func TestWritten(t *testing.T) {
+	fleet, ps := Parse("fleet.toml", []byte(base+"[defaults.ssh]\nuser = \"ops\"\njump = \"bastion\"\n[hosts.bastion]\n[hosts.a]\nssh = { port = 22, jump = \"none\" }\n[hosts.b]\nssh.jump = \"x@outside.example\"\n"))
+	if len(ps) > 0 {
+		t.Fatal(told(ps))
+	}
+	keys := func(e Endpoint) string { return strings.Join(slices.Sorted(maps.Keys(e.Written)), " ") }
+	a, bastion, b := fleet.Hosts[0].SSH, fleet.Hosts[2].SSH, fleet.Hosts[1].SSH
+	if bastion.Name != "bastion" {
+		bastion, b = b, bastion
+	}
+	for _, tt := range []struct{ what, got, want string }{
+		{"a", keys(a) + a.Jump, "jump port user"},
+		{"bastion", keys(bastion) + bastion.Jump, "jump user"},
+		{"b", keys(b), "jump user"},
+		{"what b goes through", keys(*b.Via), "user"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q is written, want %q", tt.what, tt.got, tt.want)
+		}
+	}
+	if at, through := b.Via.Written["user"], b.Written["jump"]; at != through || at.Line == 0 {
+		t.Errorf("the user of b's jump is written at %v, its jump at %v", at, through)
+	}
 }

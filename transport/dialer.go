@@ -227,7 +227,7 @@ func (d *Dialer) unlock(ctx context.Context, path string) error {
 
 // wantedBy are the keys to log in with.
 func wantedBy(ep inventory.Endpoint) trust.Wanted {
-	return trust.Wanted{Files: ep.Identity}
+	return trust.Wanted{Files: ep.Identity, Certificates: ep.Certificates, Agent: ep.IdentityAgent, Others: ep.OtherKeys}
 }
 
 func peerOf(ep inventory.Endpoint) Peer {

@@ -39,7 +39,7 @@ func (d *Dialer) hop(ep inventory.Endpoint) (*hop, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", peerOf(*at), err)
 		}
-		key += fmt.Sprintf("%q %q %d %q %q\n", user, at.Address, at.Port, at.Identity, at.KnownHosts)
+		key += fmt.Sprintf("%q %q %d %q\n%s\n", user, at.Address, at.Port, []string{at.AddressFamily, at.BindAddress, at.BindInterface, at.ProxyCommand}, Settings(*at))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -49,6 +49,12 @@ func (d *Dialer) hop(ep inventory.Endpoint) (*hop, error) {
 		d.hops[key] = h
 	}
 	return h, nil
+}
+
+// Settings are what an endpoint says of keys and host keys: two with the same pass Check,
+// and fail it, for the same reasons.
+func Settings(ep inventory.Endpoint) string {
+	return fmt.Sprintf("%q %q %q %t %q %q", ep.Identity, ep.Certificates, ep.IdentityAgent, ep.OtherKeys, ep.KnownHosts, ep.HostKeyAlias)
 }
 
 // Close ends the connections to jump hosts, and with them everything that goes through

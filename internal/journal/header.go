@@ -44,6 +44,16 @@ type Endpoint struct {
 	KnownHosts []string   `json:"known_hosts,omitempty"`
 	Timeout    float64    `json:"connect_timeout,omitempty"` // seconds
 	Jump       []Endpoint `json:"jump,omitempty"`            // the first hop first; they have no jumps of their own
+
+	// What ssh_config said of it, beside the above.
+	HostKeyAlias  string   `json:"host_key_alias,omitempty"`
+	Certificates  []string `json:"certificates,omitempty"`
+	OtherKeys     bool     `json:"other_keys,omitempty"` // of the agent, beside Identity
+	IdentityAgent string   `json:"identity_agent,omitempty"`
+	Family        string   `json:"address_family,omitempty"`
+	Bind          string   `json:"bind_address,omitempty"`
+	BindInterface string   `json:"bind_interface,omitempty"`
+	ProxyCommand  string   `json:"proxy_command,omitempty"`
 }
 
 // schema of the lines that this package writes. Fields are only ever added to it.

@@ -60,7 +60,7 @@ var sshKeys = []Key{
 	{Name: "known_hosts", Type: Strings, Default: "as ssh would", Doc: "files with the keys of hosts"},
 	{Name: "become", Type: String, Values: []string{"none", "sudo", "doas", "su"}, Default: `"none" to log in as root, else "sudo"`, Doc: "how to be root on the host"},
 	{Name: "connect_timeout", Type: Duration, Min: 1, Max: 300, Default: `"10s"`, Doc: "time for one connection, from the first packet to the login"},
-	{Name: "jump", Type: String, Doc: "host to go through: its name in the fleet, or [user@]address[:port], which is logged in to with the keys and known_hosts of this host; a jump host may be behind another"},
+	{Name: "jump", Type: String, Doc: `host to go through: its name in the fleet, or [user@]address[:port], which is logged in to with the keys and known_hosts of this host; a jump host may be behind another; "none" for none, whatever ssh_config and [defaults] say`},
 }
 
 // Verbs are the keys that say what a rule does.

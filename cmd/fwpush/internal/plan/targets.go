@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"fwpush/internal/commit"
@@ -11,6 +10,7 @@ import (
 	"fwpush/inventory"
 	"fwpush/render"
 	"fwpush/roles/meaning"
+	"fwpush/transport"
 )
 
 // Targets renders every member. A policy that cannot be rendered stops all. A host
@@ -103,7 +103,7 @@ func Check(ctx context.Context, check func(context.Context, inventory.Endpoint) 
 	for _, ep := range eps {
 		settings := ""
 		for hop := &ep; hop != nil; hop = hop.Via {
-			settings += fmt.Sprintf("%q %q\n", hop.Identity, hop.KnownHosts)
+			settings += transport.Settings(*hop) + "\n"
 		}
 		if asked[settings] {
 			continue
