@@ -91,7 +91,7 @@ func TestBadExtras(t *testing.T) {
 		{`shared by one of two`, top("[hosts.a]\naddresses = \"10.0.0.1\"\nshared = \"10.0.0.1\"\n[hosts.b]\naddresses = \"10.0.0.1\""),
 			`8:13 hosts.b.addresses: a and b are the same address, 10.0.0.1 (line 5, 8); an address that several hosts may have stands in shared of each`},
 		{`coexist with nobody known`, top("[hosts.a]\ncoexist = \"dokcer\""),
-			`5:11 hosts.a.coexist: coexist must be docker, libvirt, fail2ban, kube-proxy, firewalld, ufw or iptables, not "dokcer"; did you mean "docker"?`},
+			`5:11 hosts.a.coexist: coexist must be docker, libvirt, fail2ban, kube-proxy, firewalld, ufw, podman, crowdsec, sshguard, tailscale, iptables or nftables, not "dokcer"; did you mean "docker"?`},
 		{`backend nft`, top("[hosts.a]\nbackend = \"nft\""),
 			`5:11 hosts.a.backend: backend must be auto, nftables or iptables, not "nft"; did you mean "nftables"?`},
 		{`timers 0`, top("[hosts.a]\ntimers = 0"),
