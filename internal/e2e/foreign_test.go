@@ -98,7 +98,8 @@ func TestN5RulesOfOthersAreLeftAlone(t *testing.T) {
 			t.Errorf("the rules of others are not as before:\n%s", difference(before, now))
 		}
 	}
-	f := webFleet(window.String(), hosts)
+	f := fleet{window: window.String()}
+	f.add(h, `"web"`, `coexist = ["docker", "fail2ban", "iptables"]`)
 	c := newController(t, f.String())
 	c.write(t, "lockout.toml", f.lockOut(window.String()).String())
 

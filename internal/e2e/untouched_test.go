@@ -45,11 +45,11 @@ func TestReadersLeaveHostsAlone(t *testing.T) {
 	hosts[2].sh(t, "set -e\niptables-legacy -A INPUT -p tcp --dport 8443 -j ACCEPT\nip6tables-legacy -N OURS\niptables-legacy -t nat -N KEPT")
 	f := fleet{}
 	for _, h := range hosts {
-		more := ""
-		if h.Name() == "byiptables" {
-			more = `backend = "iptables"`
-		}
-		f.add(h, `"web"`, more)
+		f.add(h, `"web"`, map[string]string{
+			"byiptables": `backend = "iptables"`,
+			"dockered":   `coexist = ["docker", "fail2ban", "iptables"]`,
+			"legacy":     `coexist = ["iptables"]`,
+		}[h.Name()])
 	}
 	c := newController(t, f.String())
 
