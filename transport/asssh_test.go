@@ -16,7 +16,6 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"fwpush/internal/sshtest"
-	"fwpush/transport/trust"
 )
 
 // hostCert is a certificate of a host key as a test wants it.
@@ -192,12 +191,8 @@ func TestAliasAsSSH(t *testing.T) {
 			if got := sshAccepts(t, f, "HostKeyAlias="+tt.alias); got != tt.accepted {
 				t.Errorf("ssh accepts: %t, the table says %t", got, tt.accepted)
 			}
-			known, err := f.dialer.store.KnownHosts(f.ep.KnownHosts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			host := known.Host(trust.Name{Address: f.ep.Address, Port: f.ep.Port, Alias: tt.alias})
-			conn, err := f.dialer.enter(t.Context(), order{ep: f.ep, peer: peerOf(f.ep), hostKeys: host})
+			f.ep.HostKeyAlias = tt.alias
+			conn, err := f.dialer.Dial(t.Context(), f.ep)
 			if err == nil {
 				conn.Close()
 			}

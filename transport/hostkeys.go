@@ -19,7 +19,7 @@ func (d *Dialer) known(ep inventory.Endpoint) (trust.Host, error) {
 	if err != nil {
 		return trust.Host{}, err
 	}
-	name := trust.Name{Host: ep.Name, Address: ep.Address, Port: ep.Port}
+	name := trust.Name{Host: ep.Name, Address: ep.Address, Port: ep.Port, Alias: ep.HostKeyAlias}
 	if ep.Outside {
 		name.Host = "" // nothing that a verb could select
 	}
