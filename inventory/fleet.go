@@ -189,6 +189,8 @@ type Endpoint struct {
 	ConnectTimeout time.Duration
 
 	HostKeyAlias  string   // looked up in known_hosts instead of address and port; "" for none
+	RevokedKeys   string   // file with host keys that are never accepted (RevokedHostKeys); "": none
+	HashNames     bool     // hide the names of hosts that are recorded (HashKnownHosts)
 	Certificates  []string // certificate files to offer, beside those next to the keys
 	OtherKeys     bool     // beside those of Identity those that the agent holds, too (IdentitiesOnly no)
 	IdentityAgent string   // socket of the agent; "": SSH_AUTH_SOCK, "none": no agent

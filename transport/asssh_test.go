@@ -203,6 +203,42 @@ func TestAliasAsSSH(t *testing.T) {
 	}
 }
 
+// TestRevokedKeysAsSSH has a file of RevokedHostKeys beside a known_hosts file that knows the
+// host. What cannot be read, ssh takes for revoked.
+func TestRevokedKeysAsSSH(t *testing.T) {
+	need(t, "ssh")
+	key, authority, other := sshtest.NewKey(t), sshtest.NewKey(t), sshtest.NewKey(t)
+	cert := hostCert(t, key, authority, func(*ssh.Certificate) {})
+	text := func(k ssh.Signer) string { return "# gone\n\n" + string(ssh.MarshalAuthorizedKey(k.PublicKey())) }
+	for _, tt := range []struct {
+		name, revoked, says string
+		accepted            bool
+	}{
+		{"none of them", text(other), "", true},
+		{"the key", text(other) + text(key), " is revoked by ssh-ed25519 SHA256:", false},
+		{"its authority", text(authority), " is revoked by ssh-ed25519 SHA256:", false},
+		{"an odd line", text(other) + "web1\n", ":4 is no public key, ", false},
+		{"empty", "", "", true},
+		{"binary", "SSHKRL\n\x00", " is a binary list of revoked keys, ", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, sshtest.Config{HostKeys: func(netip.Addr) []ssh.Signer { return []ssh.Signer{cert} }}, Options{})
+			f.ep.KnownHosts = []string{writeFile(t, "known_hosts", keyLine("@cert-authority", f.Addr(), authority.PublicKey())+keyLine("", f.Addr(), key.PublicKey()))}
+			f.ep.RevokedKeys = writeFile(t, "revoked", tt.revoked)
+			if got := sshAccepts(t, f, "RevokedHostKeys="+f.ep.RevokedKeys); got != tt.accepted {
+				t.Errorf("ssh accepts: %t, the table says %t", got, tt.accepted)
+			}
+			conn, err := f.dialer.Dial(t.Context(), f.ep)
+			if err == nil {
+				conn.Close()
+			}
+			if (err == nil) != tt.accepted || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
+	}
+}
+
 // With accept-new, what is recorded afterwards is what ssh would have recorded.
 func TestAcceptNewAsSSH(t *testing.T) {
 	need(t, "ssh")

@@ -167,14 +167,14 @@ func (d *Dialer) Check(ctx context.Context, ep inventory.Endpoint) error {
 func (d *Dialer) CheckHostKeys(_ context.Context, ep inventory.Endpoint) error {
 	var errs []error
 	for hop := &ep; hop != nil; hop = hop.Via {
-		_, err := d.store.KnownHosts(hop.KnownHosts)
+		_, err := d.store.KnownHosts(hop.KnownHosts, hop.RevokedKeys)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 func (d *Dialer) check(ctx context.Context, ep inventory.Endpoint) []error {
-	_, errKnown := d.store.KnownHosts(ep.KnownHosts)
+	_, errKnown := d.store.KnownHosts(ep.KnownHosts, ep.RevokedKeys)
 	locked, errKeys := d.usable(ctx, ep)
 	if errKeys != nil && len(locked) > 0 && d.opts.Passphrase != nil {
 		for _, path := range locked {

@@ -15,7 +15,7 @@ type hostKeys interface {
 
 // known is what is recorded of a host.
 func (d *Dialer) known(ep inventory.Endpoint) (trust.Host, error) {
-	known, err := d.store.KnownHosts(ep.KnownHosts)
+	known, err := d.store.KnownHosts(ep.KnownHosts, ep.RevokedKeys)
 	if err != nil {
 		return trust.Host{}, err
 	}
@@ -39,7 +39,7 @@ func (n newcomer) Check(key ssh.PublicKey) *trust.Refusal {
 	if r == nil || !r.Unrecorded() {
 		return r
 	}
-	if refused := n.Record([]ssh.PublicKey{key}, false); refused != nil {
+	if refused := n.Record([]ssh.PublicKey{key}, n.ep.HashNames); refused != nil {
 		return r.NotRecorded(refused)
 	}
 	n.d.mu.Lock()

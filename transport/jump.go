@@ -54,7 +54,7 @@ func (d *Dialer) hop(ep inventory.Endpoint) (*hop, error) {
 // Settings are what an endpoint says of keys and host keys: two with the same pass Check,
 // and fail it, for the same reasons.
 func Settings(ep inventory.Endpoint) string {
-	return fmt.Sprintf("%q %q %q %t %q %q", ep.Identity, ep.Certificates, ep.IdentityAgent, ep.OtherKeys, ep.KnownHosts, ep.HostKeyAlias)
+	return fmt.Sprintf("%q %q %q %t %q %q %q", ep.Identity, ep.Certificates, ep.IdentityAgent, ep.OtherKeys, ep.KnownHosts, ep.RevokedKeys, ep.HostKeyAlias)
 }
 
 // Close ends the connections to jump hosts, and with them everything that goes through

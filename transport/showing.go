@@ -37,6 +37,7 @@ type Showing struct {
 
 	peer Peer
 	host trust.Host
+	hash bool // hide its name
 }
 
 // HostKey is a key that a host has proved to be its own.
@@ -62,7 +63,7 @@ func (d *Dialer) Showing(ctx context.Context, ep inventory.Endpoint) (Showing, e
 	if err != nil {
 		return Showing{}, fmt.Errorf("%s: %w", o.peer, err)
 	}
-	s := Showing{Name: host.Name().Recorded(), File: host.File(), peer: o.peer, host: host}
+	s := Showing{Name: host.Name().Recorded(), File: host.File(), peer: o.peer, host: host, hash: ep.HashNames}
 	var jump *ride
 	if ep.Via != nil {
 		var leave func()
@@ -129,7 +130,7 @@ func (s Showing) Record(wanted func(HostKey) bool) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	err := s.host.Record(keys, false)
+	err := s.host.Record(keys, s.hash)
 	var refused *trust.Refusal
 	if errors.As(err, &refused) {
 		return &HostKeyError{s.peer, refused}

@@ -131,6 +131,32 @@ func TestAcceptNew(t *testing.T) {
 	}
 }
 
+// Names are hidden where ssh_config(5) has HashKnownHosts, on first contact and by trust.
+func TestHashedNames(t *testing.T) {
+	for _, policy := range []HostKeyPolicy{AcceptNew, Collect} {
+		f := newFixture(t, sshtest.Config{}, Options{HostKeys: policy})
+		f.ep.KnownHosts, f.ep.HashNames = []string{writeFile(t, "known_hosts", "")}, true
+		if policy == AcceptNew {
+			f.dial(t)
+		} else {
+			s, err := f.dialer.Showing(t.Context(), f.ep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Record(func(HostKey) bool { return true }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, _ := os.ReadFile(f.ep.KnownHosts[0])
+		if !strings.HasPrefix(string(text), "|1|") {
+			t.Errorf("%s: known_hosts:\n%s", policy, text)
+		}
+		if !sshAccepts(t, f) {
+			t.Errorf("%s: ssh does not find the host", policy)
+		}
+	}
+}
+
 // Hundreds of hosts that are met at once by two runs are all recorded, once each.
 func TestAcceptNewLosesNoHost(t *testing.T) {
 	const hosts = 150

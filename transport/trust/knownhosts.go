@@ -18,7 +18,10 @@ const maxKnownHosts = 64 << 20
 
 // KnownHosts is what a list of known_hosts files says. It is safe for any number of
 // goroutines, and shows what is recorded meanwhile.
-type KnownHosts struct{ files []*knownFile }
+type KnownHosts struct {
+	files   []*knownFile
+	revoked []knownLine // of a file that ssh_config(5) names with RevokedHostKeys
+}
 
 // knownFile is a known_hosts file. All lists with it share it.
 type knownFile struct {
@@ -32,14 +35,21 @@ type knownFile struct {
 
 // KnownHosts loads a list of files. An empty list stands for the two files ssh
 // reads, which need not exist; a named one must, unless the Store may record hosts: then
-// it is made when it is needed. The error is a *FileError.
-func (s *Store) KnownHosts(files []string) (*KnownHosts, error) {
-	return s.known.get(strings.Join(files, "\x00"), func() (*KnownHosts, error) {
+// it is made when it is needed. Beside it revoked may name a file of keys that no host may
+// have, "" or "none" for none. The error is a *FileError.
+func (s *Store) KnownHosts(files []string, revoked string) (*KnownHosts, error) {
+	return s.known.get(strings.Join(append([]string{revoked}, files...), "\x00"), func() (*KnownHosts, error) {
 		optional := len(files) == 0
 		if optional {
 			files = []string{"~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"}
 		}
 		k := &KnownHosts{}
+		if revoked != "" && revoked != "none" {
+			var err error
+			if k.revoked, err = loadRevoked(revoked); err != nil {
+				return nil, err
+			}
+		}
 		for _, file := range files {
 			path, err := expand(file)
 			if err != nil {
@@ -253,7 +263,7 @@ func (h Host) revoked(key ssh.PublicKey) (knownLine, bool) {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		parts = append(parts, cert.SignatureKey)
 	}
-	for _, l := range h.known.lines(func(l knownLine) bool { return l.marker == markRevoked }) {
+	for _, l := range append(h.known.lines(func(l knownLine) bool { return l.marker == markRevoked }), h.known.revoked...) {
 		if slices.ContainsFunc(parts, l.is) {
 			return l, true
 		}

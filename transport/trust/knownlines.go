@@ -100,3 +100,32 @@ func (l *knownLine) read(raw []byte) (err error) {
 	}
 	return nil
 }
+
+// loadRevoked reads a file of RevokedHostKeys (ssh_config(5)): a public key on each line. As
+// with ssh nothing is accepted where it cannot be read as a whole.
+func loadRevoked(path string) ([]knownLine, error) {
+	path, err := expand(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readFile(path, maxKnownHosts)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(text, []byte("SSHKRL")) {
+		return nil, &FileError{Path: path, Reason: "is a binary list of revoked keys, which cannot be read",
+			Next: "list the keys in a text file for RevokedHostKeys, or with @revoked in known_hosts"}
+	}
+	var list []knownLine
+	for i, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key := parsePublic([]byte(line))
+		if key == nil {
+			return nil, &FileError{Path: fmt.Sprintf("%s:%d", path, i+1), Reason: "is no public key, so that no host can be said not to be revoked", Next: "correct the line"}
+		}
+		list = append(list, knownLine{file: path, number: i + 1, marker: markRevoked, key: key})
+	}
+	return list, nil
+}

@@ -16,7 +16,7 @@ import (
 
 func recorder(t *testing.T, file string) Host {
 	t.Helper()
-	k, err := NewStore("", true, newStore("").log).KnownHosts([]string{file})
+	k, err := NewStore("", true, newStore("").log).KnownHosts([]string{file}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
