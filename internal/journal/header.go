@@ -47,6 +47,8 @@ type Endpoint struct {
 
 	// What ssh_config said of it, beside the above.
 	HostKeyAlias  string   `json:"host_key_alias,omitempty"`
+	RevokedKeys   string   `json:"revoked_keys,omitempty"`
+	HashNames     bool     `json:"hash_names,omitempty"`
 	Certificates  []string `json:"certificates,omitempty"`
 	OtherKeys     bool     `json:"other_keys,omitempty"` // of the agent, beside Identity
 	IdentityAgent string   `json:"identity_agent,omitempty"`
