@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,7 +30,7 @@ func (c *console) passphrase(ctx context.Context, path string, tries int) ([]byt
 	}
 	word, err := ui.AskSecret(ctx, c.in, c.err, "Passphrase for "+ui.Safe(path)+":")
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, ui.ErrInterrupted):
 		return nil, ended(exitInterrupted, "interrupted at the question, no host was changed")
 	case err != nil:
 		return nil, ended(exitConfig, "no passphrase for %s: %v; no host was changed", path, err)
