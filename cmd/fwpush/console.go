@@ -20,6 +20,7 @@ type console struct {
 	quiet, verbose bool
 	progress       string // of --progress, "" for a verb that has none
 	hostKeys       transport.HostKeyPolicy
+	become         becoming
 	outColour      ui.Colour
 	errColour      ui.Colour
 	events         io.Writer // of --events, nil before it is opened

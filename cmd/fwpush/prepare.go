@@ -119,9 +119,13 @@ func (p *prepared) close() {
 	}
 }
 
-// preflight is the last look before the first login.
-func (p *prepared) preflight(ctx context.Context) error {
-	return errors.Join(plan.Preflight(ctx, p.dialer, p.targets)...)
+// preflight is the last look before the first login, at the targets and at others that are
+// asked in the same run.
+func (p *prepared) preflight(ctx context.Context, others ...rollout.Target) error {
+	if errs := plan.Preflight(ctx, p.dialer, p.targets); len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return p.log.passwords(ctx, p.dialer, slices.Concat(p.targets, others))
 }
 
 // others are the hosts of the fleet that are not selected.

@@ -44,7 +44,7 @@ func (c *console) begin(ctx context.Context, g *globals, f *plan.File, b beginni
 	}
 	b.flags.Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
-		case "output", "color", "quiet", "verbose", "progress", "events", "state-dir", "inventory":
+		case "output", "color", "quiet", "verbose", "progress", "events", "state-dir", "inventory", askBecomePass, becomePassCommand:
 		default:
 			b.options[flag.Name] = written(flag)
 		}

@@ -61,6 +61,7 @@ func newRoot(c *console) *cobra.Command {
 			if f := cmd.Flag("host-key"); f != nil {
 				c.hostKeys = transport.HostKeyPolicy(f.Value.String())
 			}
+			c.become = becomingOf(cmd.Flags())
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
 			return nil

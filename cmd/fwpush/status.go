@@ -40,7 +40,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 			p, strays, err := c.known(cmd.Context(), g, f.Selection)
 			defer p.close()
 			if err == nil {
-				err = p.preflight(cmd.Context())
+				err = p.preflight(cmd.Context(), strays...)
 			}
 			if err == nil {
 				var seen []rollout.Result

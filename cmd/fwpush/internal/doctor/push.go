@@ -33,7 +33,11 @@ func (p *patient) gotIn() bool {
 	p.ok("login", "logs in", fmt.Sprintf("as %s in %s", orRoot(p.Host.SSH.User), r.Took.Round(10*time.Millisecond)))
 	switch {
 	case r.Health != nil && r.Facts != nil:
-		p.ok("become", map[bool]string{false: "is root", true: "becomes root by sudo"}[p.Host.SSH.Become == "sudo"], "")
+		how := "is root"
+		if by := p.Host.SSH.Become; by != "" && by != "none" {
+			how = "becomes root by " + by
+		}
+		p.ok("become", how, "")
 		return true
 	case r.Facts != nil && r.Facts.UID == 0:
 		p.add("examination", Fail, "the host did not tell how it is: "+text, remedy, "")
