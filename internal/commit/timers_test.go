@@ -131,41 +131,48 @@ func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 	if got := h.sh("systemctl is-enabled fwpush.service; stat -c %a /etc/systemd/system/fwpush.service"); got != "enabled\n644" {
 		t.Errorf("boot unit: %s", got)
 	}
-	if err := h.Reboot(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := h.table(); got != confirmed {
-		t.Fatalf("after a reboot:\n%s\nwant\n%s", got, confirmed)
-	}
-
-	p := h.begin(h.candidate(rules(false, 443), time.Minute))
-	if err := h.Reboot(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := h.table(); got != confirmed {
-		t.Fatalf("after a reboot inside the window:\n%s\nwant\n%s", got, confirmed)
-	}
-	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted || !strings.Contains(r.Err.Error(), "rebooted") {
-		t.Errorf("%s at %s: %v, want reverted by the reboot", r.Outcome, r.Stage, r.Err)
-	}
-	// The job that at kept finds nothing to do when its time comes.
-	h.until("the old job has run", 130*time.Second, func() bool { return h.sh("atq") == "" })
-	if got := h.table(); got != confirmed {
-		t.Errorf("after the old job:\n%s", got)
-	}
-
+	t.Run("after a confirm the new rules", func(t *testing.T) {
+		h.reboot()
+		if got := h.table(); got != confirmed {
+			t.Errorf("%s\nwant\n%s", got, confirmed)
+		}
+	})
+	t.Run("inside the window the old rules", func(t *testing.T) {
+		p := h.begin(h.candidate(rules(false, 443), time.Minute))
+		h.reboot()
+		if got := h.table(); got != confirmed {
+			t.Errorf("%s\nwant\n%s", got, confirmed)
+		}
+		if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted || !strings.Contains(r.Err.Error(), "rebooted") {
+			t.Errorf("%s at %s: %v, want reverted by the reboot", r.Outcome, r.Stage, r.Err)
+		}
+		// The job that at kept finds nothing to do when its time comes.
+		h.until("the old job has run", 130*time.Second, func() bool { return h.sh("atq") == "" })
+		if got := h.table(); got != confirmed {
+			t.Errorf("after the old job:\n%s", got)
+		}
+	})
 	h.sh("systemctl reload nftables.service || systemctl restart nftables.service")
 	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
-
-	// A boot file that does not load falls back to the one before.
-	h.mustApply(h.candidate(rules(false, 443), time.Minute))
-	h.sh("echo nonsense >/var/lib/fwpush/boot.nft")
-	if err := h.Reboot(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := h.table(); got != confirmed {
-		t.Errorf("with a broken boot file:\n%s", got)
-	}
+	t.Run("of a boot file that does not load the generation before, loudly", func(t *testing.T) {
+		h.mustApply(h.candidate(rules(false, 443), time.Minute))
+		h.sh("echo nonsense >/var/lib/fwpush/boot.nft")
+		h.reboot()
+		if got := h.table(); got != confirmed {
+			t.Errorf("with a broken boot file:\n%s", got)
+		}
+		if got := h.sh("journalctl -b -u fwpush.service -p err -o cat"); !strings.Contains(got, "boot.nft does not load; loading boot.prev") || !strings.Contains(got, "nonsense") {
+			t.Errorf("the journal has, as errors:\n%s", got)
+		}
+		f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
+		if drifted, _ := f.Drifted(); !f.FellBack || f.Boot == f.Rules || !drifted {
+			t.Errorf("the host tells: fell back %v, boot file as confirmed %v, drifted %v", f.FellBack, f.Boot == f.Rules, drifted)
+		}
+		h.mustApply(h.candidate(rules(false, 443), time.Minute))
+		if f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); f.FellBack {
+			t.Error("a confirm did not end that")
+		}
+	})
 }
 
 func TestFirstPushThatRevertsTakesItsBootUnitAway(t *testing.T) {
@@ -251,4 +258,22 @@ func TestRebootIsNoDrift(t *testing.T) {
 	if r := h.apply(h.candidate(last, time.Minute)); r.Outcome != OutcomeUnchanged {
 		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
 	}
+}
+
+// logind ends all that a login has left, where it is told to: not the watchdog.
+func TestWatchdogOutlivesItsLogin(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{Systemd: true, Users: []lab.User{{Name: "ops", Sudo: true}}})
+	h.sh(`mkdir -p /etc/systemd/logind.conf.d; printf '[Login]\nKillUserProcesses=yes\nKillExcludeUsers=\n' >/etc/systemd/logind.conf.d/kill.conf
+systemctl restart systemd-logind; systemctl stop atd`)
+	h.user, h.become = "ops", "sudo"
+	p := h.begin(h.candidate(rules(true), 6*time.Second))
+	h.sh("systemctl stop 'fwpush-*.service'") // the other timer
+	p.hangUp()
+	h.until("the session is over", 5*time.Second, func() bool { return h.sh("loginctl list-sessions --no-legend | grep -c ops || true") == "0" })
+	if h.state() != "applied" {
+		t.Fatalf("state %s before the deadline", h.state())
+	}
+	h.until("the watchdog reverts", 8*time.Second, func() bool { return h.state() == "reverted" })
+	h.clean()
 }
