@@ -111,6 +111,15 @@ func (f Facts) BootReady() bool {
 	return f.Loader == hex.EncodeToString(sum[:])
 }
 
+// BootCommand is what loads the confirmed rules on a host that fwpush has no boot unit
+// for, in the words of its shell.
+func (f Facts) BootCommand(asked render.Backend) string {
+	if c, _ := f.Choose(asked); c.Backend == render.BackendIptables || f.Exclusive {
+		return "sh /var/lib/fwpush/load.sh start"
+	}
+	return "nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev"
+}
+
 // runsIptables says whether chains of ours are loaded in iptables.
 func (f Facts) runsIptables() bool {
 	_, xt := render.SplitListing(f.Running)

@@ -31,7 +31,7 @@ func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
 			if !strings.Contains(r.Err.Error(), tc.remedy) {
 				t.Errorf("no remedy in %q", r.Err)
 			}
-			if !strings.HasPrefix(r.Err.Error(), "1 of 2 timers could be proved (watchdog): ") || !strings.Contains(r.Err.Error(), "systemd does not run here") {
+			if !strings.HasPrefix(r.Err.Error(), "1 of 2 timers could be proved (watchdog): ") || !strings.Contains(r.Err.Error(), "there is no systemd") {
 				t.Errorf("%q does not tell what was tried", r.Err)
 			}
 			if !strings.Contains(r.Hint, "timers = 1") {

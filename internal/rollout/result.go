@@ -177,7 +177,7 @@ func notes(t Target, f commit.Facts) []string {
 	if o := f.Owner; o != nil && o.Fleet == t.Candidate.Stamp.Fleet && o.Host != t.Host.Name {
 		out = append(out, fmt.Sprintf("this machine was confirmed as host %.64q before", o.Host))
 	}
-	for _, note := range append([]string{t.timersNote(), t.backendNote(f), t.behindNote(f), t.adoptionNote(f), t.unreadNote(f)}, t.besideNotes(f)...) {
+	for _, note := range append([]string{t.timersNote(), t.bootNote(f), t.backendNote(f), t.behindNote(f), t.adoptionNote(f), t.unreadNote(f)}, t.besideNotes(f)...) {
 		if note != "" {
 			out = append(out, note)
 		}

@@ -124,7 +124,7 @@ func TestDoctorFindsTheOneThingThatIsBroken(t *testing.T) {
 	for _, tc := range cases {
 		got := e.findings("doc-" + tc.name)
 		// None of these hosts has an init system that would load rules at boot.
-		got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "warn boot: has no systemd") })
+		got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "warn boot: has neither systemd nor OpenRC") })
 		want := tc.want
 		same := len(got) == len(want)
 		for i := 0; same && i < len(want); i++ {
@@ -155,8 +155,8 @@ func TestDoctorOfManyHosts(t *testing.T) {
               → look at what it says; a newer version of the backend may take them
 ✗ timers      web[003-005] (3)  atd does not run jobs; there is no systemd  (proved: watchdog; two are needed)
               → systemctl start atd, or chage -l root
-! boot        db[001-100],web[001-899] (999)  has no systemd: confirmed rules are gone after a reboot  (sh)
-              → have its init load the boot file below /var/lib/fwpush before the network
+! boot        db[001-100],web[001-899] (999)  has neither systemd nor OpenRC: confirmed rules are gone after a reboot  (sh)
+              → have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev
 ! foreign     db008 (1)  packets have to pass rules of others too: table inet site chain in hook input priority filter policy drop
               → look whether they let through what fwpush accepts: fwpush diff
 995 hosts healthy (995 with warnings), 5 with failures

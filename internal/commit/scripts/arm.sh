@@ -104,7 +104,7 @@ seconds() {
 # daemon-reload starts the countdown of OnActiveSec= again.
 arm_systemd() {
 	[ -d /run/systemd/system ] && command -v systemd-run >/dev/null || {
-		WHY="$WHY systemd does not run here;"
+		WHY="$WHY there is no systemd;"
 		return 1
 	}
 	unit=fwpush-$T-$DL.service

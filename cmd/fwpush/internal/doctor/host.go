@@ -37,8 +37,10 @@ func (p *patient) boot() {
 	}
 	switch f := p.facts; {
 	case f.Unit == "none":
-		bad(Warn, "has no systemd: confirmed rules are gone after a reboot", "have its init load the boot file below /var/lib/fwpush before the network", p.health.Init)
+		bad(Warn, "has neither systemd nor OpenRC: confirmed rules are gone after a reboot", "have it run before the network: "+f.BootCommand(p.Candidate.Want), p.health.Init)
 	case f.Generation == 0:
+	case f.FellBack:
+		bad(Warn, "the confirmed rules did not load at the last boot", "look at the journal or the console of the host; fwpush apply writes them again", "")
 	case f.Unit == "absent":
 		bad(Warn, "the boot unit is gone: confirmed rules would not come back after a reboot", "fwpush apply puts it there again", "")
 	case f.Unit == "disabled":

@@ -219,8 +219,10 @@ func (p *patient) timers() {
 		}
 	}
 	detail := "proved: " + orNone(worked)
-	switch {
-	case p.health.Proved() < commit.NeededTimers:
+	switch proved := p.health.Proved(); {
+	case proved == 1 && p.Host.Timers.V == 1:
+		p.add("timers", Warn, "one timer alone would take rules back", "", detail+"; accepted by "+p.Host.Timers.Place.Short())
+	case proved < commit.NeededTimers:
 		p.add("timers", Fail, cmp.Or(strings.Join(broken, "; "), "no timer proves itself"), remedy, detail+"; two are needed")
 	case p.facts.Systemd && what != "" && !strings.Contains(what, "is not installed"):
 		p.add("timers", Warn, what+"; other timers stand in for it", remedy, detail)

@@ -62,13 +62,13 @@ func folded(names []string) string {
 }
 
 func (p *Progress) tellEnd(w *wave, r rollout.Result) {
-	for _, n := range r.Notes {
-		p.say("%s  note: %s", r.Name, n)
-	}
 	if len(r.Timers) > 0 && p.log.Verbose() {
 		p.say("%s  timers: %s", r.Name, strings.Join(r.Timers, ", "))
 	}
 	good, effect := r.Err == nil, errors.Is(r.Err, rollout.ErrStopped) || isInterrupted(r)
+	if !p.board.grouped || r.Outcome == rollout.OutcomeSkipped || !(good || effect) {
+		p.tellNotes("", []rollout.Result{r})
+	}
 	switch {
 	case r.Outcome == rollout.OutcomeSkipped && (good || effect): // there may be thousands; the summary has them
 	case p.board.grouped && (good || effect):
@@ -111,6 +111,7 @@ func (p *Progress) tellEnded(w *wave) {
 		first rollout.Result
 		took  time.Duration
 	}
+	p.tellNotes(p.prefix(w), w.told.ended)
 	var order []*group
 	groups := map[string]*group{}
 	for _, r := range w.told.ended {
@@ -136,6 +137,23 @@ func (p *Progress) tellEnded(w *wave) {
 		case g.first.Err == nil:
 			p.line("%s", ending(hosts, g.first, g.took))
 		}
+	}
+}
+
+// tellNotes tells what is worth knowing of hosts, once for all who have it in common.
+func (p *Progress) tellNotes(prefix string, results []rollout.Result) {
+	var order []string
+	hosts := map[string][]string{}
+	for _, r := range results {
+		for _, n := range r.Notes {
+			if hosts[n] == nil {
+				order = append(order, n)
+			}
+			hosts[n] = append(hosts[n], r.Name)
+		}
+	}
+	for _, n := range order {
+		p.say("%s%s  note: %s", prefix, folded(p.inOrder(hosts[n])), n)
 	}
 }
 
