@@ -51,7 +51,7 @@ func (h *Host) run(x *sshtest.Exec) sshtest.Exit {
 		s.inspect()
 	case program == texts.Begin && len(s.args) == 3:
 		s.begin()
-	case program == texts.Doctor && len(s.args) == 2:
+	case program == texts.Doctor && len(s.args) == 3:
 		s.doctor()
 	case program == texts.Finish && len(s.args) == 2:
 		s.finish(s.args[0], s.args[1])

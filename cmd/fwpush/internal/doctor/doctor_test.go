@@ -81,7 +81,7 @@ func TestFindings(t *testing.T) {
 		{"unit gone", func(s *seen) { confirmed(s); s.facts.Unit = "absent" }, []string{"warn boot: the boot unit is gone"}},
 		{"unit edited", func(s *seen) { confirmed(s); s.facts.Unit = "differs" }, []string{"warn boot: the boot unit is another one"}},
 		{"boot file edited", func(s *seen) { confirmed(s); s.facts.Boot = "z" }, []string{"warn boot: a boot would load other rules"}},
-		{"no systemd", func(s *seen) { s.facts.Unit, s.facts.Systemd, s.health.Init = "none", false, "openrc" }, []string{"warn boot: has no systemd: confirmed rules are gone after a reboot; have its init load the boot file below /var/lib/fwpush before the network (openrc)"}},
+		{"no systemd", func(s *seen) { s.facts.Unit, s.facts.Systemd, s.health.Init = "none", false, "sh" }, []string{"warn boot: has neither systemd nor OpenRC: confirmed rules are gone after a reboot; have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev (sh)"}},
 		{"a service that flushes", func(s *seen) { s.health.Loaders = []string{"nftables", "ferm"} }, []string{"warn boot: ferm.service may empty the rules"}},
 		{"drift unknown", func(s *seen) { confirmed(s); s.facts.CanonKnown = false }, []string{"unknown drift: "}},
 		{"other fleet", func(s *seen) { confirmed(s); s.facts.Owner.Fleet = "theirs" }, []string{`fail owner: the host belongs to fleet "theirs"; if it shall be this fleet's from now on: --accept-risk take-over`}},
@@ -136,7 +136,9 @@ func TestFindings(t *testing.T) {
 			s.health.Listen = "LISTEN 0 128 127.0.0.1:22 0.0.0.0:*\nLISTEN 0 128 [fe80::1%eth0]:2022 [::]:*\nLISTEN x\n"
 		}, []string{"warn sshd: sshd listens on port 2022", "warn sshd: sshd_ports names port 22, and sshd does not listen there"}},
 		{"sshd unknown", func(s *seen) { s.health.Listen = "" }, nil},
-		{"few logins", func(s *seen) { s.health.SSHD = map[string]string{"maxstartups": "2:30:10", "persourcemaxstartups": "1"} }, []string{"warn sshd: sshd takes very few logins", "warn sshd: sshd takes very few logins at a time from one address"}},
+		{"few logins", func(s *seen) {
+			s.health.SSHD = map[string]string{"maxstartups": "2:30:10", "persourcemaxstartups": "1"}
+		}, []string{"warn sshd: sshd takes very few logins", "warn sshd: sshd takes very few logins at a time from one address"}},
 		{"unreachable", func(s *seen) {
 			s.result = rollout.Result{Name: "web1", Result: commit.Result{Outcome: commit.OutcomeUnreachable, Err: errors.New("no answer within 5s"), Hint: "check the address"}}
 		}, []string{"fail login: no answer within 5s; check the address ()"}},
