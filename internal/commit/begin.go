@@ -192,7 +192,7 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 				Err: heldBy(h), Hint: "wait, or look at it with fwpush status"}, false
 		case "dropped", "refused":
 			e := refusal(rest)
-			return failed(e.stage, e, ""), false
+			return failed(e.stage, e, e.hint()), false
 		default:
 			return failed(StageStage, fmt.Errorf("the host said %q while it was to check the rules", clip(word)), "nothing was applied"), false
 		}

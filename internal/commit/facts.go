@@ -143,6 +143,10 @@ func (e *refusedError) Error() string { return e.text }
 // hint is what to do about a refusal whose text does not say all of it.
 func (e *refusedError) hint() string {
 	switch {
+	case e.stage == StageStage && strings.Contains(e.text, "Read-only file system"):
+		return "mount -o remount,rw what it is on, or mount a file system there that can be written"
+	case e.stage == StageStage && strings.Contains(e.text, "is the disk full?"):
+		return "make room there: df -h /run /var/lib/fwpush"
 	case e.stage != StageArm:
 		return ""
 	case strings.HasPrefix(e.text, "1 of 2 timers"):

@@ -152,7 +152,7 @@ write_down() {
 
 # stage: everything that the rest needs, written down before anything runs.
 stage() {
-	mkdir -p "$B/gen/.$T" || drop "stage cannot make $B/gen: is the disk full or read-only?"
+	mkdir -p "$B/gen/.$T" 2>"$D/err" || drop "stage cannot make $B/gen: is the disk full or read-only? $(head -n 1 "$D/err")"
 	for old in "$R"/tx/* "$B"/gen/.[0-9a-f]* "$B"/boot.[0-9a-f]* "$B"/load.[0-9a-f]* "$B"/.[a-z]*.[0-9a-f]* \
 		"$B/owner.prev" "$B/load.prev"; do
 		case $old in *"$T") ;; *) rm -rf "$old" ;; esac
@@ -164,6 +164,9 @@ stage() {
 	ask 60 && [ "$WORD" = "end $T" ] || drop 'stage the upload was cut short'
 	[ "$MODE" = remove ] || cp "$B/boot.$T" "$B/gen/.$T/rules" || drop 'stage cannot write: is the disk full?'
 	stage_adopted || drop "stage $(head -c 600 "$D/err" | tr '\n' ' ')"
+	# What is written once the rules run has its room from here on: the listing, which is
+	# about as long as the text, and what a confirm adds.
+	printf "%$((L1 + 16384))s\n" x >"$B/.probe.$T" || drop "stage cannot write to $B: is the disk full?"
 	boot_unit || drop "stage boot unit $UNITFILE: $(head -n 1 "$D/err")"
 	flush_disk "$B" "$B/gen" "$B/gen/.$T" "$B/gen/.$T"/* 2>/dev/null || drop 'stage cannot get what was sent onto the disk'
 }
@@ -289,7 +292,8 @@ apply() {
 	up
 	read -r a </proc/sys/kernel/random/uuid
 	read -r b </proc/sys/kernel/random/uuid
-	printf '%s\n' "$born" >"$D/born" &&
+	printf '%8192s\n' x >"$B/.probe.$T" && # the rest of the room is for the listing
+		printf '%s\n' "$born" >"$D/born" &&
 		printf '%s\n' "$L" >"$D/canon" &&
 		printf '%s\n' "$L" >"$B/gen/.$T/canon" &&
 		printf '%s %s\n' "$U" "$(date +%s)" >"$D/clock" &&

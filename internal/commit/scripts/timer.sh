@@ -149,7 +149,7 @@ unit_away() {
 
 # unstage: what was prepared on disk for a commit that will not be.
 unstage() {
-	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T" "$B/.adopted.$T"
+	rm -rf "$B/gen/.$T" "$B/boot.$T" "$B/load.$T" "$B/.probe.$T" "$B/.adopted.$T"
 	boot_file
 	if [ -e "$D/unit.new" ] && [ -z "$BOOTFILE" ]; then
 		unit_away ''
