@@ -53,7 +53,7 @@ func TestN9UploadCutShortIsDropped(t *testing.T) {
 	h := newHost(t, lab.HostOptions{})
 	for _, size := range []int{0, 100, 900} {
 		conn := h.dial()
-		d, err := start(t.Context(), conn, beginProgram(ModeCoexist), "auto", "none")
+		d, err := start(t.Context(), conn, beginProgram(ModeCoexist), "auto", "none", "coexist")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestN9UploadCutShortIsDropped(t *testing.T) {
 func TestControllerThatStopsAfterTheFactsHoldsNothing(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
-	d, err := start(t.Context(), h.dial(), beginProgram(ModeCoexist), "auto", "none")
+	d, err := start(t.Context(), h.dial(), beginProgram(ModeCoexist), "auto", "none", "coexist")
 	if err != nil {
 		t.Fatal(err)
 	}

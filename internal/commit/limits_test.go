@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fwpush/internal/lab"
+	"fwpush/render"
 )
 
 // Hosts on which something of what a push writes cannot be written. Each is refused
@@ -63,6 +64,65 @@ func TestFileSystemsThatCannotBeWritten(t *testing.T) {
 				t.Errorf("left behind:\n%s", got)
 			}
 			h.clean()
+		})
+	}
+}
+
+// What an old distribution has: iptables-legacy and no nft. And what many have: no IPv6.
+func TestOldHostsAndHostsWithoutIPv6(t *testing.T) {
+	noIPv6 := func(h *host) {
+		h.sh("for c in all default lo eth0; do echo 1 >/proc/sys/net/ipv6/conf/$c/disable_ipv6; done")
+		if got := h.sh("cat /proc/net/if_inet6"); got != "" {
+			h.t.Fatalf("there is IPv6: %s", got)
+		}
+	}
+	for _, tc := range []struct {
+		name, release, variant string
+		harm                   []func(*host)
+		backend                render.Backend
+	}{
+		{"legacy", "bookworm", "legacy", []func(*host){(*host).noNFT}, render.BackendIptables},
+		{"legacy without IPv6", "bullseye", "legacy", []func(*host){(*host).noNFT, noIPv6}, render.BackendIptables},
+		{"nft without IPv6", "bullseye", "nft", []func(*host){noIPv6}, render.BackendNftables},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			h := releaseHost(t, tc.release, tc.variant, lab.HostOptions{})
+			for _, harm := range tc.harm {
+				harm(h)
+			}
+			rs := func(locked bool, port int) render.Ruleset {
+				if tc.backend == render.BackendIptables {
+					return xtRules(locked, "", port)
+				}
+				return rules(locked, port)
+			}
+			listing := func() string {
+				f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
+				if r.Err != nil {
+					t.Fatal(r.Err)
+				}
+				if c, err := f.Choose(""); err != nil || c.Backend != tc.backend {
+					t.Errorf("backend %s, %v", c.Backend, err)
+				}
+				return f.Running
+			}
+			listing()
+			h.mustApply(h.candidate(rs(false, 80), time.Minute))
+			before := listing()
+			if before == "" {
+				t.Fatal("nothing runs")
+			}
+			if r := h.apply(h.candidate(rs(true, 443), 8*time.Second)); r.Outcome != OutcomeReverted {
+				t.Errorf("locked out: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+			}
+			if got := listing(); got != before {
+				t.Errorf("after the revert:\n%s\nwant\n%s", got, before)
+			}
+			h.mustApply(h.removal())
+			if got := listing(); got != "" {
+				t.Errorf("after remove:\n%s", got)
+			}
 		})
 	}
 }
