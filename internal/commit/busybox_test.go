@@ -46,6 +46,10 @@ func TestBusyboxHost(t *testing.T) {
 		t.Errorf("again: %s: %v", r.Outcome, r.Err)
 	}
 	before := h.table()
+	exam := Examine(t.Context(), h.dial(), Exam{Mode: ModeCoexist, Rules: func(Facts) (render.Ruleset, error) { return rules(false, 443), nil }})
+	if exam.Err != nil || exam.Health.Proved() != 1 || exam.Health.Candidate == nil || exam.Health.Candidate.State != "ok" || len(exam.Health.Lacks) > 0 {
+		t.Errorf("examined: %v, %+v", exam.Err, exam.Health)
+	}
 
 	p := h.begin(one(rules(true), 3*time.Second))
 	p.hangUp()
@@ -103,6 +107,10 @@ exec otherd -s -r /etc/dropbear/key -P /run/sshd.pid >/dev/null 2>&1`)
 	}
 	if h.table() != before {
 		t.Error("rules were touched")
+	}
+	x := Exam{Mode: ModeCoexist, Rules: func(Facts) (render.Ruleset, error) { return rules(false, 80), nil }}
+	if r := Examine(t.Context(), h.dial(), x); r.Err == nil || !strings.Contains(r.Err.Error(), "how old a connection is") {
+		t.Errorf("an examination does not find it: %v", r.Err)
 	}
 	if f, r := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); r.Err != nil || f.Generation != 1 {
 		t.Errorf("it cannot be looked at: %v", r.Err)

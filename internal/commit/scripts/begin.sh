@@ -328,8 +328,7 @@ begin() {
 	settle
 	BASE=$NAME
 	facts
-	age
-	[ "$SINCE" -gt 0 ] || say unaged
+	tell_age
 	look
 	[ "$NAME" = "$BASE" ] || outrun # it may show in what was told
 	say ask

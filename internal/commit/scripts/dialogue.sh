@@ -116,3 +116,9 @@ age() {
 	done
 	[ "$dropbears" -lt 2 ] || SINCE=$above # the topmost listens
 }
+
+# tell_age: says if none of the connections to this host could prove that it is new.
+tell_age() {
+	age
+	[ "$SINCE" -gt 0 ] || say unaged
+}

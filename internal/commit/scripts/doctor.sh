@@ -157,6 +157,7 @@ boots() {
 doctor() {
 	myself
 	facts
+	tell_age
 	say ask
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose

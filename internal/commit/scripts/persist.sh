@@ -9,8 +9,8 @@
 # only the revert puts anything back.
 persist() {
 	messages
-	rm -f "$FELLBACK"
 	if [ ! -e "$D/undo" ] && make_lasting 2>"$MESSAGES"; then
+		[ ! -e "$FELLBACK" ] || rm -f "$FELLBACK"
 		if [ -e "$D/remove" ]; then
 			record removed
 			forget
