@@ -32,7 +32,6 @@ func (d *decoder) hosts(n *source.Node, defaults inherited) []Host {
 			Ifaces:    d.words(f["ifaces"], checkName("interface alias"), syntax.Iface),
 			Labels:    d.labels(f["labels"]),
 			Unmanaged: flag(f["unmanaged"]),
-			Coexist:   d.strings(f["coexist"], func(string) *syntax.Error { return nil }),
 			SSHDPorts: d.ports(f["sshd_ports"]),
 			Settings:  d.settings(f),
 			Backend:   Auto,
@@ -64,6 +63,7 @@ func (d *decoder) machinery(h *Host, own, defaults fields) {
 		if n := f["timers"]; n != nil {
 			h.Timers = number(d, n)
 		}
+		h.Coexist = once(h.Coexist, d.strings(f["coexist"], func(string) *syntax.Error { return nil }))
 		if n := f["mode"]; n != nil {
 			h.Mode = at(d, n, n.Text())
 		}

@@ -57,6 +57,12 @@ func (rs Ruleset) By() map[string][]Item {
 	return by
 }
 
+// ManagerOf is whose a table of nftables or a regular chain is by its name alone, "" if nobody's that is known.
+func ManagerOf(family Family, table, chain string) string {
+	a := attribution{managers: Managers()}
+	return a.ofChain(&Table{Engine: Nft, Family: family, Name: table}, &Chain{Name: chain})
+}
+
 // Without leaves out the chains that are ours, and rules that jump to them: tables of nftables by
 // their key "FAMILY NAME", chains of iptables by patterns.
 func (rs Ruleset) Without(tables, chains []string) Ruleset {

@@ -28,7 +28,6 @@ func (t Target) accepts(manager string) bool {
 
 // StrangerError is other firewalls on a host that the file does not say it coexists with.
 type StrangerError struct {
-	Host  string
 	Found map[string][]foreign.Item // by manager
 }
 
@@ -39,7 +38,7 @@ func (e *StrangerError) Error() string {
 // Hint says what to write.
 func (e *StrangerError) Hint() string {
 	names := e.names()
-	text := fmt.Sprintf("read what they do; to leave them as they are, add coexist = [%s] to [hosts.%s]", quotedList(names), e.Host)
+	text := fmt.Sprintf("read what they do; to leave them as they are, add coexist = [%s] to the host or to [defaults]", quotedList(names))
 	if slices.Contains(names, foreign.ByHandIptables) || slices.Contains(names, foreign.ByHandNft) {
 		text += `; to have rules made by hand replaced, write mode = "exclusive"`
 	}
@@ -101,7 +100,7 @@ func (t Target) strangers(f commit.Facts) *StrangerError {
 	if len(found) == 0 || t.Candidate.Remove {
 		return nil
 	}
-	return &StrangerError{t.Host.Name, found}
+	return &StrangerError{found}
 }
 
 // Note tells the same of a host that is not changed now.

@@ -52,7 +52,7 @@ func TestStrangers(t *testing.T) {
 	fresh := commit.Facts{Connection: cameIn}
 	runs := commit.Facts{Connection: cameIn, Owner: &commit.Owner{Fleet: "lab", Host: "web1"}, Generation: 3, Unit: "ok", CanonKnown: true,
 		Running: listing, Canon: listing, Rules: web.Candidate.Rules.Text, Boot: web.Candidate.Rules.Text}
-	const docker = `the host has other firewalls that its coexist does not name: docker (iptables nat PREROUTING: -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER, iptables nat DOCKER); read what they do; to leave them as they are, add coexist = ["docker"] to [hosts.web1]`
+	const docker = `the host has other firewalls that its coexist does not name: docker (iptables nat PREROUTING: -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER, iptables nat DOCKER); read what they do; to leave them as they are, add coexist = ["docker"] to the host or to [defaults]`
 	for _, tt := range []struct {
 		name   string
 		target Target
@@ -64,7 +64,7 @@ func TestStrangers(t *testing.T) {
 		{"docker", web, others(t, fresh, someDocker), commit.Refuse, docker, true},
 		{"docker, named", knows("fail2ban", "docker"), others(t, fresh, someDocker), commit.Go, "", false},
 		{"another one named", knows("docker"), others(t, fresh, someBans), commit.Refuse, `coexist = ["fail2ban"]`, true},
-		{"by hand", web, others(t, fresh, byHand), commit.Refuse, `coexist = ["iptables"] to [hosts.web1]; to have rules made by hand replaced, write mode = "exclusive"`, true},
+		{"by hand", web, others(t, fresh, byHand), commit.Refuse, `coexist = ["iptables"] to the host or to [defaults]; to have rules made by hand replaced, write mode = "exclusive"`, true},
 		{"by hand, replaced", exclusive, others(t, fresh, byHand), commit.Go, "", false},
 		{"a manager is not replaced", exclusive, others(t, fresh, someDocker), commit.Refuse, docker, true},
 		{"nothing would change", web, others(t, runs, someBans), commit.Unchanged, "", true},

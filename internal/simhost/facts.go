@@ -115,6 +115,9 @@ func (s *shell) facts(t *telling) {
 		}
 	}
 	t.section("running", s.running)
+	if s.others != "" {
+		t.section("foreign", s.others)
+	}
 	s.stored(t, policy)
 	t.section("chains", s.foreign+baseChains(s.running))
 }

@@ -29,6 +29,7 @@ type Host struct {
 
 	running string // listing of what runs of ours
 	foreign string // base chains of others, as nft lists them
+	others  string // what the section foreign tells of them
 	confirmed
 	unit       string // ok, differs, disabled, absent, none
 	lastRevert string
@@ -157,6 +158,13 @@ func (h *Host) SetForeign(chains string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.foreign = chains
+}
+
+// SetListings sets what the section foreign tells of them (scripts/others.sh).
+func (h *Host) SetListings(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.others = text
 }
 
 // SetUnit says how the boot unit is found: ok, differs, disabled or absent.

@@ -144,8 +144,11 @@ func TestDiffForeign(t *testing.T) {
 	f.run(0, "apply", "-y", "-q")
 	const docker = "table ip filter {\n\tchain DOCKER {\n\t}\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t}\n" +
 		"\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n"
+	const listings = "#: iptables nft\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A INPUT -p tcp -m tcp --dport 80 -j DROP\n" +
+		"-A FORWARD -j DOCKER\nCOMMIT\n"
 	for i := range 20 {
 		f.sim.Host(i).SetForeign(docker)
+		f.sim.Host(i).SetListings(listings)
 	}
 	f.host("db002").SetForeign("table inet \x1b[31m {\n\tchain f2b-chain {\n\t\ttype filter hook input priority filter - 1; policy accept;\n\t}\n}\n")
 	want := []string{
@@ -161,8 +164,22 @@ func TestDiffForeign(t *testing.T) {
 			t.Errorf("%v -q:\n%s", args, out)
 		}
 	}
+	// They stand there without the file's knowing. That keeps nobody from looking, and who would be
+	// changed from nothing but that.
+	const forward = "forward = [ { allow = \"tcp/80\", to = \"10.9.0.0/16\" } ]\n"
+	f.role("web", forward)
+	refused := f.same(3, "diff", "--color", "never")
+	if got := lines(refused, "does not name"); len(got) != 2 || !strings.HasPrefix(got[0], "✗ web[001-020] (20)  failed at inspect: the host has other firewalls that its coexist does not name: docker (") {
+		t.Errorf("docker, not named:\n%s", refused)
+	}
+	f.role("web", forward+"in = [ { allow = \"tcp/80\" } ]\n")
+	f.coexist = []string{"docker", "iptables"}
+	f.write()
+	const overridden = "tcp/80 is allowed here and dropped by iptables filter INPUT: -A INPUT -p tcp -m tcp --dport 80 -j DROP"
+	if out := f.same(1, "diff", "--color", "never"); len(lines(out, overridden)) != 1 {
+		t.Errorf("what others override:\n%s", out)
+	}
 	// A host that forwards has to pass the chain there too.
-	f.role("web", "forward = [ { allow = \"tcp/80\", to = \"10.9.0.0/16\" } ]")
 	if out := f.same(1, "diff", "--color", "never"); !strings.Contains(out, want[0]+", chain FORWARD hook forward priority filter policy drop\n") {
 		t.Errorf("forward:\n%s", out)
 	}

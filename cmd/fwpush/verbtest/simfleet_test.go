@@ -17,6 +17,8 @@ type simFleet struct {
 	*fleet
 	sim   *simhost.Fleet
 	roles map[string]string // of the text of [roles.NAME]
+
+	coexist []string // of [defaults]
 }
 
 // newSimFleet starts hosts, so many for each role: "web 200" is web001 to web200.
@@ -49,8 +51,8 @@ func (f *simFleet) write() {
 	f.t.Helper()
 	var b strings.Builder
 	ep := f.sim.Endpoint(0)
-	fmt.Fprintf(&b, "version = 1\n[defaults]\nroles = [\"base\"]\nssh = { user = \"root\", port = %d, identity = %q, known_hosts = %q }\n[management]\nfrom = [%q]\ncontroller = [%q]\n",
-		ep.Port, ep.Identity[0], ep.KnownHosts[0], f.sim.Controller(), f.sim.Controller())
+	fmt.Fprintf(&b, "version = 1\n[defaults]\nroles = [\"base\"]\ncoexist = [%s]\nssh = { user = \"root\", port = %d, identity = %q, known_hosts = %q }\n[management]\nfrom = [%q]\ncontroller = [%q]\n",
+		quotedAll(f.coexist), ep.Port, ep.Identity[0], ep.KnownHosts[0], f.sim.Controller(), f.sim.Controller())
 	for _, role := range slices.Sorted(maps.Keys(f.roles)) {
 		fmt.Fprintf(&b, "[roles.%s]\n%s\n", role, f.roles[role])
 	}
@@ -127,4 +129,12 @@ func (f *simFleet) text() string {
 		f.t.Fatal(err)
 	}
 	return string(text)
+}
+
+func quotedAll(words []string) string {
+	var list []string
+	for _, w := range words {
+		list = append(list, fmt.Sprintf("%q", w))
+	}
+	return strings.Join(list, ", ")
 }

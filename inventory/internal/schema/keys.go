@@ -73,7 +73,6 @@ var tables = [...]Table{
 		{Name: "ssh", Type: Sub, Table: "hosts.NAME.ssh", Doc: "how the host is reached"},
 		{Name: "sshd_ports", Type: Integers, Min: 1, Max: 65535, NotEmpty: true, Default: "ssh.port", Doc: "ports sshd listens on as the host sees them"},
 		{Name: "unmanaged", Type: Bool, Default: "false", Doc: "only an entry of the address book: never pushed"},
-		{Name: "coexist", Type: Strings, Values: []string{"docker", "libvirt", "fail2ban", "kube-proxy", "firewalld", "ufw", "podman", "crowdsec", "sshguard", "tailscale", "iptables", "nftables"}, Default: "[]", Doc: "other firewalls that are left as they are; iptables and nftables are rules made by hand. A host with others is not changed"},
 	}, hostKeys, ruleKeys, settingKeys)},
 	{"hosts.NAME.ssh", "how the host is reached", join([]Key{
 		{Name: "address", Type: String, Default: "its first address, else its name", Doc: "where the host is dialled"},

@@ -40,6 +40,7 @@ var settingKeys = []Key{
 var hostKeys = []Key{
 	{Name: "backend", Type: String, Values: []string{"auto", "nftables", "iptables"}, Default: `"auto"`, Doc: "what loads the rules; auto keeps what the host last confirmed, on a first push nftables where it works, else iptables"},
 	{Name: "timers", Type: Integer, Min: 1, Max: 2, Default: "2", Doc: "how many independent timers must be proved before a change; 1 stands in the table of a host, never in [defaults]"},
+	{Name: "coexist", Type: Strings, Values: []string{"docker", "libvirt", "fail2ban", "kube-proxy", "firewalld", "ufw", "podman", "crowdsec", "sshguard", "tailscale", "iptables", "nftables"}, Default: "[]", Doc: "other firewalls that are left as they are; iptables and nftables are rules made by hand. a host with any that is not named is not changed; those of [defaults] and of the host together"},
 	{Name: "mode", Type: String, Values: []string{"coexist", "exclusive"}, Default: `"coexist"`, Doc: "what happens to home-made rules that the host already has: exclusive replaces them in the commit, and its revert puts them back"},
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"fwpush/internal/commit"
+	"fwpush/internal/foreign"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
@@ -25,12 +26,6 @@ var (
 // mostForeign is how many base chains of others are told of a host.
 const mostForeign = 12
 
-// signs are what others call their chains and tables, and who they are.
-var signs = []struct{ prefix, owner string }{
-	{"DOCKER", "docker"}, {"ufw-", "ufw"}, {"ufw6-", "ufw"}, {"f2b-", "fail2ban"}, {"KUBE-", "kubernetes"}, {"cali-", "calico"},
-	{"LIBVIRT_", "libvirt"}, {"firewalld", "firewalld"}, {"crowdsec", "crowdsec"}, {"netavark", "podman"}, {"NETAVARK", "podman"},
-}
-
 // foreignTable is a table of others with those of its base chains that stand beside ours.
 type foreignTable struct {
 	name   string
@@ -39,12 +34,12 @@ type foreignTable struct {
 	ours   bool // chains of ours are in it: a table of iptables
 }
 
-func (t *foreignTable) called(name string) {
-	t.ours = t.ours || strings.HasPrefix(name, "FWPUSH-")
-	for _, s := range signs {
-		if strings.HasPrefix(name, s.prefix) && !slices.Contains(t.owners, s.owner) {
-			t.owners = append(t.owners, s.owner)
-		}
+// called takes a chain's name, "" for that of the table alone.
+func (t *foreignTable) called(chain string) {
+	t.ours = t.ours || strings.HasPrefix(chain, "FWPUSH-")
+	family, table, _ := strings.Cut(t.name, " ")
+	if owner := foreign.ManagerOf(foreign.Family(family), table, chain); owner != "" && !slices.Contains(t.owners, owner) {
+		t.owners = append(t.owners, owner)
 	}
 }
 
@@ -103,8 +98,7 @@ func foreignTables(t rollout.Target, f commit.Facts) []*foreignTable {
 	for line := range strings.Lines(f.Chains) {
 		if m := tableLine.FindStringSubmatch(line); m != nil {
 			table = &foreignTable{name: m[1]}
-			_, name, _ := strings.Cut(m[1], " ")
-			table.called(name)
+			table.called("")
 			tables = append(tables, table)
 		} else if m := chainLine.FindStringSubmatch(line); m != nil {
 			chain = m[1]
