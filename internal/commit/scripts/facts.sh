@@ -186,10 +186,9 @@ home_facts() {
 		printf '%s\n' "$HOMEMADE" | grep -v '^refuse ' | head -n 400 | cut -c 1-400)"
 	# What filters or translates what the host forwards, if it forwards anything.
 	case $HOMEMADE in *' -t filter -P FORWARD '* | *' -t filter -A FORWARD '* | *' hook forward '*)
-		for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; do
-			{ read -r on <"$f"; } 2>/dev/null || on=0
-			[ "$on" != 1 ] || say homeforwards yes
-		done
+		case $(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null) in
+		*1*) say homeforwards yes ;;
+		esac
 		;;
 	esac
 	say homelines "$(printf '%s\n' "$HOMEMADE" | grep -vc '^refuse ')"
