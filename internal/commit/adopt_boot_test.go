@@ -131,3 +131,33 @@ func TestPowerCutWhileAnAdoptionIsMadeToLast(t *testing.T) {
 		})
 	}
 }
+
+// The programs of other releases print and read the same rules in other words.
+func TestAdoptionOnReleases(t *testing.T) {
+	for _, release := range []string{"bullseye", "trixie"} {
+		for _, variant := range []string{"nft", "legacy"} {
+			t.Run(release+" "+variant, func(t *testing.T) {
+				t.Parallel()
+				h := releaseHost(t, release, variant, lab.HostOptions{})
+				h.firewall()
+				h.nftables(homeTable)
+				h.sh(banning)
+				before, others := h.everything(), h.homeless()
+				if r := h.apply(h.adopting(rules(true), 8*time.Second)); r.Outcome != OutcomeReverted || r.Stage != StageConfirm {
+					t.Fatalf("a lock-out: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+				}
+				if got := h.everything(); got != before {
+					t.Fatalf("after the revert:\n%s", diff(before, got))
+				}
+				h.mustApply(h.adopting(rules(false, 443), time.Minute))
+				if got := h.everything(); strings.Contains(got, "LOGDROP") || strings.Contains(got, "fire") || h.homeless() != others {
+					t.Errorf("after the change:\n%s", got)
+				}
+				if r := h.apply(h.adopting(rules(false, 443), time.Minute)); r.Outcome != OutcomeUnchanged {
+					t.Errorf("second run: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+				}
+				h.clean()
+			})
+		}
+	}
+}
