@@ -100,6 +100,8 @@ func TestBadExtras(t *testing.T) {
 			`5:10 defaults.timers: timers = 1 is for single hosts: a fleet must not do without its second timer unseen; write it in the table of each host that has but one`},
 		{`mode mistyped`, top("[hosts.a]\nmode = \"exclusiv\""),
 			`5:8 hosts.a.mode: mode must be coexist or exclusive, not "exclusiv"; did you mean "exclusive"?`},
+		{`exclusive and not`, top("[hosts.a]\nmode = \"exclusive\"\ncoexist = [\"docker\", \"iptables\"]"),
+			`6:22 hosts.a.coexist[1]: iptables is made of rules by hand, which a loses in mode exclusive; take it out, or keep them: mode = "coexist"`},
 		{`probes longer than the window`, top("[hosts.a]\naddresses = \"10.0.0.1\"\nroles = \"x\"\nprobe = [ { tcp = 1, timeout = \"1m\" } ]\n[roles.x]\nextends = [\"y\", \"x\"]\n[roles.y]\nprobe = [ { tcp = 2, timeout = \"1m\" } ]"),
 			`4:8 hosts.a: window 2m leaves no time for a connection to a, which may take 10s, and for its probes, which may take 2m more; make rollout.window longer or ssh.connect_timeout shorter, or timeout of a probe`},
 		{`probes as long as what the connection leaves`, top("[hosts.a]\naddresses = \"10.0.0.1\"\nprobe = [ { tcp = 1, timeout = \"20s\" } ]\n[rollout]\nwindow = \"30s\""),

@@ -68,6 +68,11 @@ func (d *decoder) machinery(h *Host, own, defaults fields) {
 			h.Mode = at(d, n, n.Text())
 		}
 	}
+	for _, w := range h.Coexist {
+		if h.Mode.V == "exclusive" && (w.V == "iptables" || w.V == "nftables") {
+			d.fail(d.span(w.Place), fmt.Sprintf("%s is made of rules by hand, which %s loses in mode exclusive", w.V, h.Name), `take it out, or keep them: mode = "coexist"`)
+		}
+	}
 }
 
 // nets decodes the addresses of a host: a list, or lists by net.
