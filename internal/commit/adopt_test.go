@@ -126,14 +126,10 @@ func drawSave(t *rapid.T, v6 bool) string {
 			}
 		}
 		for _, c := range hooks[table] {
-			body(c, append(append([]string{}, ends...), chains...))
+			body(c, slices.Concat(ends, chains))
 		}
 		for i, c := range chains {
-			to := append([]string{}, ends...)
-			for _, d := range chains[i+1:] {
-				to = append(to, d) // no loops
-			}
-			body(c, to)
+			body(c, slices.Concat(ends, chains[i+1:])) // no loops
 		}
 		b.WriteString("COMMIT\n")
 	}

@@ -107,8 +107,13 @@ func (f Facts) BootReady() bool {
 	if !f.Exclusive && render.BackendOf(f.Boot) != render.BackendIptables {
 		return true // nft alone does it
 	}
-	sum := sha256.Sum256([]byte(bootProgram(ModeSame.on(f))))
-	return f.Loader == hex.EncodeToString(sum[:])
+	return f.Loader == LoaderSum(ModeSame.on(f))
+}
+
+// LoaderSum is the Loader of a host that has this version's.
+func LoaderSum(m Mode) string {
+	sum := sha256.Sum256([]byte(bootProgram(m)))
+	return hex.EncodeToString(sum[:])
 }
 
 // BootCommand is what loads the confirmed rules on a host that fwpush has no boot unit

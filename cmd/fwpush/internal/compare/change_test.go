@@ -122,3 +122,36 @@ func TestChangeForPrograms(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 }
+
+func TestHomeMadeRulesThatGoAreShownOnce(t *testing.T) {
+	var changes []Change
+	for i, name := range []string{"web1", "web2", "web3"} {
+		host := target(t, name, 80)
+		host.Host.Mode = inventory.At[string]{V: "exclusive"}
+		f := confirmed(host)
+		for n := range 130 {
+			f.Home = append(f.Home, fmt.Sprintf("iptables-nft -t filter -A INPUT -p tcp --dport %d -j ACCEPT", n))
+		}
+		f.HomeLines = 1000
+		if i == 2 {
+			f.Home, f.HomeLines = []string{"table inet fire\x1b[2J {"}, 1
+		}
+		changes = append(changes, seen(host, f))
+	}
+	var out bytes.Buffer
+	if err := WriteChanges(&out, ui.Colour{}, changes); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, want := range []string{"● web[1-2] (2)", "-  iptables-nft -t filter -A INPUT -p tcp --dport 119 -j ACCEPT\n  -  and 880 lines more\n", "● web3 (1)", `-  table inet fire\x1b[2J {`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Count(text, "--dport 5 ") != 1 || strings.Contains(text, "boot path") {
+		t.Errorf("it says\n%s", text)
+	}
+	if got := ChangedHosts(changes)[0].Adopts; len(got) != 121 {
+		t.Errorf("%d lines for programs", len(got))
+	}
+}
