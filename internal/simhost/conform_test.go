@@ -184,11 +184,11 @@ var scenes = []struct {
 		s.ended("confirm", p.Confirm(s.t.Context(), s.dialer))
 		s.look(one, two)
 		doctor := commit.HostTexts().Doctor
-		r := s.raw(s.dial(), doctor, "nftables", "none")
+		r := s.raw(s.dial(), doctor, "nftables", "none", "coexist")
 		r.hear("ask")
 		r.say("perhaps\n")
 		r.hear()
-		r = s.raw(s.dial(), doctor, "nftables", "none")
+		r = s.raw(s.dial(), doctor, "nftables", "none", "coexist")
 		r.hear("ask")
 		r.say("examine 3 0 0\nabcend nonsense\n")
 		r.hear("home")

@@ -55,6 +55,9 @@ type patient struct {
 	rules render.Ruleset // the candidate for this host
 	unfit error          // why there is none
 	found []Check
+
+	refused error  // why a push would refuse the host, whatever risk is taken
+	hint    string // and what to do
 }
 
 // Of judges a result of rollout.Examine.
@@ -63,6 +66,10 @@ func Of(t rollout.Target, r rollout.Result) Report {
 	if p.gotIn() {
 		p.facts, p.health = *r.Facts, *r.Health
 		p.rules, p.unfit = t.Fit(p.facts)
+		if p.unfit == nil {
+			v := t.Judge(p.facts, rollout.Risks{TakeOver: true, LoseSSH: true})
+			p.refused, p.hint = v.Err, v.Hint
+		}
 		for _, look := range []func(*patient){
 			(*patient).tools, (*patient).disk, (*patient).stored, (*patient).pending, (*patient).backend, (*patient).candidate,
 			(*patient).lockout, (*patient).timers, (*patient).clock, (*patient).boot, (*patient).drift, (*patient).conntrack,

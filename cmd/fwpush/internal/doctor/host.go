@@ -103,6 +103,10 @@ func (p *patient) conntrack() {
 // foreign tells of firewalls of others that packets have to pass too, unless the fleet
 // file says that they are meant to be there.
 func (p *patient) foreign() {
+	if p.refused != nil { // of all that a host is refused for this one has no risk to take
+		p.add("foreign", Fail, p.refused.Error(), p.hint, "")
+		return
+	}
 	sound, beside := true, ""
 	for _, s := range compare.Standings(p.Target, p.facts) {
 		if p.expected(s.Owners) || len(s.Owners) == 0 && !s.Drops {

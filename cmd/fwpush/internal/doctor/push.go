@@ -105,11 +105,10 @@ func (p *patient) stored() {
 		p.add("owner", Fail, report.Cause(p.result), p.result.Hint, "")
 		return
 	}
-	if p.unfit == nil && !(p.facts.Pending != nil && p.facts.Owner == nil) {
-		if v := p.Judge(p.facts, rollout.Risks{LoseSSH: true}); v.Err != nil {
-			p.add("owner", Fail, v.Err.Error(), v.Hint, "")
-			return
-		}
+	// Without a stamp what a pending run has loaded is nobody's yet.
+	if v := p.refusal(rollout.Risks{LoseSSH: true}); v.Err != nil && (p.facts.Pending == nil || p.facts.Owner != nil) {
+		p.add("owner", Fail, v.Err.Error(), v.Hint, "")
+		return
 	}
 	switch o := p.facts.Owner; {
 	case o == nil:
@@ -185,15 +184,26 @@ func (p *patient) candidate() {
 	}
 }
 
-func (p *patient) lockout() {
+// refusal is how a push would refuse the host with these risks taken, where it would not
+// do so with all of them taken.
+func (p *patient) refusal(accept rollout.Risks) commit.Verdict {
 	if p.unfit != nil {
-		return
+		return commit.Verdict{}
 	}
-	if v := p.Judge(p.facts, rollout.Risks{TakeOver: true}); v.Err != nil {
+	v := p.Judge(p.facts, accept)
+	if v.Err != nil && p.refused != nil && v.Err.Error() == p.refused.Error() {
+		return commit.Verdict{}
+	}
+	return v
+}
+
+func (p *patient) lockout() {
+	switch v := p.refusal(rollout.Risks{TakeOver: true}); {
+	case v.Err != nil:
 		p.add("lockout", Fail, v.Err.Error(), v.Hint, "")
-		return
+	case p.unfit == nil && p.refused == nil: // else nobody has asked
+		p.ok("lockout", "the new rules admit this machine the way it came in", "")
 	}
-	p.ok("lockout", "the new rules admit this machine the way it came in", "")
 }
 
 func (p *patient) timers() {
@@ -219,11 +229,13 @@ func (p *patient) timers() {
 		}
 	}
 	detail := "proved: " + orNone(worked)
-	switch proved := p.health.Proved(); {
-	case proved == 1 && p.Host.Timers.V == 1:
-		p.add("timers", Warn, "one timer alone would take rules back", "", detail+"; accepted by "+p.Host.Timers.Place.Short())
-	case proved < commit.NeededTimers:
-		p.add("timers", Fail, cmp.Or(strings.Join(broken, "; "), "no timer proves itself"), remedy, detail+"; two are needed")
+	missing := cmp.Or(strings.Join(broken, "; "), "no timer proves itself")
+	need := cmp.Or(p.Candidate.Timers, commit.NeededTimers)
+	switch n := p.health.Proved(); {
+	case n < need:
+		p.add("timers", Fail, missing, remedy, fmt.Sprintf("%s; %s", detail, map[int]string{1: "one is needed", 2: "two are needed"}[need]))
+	case n < commit.NeededTimers:
+		p.add("timers", Warn, "one timer proves itself, which the fleet file accepts: "+missing, remedy, detail+"; accepted by "+p.Host.Timers.Place.Short())
 	case p.facts.Systemd && what != "" && !strings.Contains(what, "is not installed"):
 		p.add("timers", Warn, what+"; other timers stand in for it", remedy, detail)
 	default:
