@@ -64,7 +64,7 @@ func TestDoctorProvesTimersAndLeavesNothing(t *testing.T) {
 		o      lab.HostOptions
 		timers string
 	}{
-		{"light", lab.HostOptions{}, "at systemd() watchdog"},
+		{"light", lab.HostOptions{}, "at systemd(systemd does not run here) watchdog"},
 		{"systemd", lab.HostOptions{Systemd: true}, "at systemd watchdog"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -88,6 +88,45 @@ func TestDoctorProvesTimersAndLeavesNothing(t *testing.T) {
 				if !s.Known || s.ReadOnly || s.Bytes < 1<<20 || s.NoInodes {
 					t.Errorf("space: %+v", s)
 				}
+			}
+		})
+	}
+}
+
+// What a doctor runs, it runs under any /bin/sh, and on hosts that have other tools.
+func TestDoctorUnderOtherShellsAndTools(t *testing.T) {
+	t.Parallel()
+	type kind struct {
+		name, root, install, timers string
+	}
+	kinds := []kind{
+		{"busybox tools", "busybox", "", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog"},
+		{"openrc", "openrc", "", "at systemd(systemd does not run here) watchdog"},
+	}
+	for shell, install := range shells {
+		kinds = append(kinds, kind{shell, "", install, "at systemd(systemd does not run here) watchdog"})
+	}
+	for _, tc := range kinds {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			o := lab.HostOptions{}
+			if tc.root != "" {
+				o.Root = root(t, tc.root)
+			}
+			h := newHost(t, o)
+			h.sh(tc.install)
+			h.sh("nft add table inet fwpush") // of nobody: a revert has to put it back
+			got := h.health(rules(false, 80))
+			if got.timers() != tc.timers || got.Home != "" || len(got.Lacks) > 0 || got.Candidate == nil || got.Candidate.State != "ok" || len(got.Back) != 1 {
+				t.Errorf("%s\n%+v", got.timers(), got)
+			}
+			for _, s := range got.Space {
+				if !s.Known || s.ReadOnly || s.Bytes < 1<<20 {
+					t.Errorf("space: %+v", s)
+				}
+			}
+			if left := h.sh("ls -d /run/fwpush* 2>/dev/null || true; ps -o args | grep '[c]anary' || true"); left != "" {
+				t.Errorf("left: %s", left)
 			}
 		})
 	}
@@ -209,11 +248,11 @@ func TestDoctorSeesTimersThatDoNotWork(t *testing.T) {
 		name, harm, timers string
 		proved             int
 	}{
-		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd() watchdog", 1},
-		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd() watchdog", 1},
-		{"at missing", "rm /usr/bin/at", "at(at is not installed (apt install at)) systemd() watchdog", 1},
-		{"account expired", "chage -E 1 root", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd() watchdog", 1},
-		{"no setsid", "rm /usr/bin/setsid; chmod 644 /usr/bin/at", "at(at is not installed (apt install at)) systemd() watchdog()", 0},
+		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
+		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
+		{"at missing", "rm /usr/bin/at", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog", 1},
+		{"account expired", "chage -E 1 root", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
+		{"no setsid", "rm /usr/bin/setsid; chmod 644 /usr/bin/at", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog(setsid is not installed (apt install util-linux))", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

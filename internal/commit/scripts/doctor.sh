@@ -6,7 +6,14 @@
 # seconds. What nobody was left to take away, the next program on the host does (sweep).
 
 # tell: say, to somebody who may have gone.
-tell() { say "$@" 2>/dev/null || exit 0; }
+tell() { say "$@" 2>/dev/null || leave; }
+
+# leave: not by a trap of EXIT or TERM. Shells run those in children too that are ended
+# before they have traps of their own.
+leave() {
+	tidy
+	exit 0
+}
 
 # instant: I, hundredths of a second since the boot.
 instant() {
@@ -27,7 +34,7 @@ home() {
 		tell home 'failed what was sent could not be written'
 		return 1
 	}
-	ask 60 && [ "$WORD" = "end $T" ] || exit 0
+	ask 60 && [ "$WORD" = "end $T" ] || leave
 	tell home ok
 }
 
@@ -168,20 +175,21 @@ doctor() {
 	T=$MARK D=/run/fwpush.$P.$Q
 	# shellcheck disable=SC2034 # of watcher.sh and arm.sh
 	GROUP=fwpush.$T SCRIPT=canary.sh
-	trap tidy EXIT
 	sweep
 	if home; then
 		rules
 		timers
 	fi
 	tidy
-	trap - EXIT
 	needs
 	network
 	listeners
 	boots
 	space run /run
-	if [ -d "$B" ]; then space lib "$B"; else space lib /var/lib; fi
+	for dir in "$B" /var/lib /var /; do
+		[ -d "$dir" ] && break
+	done
+	space lib "$dir"
 	case $UNIT in none | ok) ;; *) space units "$UNITDIR" ;; esac
 	say ask
 	exit 0
