@@ -127,3 +127,10 @@ func (t Target) besideNotes(f commit.Facts) []string {
 	}
 	return append(append(notes, t.overrideNotes(f)...), t.publishedNote(f))
 }
+
+// Beside tells what of the rules of others on a host would not be as the fleet file says,
+// where the host is not refused for them; unread is what is not known of them.
+func (t Target) Beside(f commit.Facts) (notes []string, unread string) {
+	notes = append(t.overrideNotes(f), t.behindNote(f), t.publishedNote(f))
+	return slices.DeleteFunc(notes, func(n string) bool { return n == "" }), t.unreadNote(f)
+}

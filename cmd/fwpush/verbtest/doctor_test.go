@@ -66,9 +66,10 @@ func TestDoctorFindsTheOneThingThatIsBroken(t *testing.T) {
 		{name: "skewed", harm: `mv /usr/bin/date /usr/bin/date.real; printf '#!/bin/sh\nexec /usr/bin/date.real -d "+90 seconds" "$@"\n' >/usr/bin/date; chmod 755 /usr/bin/date`,
 			want: []string{"fail timers: at queued its job for the wrong time: job ", "warn clock: its clock is ahead; set it"}},
 		{name: "beside", harm: "nft add table inet site; nft add chain inet site in '{ type filter hook input priority 0; policy drop; }'; nft add rule inet site in accept",
-			want: []string{"warn foreign: packets have to pass rules of others too: table inet site chain in hook input priority filter policy drop; look "}},
-		{name: "ufw", harm: "nft add table ip ufw-x; nft add chain ip ufw-x in '{ type filter hook input priority 0; policy accept; }'",
-			want: []string{"warn foreign: packets have to pass rules of others too: table ip ufw-x (ufw) "}},
+			want: []string{"fail foreign: the host has other firewalls that its coexist does not name: rules of nft made by hand (inet site in: policy drop"}},
+		{name: "banned", toml: `coexist = ["fail2ban"]` + "\n" + `in = [{ allow = "tcp/80", from = "any" }]`,
+			harm: "nft add table inet f2b-table; nft add chain inet f2b-table in '{ type filter hook input priority 0; policy accept; }'; nft add rule inet f2b-table in tcp dport 80 drop",
+			want: []string{"warn foreign: "}},
 		{name: "gateway", toml: `nat = [{ masquerade = true, family = "ipv4", out_iface = "eth0", from = ["192.0.2.0/24"] }]`, want: []string{"fail forwarding: forwards no packets, and the fleet file has nat or forward rules for it; sysctl -w net.ipv4.ip_forward=1"}},
 		{name: "router", toml: `nat = [{ masquerade = true, family = "ipv4", out_iface = "eth0", from = ["192.0.2.0/24"] }]`, harm: "echo 1 >/proc/sys/net/ipv4/ip_forward"},
 		{name: "more", harm: "ip addr add 198.51.100.7/24 dev eth0; ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0",
@@ -84,7 +85,7 @@ func TestDoctorFindsTheOneThingThatIsBroken(t *testing.T) {
 		{name: "taken", first: "yes", harm: "sed -i 's/ fleet / elsewhere /; s/^1 [^ ]* /1 elsewhere /' /var/lib/fwpush/owner", want: []string{"fail owner: the host belongs to fleet \"elsewhere\", confirmed 20"}},
 		{name: "edited", first: "yes", harm: "nft insert rule inet fwpush input tcp dport 9999 accept", want: []string{"warn drift: the rules that run were edited by hand, or are gone; fwpush diff"}},
 		{name: "nosudo", o: lab.HostOptions{Users: []lab.User{{Name: "bob"}}}, toml: `ssh.user = "bob"` + "\n" + `ssh.become = "sudo"`, want: []string{"fail become: "}},
-		{name: "plain", o: lab.HostOptions{Users: []lab.User{{Name: "bob"}}}, toml: `ssh.user = "bob"` + "\n" + `ssh.become = "none"`, want: []string{"fail become: logged in with uid 42000: only root may change the firewall; log in as root, or set ssh"}},
+		{name: "plain", o: lab.HostOptions{Users: []lab.User{{Name: "bob"}}}, toml: `ssh.user = "bob"` + "\n" + `ssh.become = "none"`, want: []string{"fail become: logged in with uid 42000: only root may change the firewall; log in as root, or say how to be root there: "}},
 	}
 	var options []lab.HostOptions
 	for _, tc := range cases {
@@ -155,11 +156,11 @@ func TestDoctorOfManyHosts(t *testing.T) {
               → look at what it says; a newer version of the backend may take them
 ✗ timers      web[003-005] (3)  atd does not run jobs; systemd does not run here  (proved: watchdog; two are needed)
               → systemctl start atd, or chage -l root
+✗ foreign     db008 (1)  the host has other firewalls that its coexist does not name: rules of nft made by hand (inet site in: policy drop, inet site in: its rules are not known)
+              → read what they do; to leave them as they are, add coexist = ["nftables"] to the table of the host; to have rules made by hand replaced, write mode = "exclusive"
 ! boot        db[001-100],web[001-899] (999)  has neither systemd nor OpenRC: confirmed rules are gone after a reboot  (sh)
               → have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev
-! foreign     db008 (1)  packets have to pass rules of others too: table inet site chain in hook input priority filter policy drop
-              → look whether they let through what fwpush accepts: fwpush diff
-995 hosts healthy (995 with warnings), 5 with failures
+994 hosts healthy (994 with warnings), 6 with failures
 `
 	got := strings.Split(out, "\n")
 	if len(got) > 0 {
@@ -168,7 +169,7 @@ func TestDoctorOfManyHosts(t *testing.T) {
 	if shown := strings.Join(got, "\n"); shown != want {
 		t.Errorf("got\n%s\nwant\n%s", shown, want)
 	}
-	if !strings.Contains(said, "exit 3: 4 hosts not healthy: db007,web[003-005]\n") {
+	if !strings.Contains(said, "exit 3: 5 hosts not healthy: db[007-008],web[003-005]\n") {
 		t.Errorf("stderr: %s", said)
 	}
 	if n := f.sim.Writes(); n != 0 {

@@ -156,7 +156,7 @@ boots() {
 	tell init "$init"
 	on=''
 	for u in nftables netfilter-persistent iptables ip6tables ferm shorewall firewalld ufw; do
-		for f in "$UNITDIR"/*.wants/"$u.service"; do [ ! -L "$f" ] || on="$on $u"; done
+		for f in "$UNITDIR"/*.wants/"$u.service" /etc/runlevels/*/"$u"; do [ ! -L "$f" ] || on="$on $u"; done
 	done
 	tell loaders "${on# }"
 }
@@ -190,7 +190,7 @@ doctor() {
 		[ -d "$dir" ] && break
 	done
 	space lib "$dir"
-	case $UNIT in none | ok) ;; *) space units "$UNITDIR" ;; esac
+	case $UNIT in none | ok) ;; *) space units "${UNITFILE%/*}" ;; esac
 	say ask
 	exit 0
 }

@@ -56,41 +56,6 @@ func (t *foreignTable) String() string {
 // are left out, since there everything shares the base chains; what of others stands
 // behind ours a note says.
 func foreignOf(t rollout.Target, f commit.Facts) string {
-	var texts []string
-	left := mostForeign
-	for _, t := range foreignTables(t, f) {
-		if len(t.base) > left {
-			texts = append(texts, "and more")
-			break
-		}
-		left -= len(t.base)
-		texts = append(texts, t.String())
-	}
-	return strings.Join(texts, "; ")
-}
-
-// Standing is a table of others that packets of a host have to pass too.
-type Standing struct {
-	Text   string
-	Owners []string // who is known by what it is called
-	Drops  bool     // what none of its rules decides is dropped
-}
-
-// Standings are those tables, as many as are told of a host.
-func Standings(t rollout.Target, f commit.Facts) []Standing {
-	var list []Standing
-	for _, t := range foreignTables(t, f) {
-		if len(list) == mostForeign {
-			break
-		}
-		t.base = t.base[:min(len(t.base), mostForeign)]
-		list = append(list, Standing{Text: t.String(), Owners: t.owners,
-			Drops: slices.ContainsFunc(t.base, func(chain string) bool { return strings.HasSuffix(chain, " policy drop") })})
-	}
-	return list
-}
-
-func foreignTables(t rollout.Target, f commit.Facts) []*foreignTable {
 	candidate, _ := t.Fit(f)
 	hooks := hooksOf(candidate.Text)
 	var tables []*foreignTable
@@ -107,7 +72,20 @@ func foreignTables(t rollout.Target, f commit.Facts) []*foreignTable {
 			table.base = append(table.base, fmt.Sprintf("chain %s hook %s priority %s policy %s", chain, m[1], m[2], m[3]))
 		}
 	}
-	return slices.DeleteFunc(tables, func(t *foreignTable) bool { return t.name == "inet fwpush" || t.ours || len(t.base) == 0 })
+	var texts []string
+	left := mostForeign
+	for _, t := range tables {
+		if t.name == "inet fwpush" || t.ours || len(t.base) == 0 {
+			continue
+		}
+		if len(t.base) > left {
+			texts = append(texts, "and more")
+			break
+		}
+		left -= len(t.base)
+		texts = append(texts, t.String())
+	}
+	return strings.Join(texts, "; ")
 }
 
 var hooked = regexp.MustCompile(`(?m)^\s+type \S+ hook (\S+) `)

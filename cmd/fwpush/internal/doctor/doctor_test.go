@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fwpush/internal/commit"
+	"fwpush/internal/foreign"
 	"fwpush/internal/rollout"
 	"fwpush/internal/ui"
 	"fwpush/inventory"
@@ -70,6 +71,7 @@ func TestFindings(t *testing.T) {
 		s.facts.Rules, s.facts.Boot, s.facts.Running, s.facts.Canon, s.facts.CanonKnown = "x", "x", "y", "y", true
 	}
 	at := func(s *seen, why string) { s.health.Timers[0] = commit.Trial{Kind: "at", Why: why} }
+	theirs := commit.Foreign{Ruleset: foreign.ParseChains("table inet f2b-table {\n\tchain x {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n")}
 	for _, tc := range []struct {
 		name string
 		harm func(s *seen)
@@ -81,8 +83,9 @@ func TestFindings(t *testing.T) {
 		{"unit gone", func(s *seen) { confirmed(s); s.facts.Unit = "absent" }, []string{"warn boot: the boot unit is gone"}},
 		{"unit edited", func(s *seen) { confirmed(s); s.facts.Unit = "differs" }, []string{"warn boot: the boot unit is another one"}},
 		{"boot file edited", func(s *seen) { confirmed(s); s.facts.Boot = "z" }, []string{"warn boot: a boot would load other rules"}},
+		{"fell back", func(s *seen) { confirmed(s); s.facts.FellBack = true }, []string{"warn boot: the confirmed rules did not load at the last boot"}},
 		{"no systemd", func(s *seen) { s.facts.Unit, s.facts.Systemd, s.health.Init = "none", false, "sh" }, []string{"warn boot: has neither systemd nor OpenRC: confirmed rules are gone after a reboot; have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev (sh)"}},
-		{"a service that flushes", func(s *seen) { s.health.Loaders = []string{"nftables", "ferm"} }, []string{"warn boot: ferm.service may empty the rules"}},
+		{"a service that flushes", func(s *seen) { s.health.Loaders = []string{"nftables", "ferm"} }, []string{"warn boot: ferm may empty the rules"}},
 		{"drift unknown", func(s *seen) { confirmed(s); s.facts.CanonKnown = false }, []string{"unknown drift: "}},
 		{"other fleet", func(s *seen) { confirmed(s); s.facts.Owner.Fleet = "theirs" }, []string{`fail owner: the host belongs to fleet "theirs"; if it shall be this fleet's from now on: --accept-risk take-over`}},
 		{"other name", func(s *seen) { confirmed(s); s.facts.Owner.Host = "db1" }, []string{"warn owner: was confirmed under another name before; look whether two names in the fleet file are one machine (db1)"}},
@@ -118,11 +121,12 @@ func TestFindings(t *testing.T) {
 		{"no inodes", func(s *seen) { s.health.Space[1].NoInodes = true }, []string{"fail disk: /var/lib has no inode left"}},
 		{"little room", func(s *seen) { s.health.Space[0].Bytes = 1 << 20 }, []string{"warn disk: /run is nearly full; make room: df -h /run (1024 KiB left)"}},
 		{"room unknown", func(s *seen) { s.health.Space[0] = commit.Space{Path: "/run"} }, nil},
-		{"expected firewall", func(s *seen) {
-			s.facts.Chains = "table ip f2b-table {\n\tchain x {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n"
-			s.target.Candidate.Rules.Text = "add table inet fwpush\ntable inet fwpush {\n\tchain input {\n\t\ttype filter hook input priority -10; policy drop;\n\t}\n}\n"
+		{"a firewall that the file names", func(s *seen) {
+			s.facts.Foreign = theirs
 			s.target.Host.Coexist = []inventory.At[string]{{V: "fail2ban"}}
 		}, nil},
+		{"a firewall that it does not name", func(s *seen) { s.facts.Foreign = theirs }, []string{"fail foreign: the host has other firewalls that its coexist does not name: fail2ban ("}},
+		{"a firewall that could not be read", func(s *seen) { s.facts.Foreign.Unread = "nft -j cannot list it" }, []string{"unknown foreign: whether rules of others"}},
 		{"a policy that forwards", func(s *seen) {
 			s.target.Policy.Forwards, s.target.Policy.Forward = true, []roles.Rule{{Verb: inventory.AllowVerb, Family: inventory.IPv6}}
 			s.health.Forward4 = true

@@ -2,11 +2,10 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
-
-	"fwpush/cmd/fwpush/internal/compare"
-	"fwpush/inventory"
 )
 
 // maxSkew is how far a clock may be off: at counts on it.
@@ -52,7 +51,7 @@ func (p *patient) boot() {
 	}
 	for _, s := range p.health.Loaders {
 		if slices.Contains(flushers, s) {
-			bad(Warn, s+".service may empty the rules at boot, after fwpush has loaded them", "systemctl disable "+s, "")
+			bad(Warn, s+" may empty the rules at boot, after fwpush has loaded them", "disable it: systemctl disable "+s+", or rc-update del "+s, "")
 		}
 	}
 	if sound {
@@ -100,33 +99,23 @@ func (p *patient) conntrack() {
 	}
 }
 
-// foreign tells of firewalls of others that packets have to pass too, unless the fleet
-// file says that they are meant to be there.
+// foreign tells of firewalls of others: those that the fleet file does not name, for which
+// a push refuses the host, and what the others override.
 func (p *patient) foreign() {
-	if p.refused != nil { // of all that a host is refused for this one has no risk to take
-		p.add("foreign", Fail, p.refused.Error(), p.hint, "")
+	if p.refused != nil {
+		// Hosts with the same firewalls shall be told together.
+		hint := strings.ReplaceAll(p.hint, "[hosts."+p.Host.Name+"]", "the table of the host")
+		p.add("foreign", Fail, p.refused.Error(), hint, "")
 		return
 	}
-	sound, beside := true, ""
-	for _, s := range compare.Standings(p.Target, p.facts) {
-		if p.expected(s.Owners) || len(s.Owners) == 0 && !s.Drops {
-			beside = s.Text
-			continue
-		}
-		sound = false
-		p.add("foreign", Warn, "packets have to pass rules of others too: "+s.Text, "look whether they let through what fwpush accepts: fwpush diff", "")
+	notes, unread := p.Beside(p.facts)
+	for _, n := range notes {
+		p.add("foreign", Warn, n, "", "")
 	}
-	if sound {
-		p.ok("foreign", "no other firewall stands in the way", beside)
+	switch {
+	case unread != "":
+		p.add("foreign", Unknown, unread, "", "")
+	case len(notes) == 0:
+		p.ok("foreign", "no other firewall stands in the way", strings.Join(slices.Sorted(maps.Keys(p.facts.Foreign.By())), ", "))
 	}
-}
-
-// expected says whether the fleet file names all that a table belongs to.
-func (p *patient) expected(owners []string) bool {
-	for _, o := range owners {
-		if !slices.ContainsFunc(p.Host.Coexist, func(c inventory.At[string]) bool { return c.V == o }) {
-			return false
-		}
-	}
-	return len(owners) > 0
 }

@@ -235,7 +235,7 @@ func (p *patient) timers() {
 	case n < need:
 		p.add("timers", Fail, missing, remedy, fmt.Sprintf("%s; %s", detail, map[int]string{1: "one is needed", 2: "two are needed"}[need]))
 	case n < commit.NeededTimers:
-		p.add("timers", Warn, "one timer proves itself, which the fleet file accepts: "+missing, remedy, detail+"; accepted by "+p.Host.Timers.Place.Short())
+		p.add("timers", Warn, "one timer proves itself, which the fleet file accepts: "+missing, remedy, detail)
 	case p.facts.Systemd && what != "" && !strings.Contains(what, "is not installed"):
 		p.add("timers", Warn, what+"; other timers stand in for it", remedy, detail)
 	default:
