@@ -27,6 +27,9 @@ func (out *Proposal) compare(rs Rules, hooks map[roles.Direction]chains) error {
 	}
 	engine, less := verdict.New(p), false
 	for _, d := range [...]roles.Direction{roles.Input, roles.Output, roles.Forward} {
+		if hooks[d][0] == nil {
+			continue
+		}
 		for i, v6 := range [...]bool{false, true} {
 			if v6 && (!rs.V6 || hooks[d][1].open() && !hooks[d][0].open()) {
 				continue // told in one sentence

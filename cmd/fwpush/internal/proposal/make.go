@@ -45,7 +45,7 @@ func (p *maker) direction(d roles.Direction, pair chains, open6, otherwise bool)
 func joined(v4, v6 []entry, open6 bool) []entry {
 	var out []entry
 	same := func(a, b entry) bool {
-		a.family, b.family, a.at, b.at = "", "", "", ""
+		a.family, b.family, a.at, b.at, a.comment, b.comment = "", "", "", "", "", ""
 		return a.text(roles.Forward) == b.text(roles.Forward)
 	}
 	for _, e := range v4 {
@@ -53,6 +53,9 @@ func joined(v4, v6 []entry, open6 bool) []entry {
 		switch {
 		case e.addressed() || open6:
 		case both >= 0:
+			if e.comment == "" {
+				e.comment = v6[both].comment
+			}
 			if other := v6[both].at; other != e.at {
 				e.at += ", " + other
 			}

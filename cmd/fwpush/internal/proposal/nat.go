@@ -20,7 +20,7 @@ func (p *maker) nat(rs Rules) []string {
 				r := &c.Rules[i]
 				at := p.place(t, c.Name, r)
 				if who := p.managers[r]; who != "" {
-					p.tell(&p.lost, at, r.Text, "is of "+who+", which goes on by itself: coexist = [\""+who+"\"]")
+					p.tell(&p.lost, at, r.Text, "is of "+who+", which goes on by itself")
 					continue
 				}
 				for _, v6 := range [...]bool{false, true} {

@@ -39,7 +39,10 @@ func Make(role string, rs Rules) (Proposal, error) {
 	p.direction(roles.Input, in, open6, false)
 	lets := func(c chains) bool { return letsAll(c[0]) && (letsAll(c[1]) || !rs.V6) }
 	p.direction(roles.Output, leaving, open6, lets(leaving))
-	forwards := !through[0].open() || rs.V6 && !through[1].open()
+	forwards := (!through[0].open() || rs.V6 && !through[1].open()) && through[0].others+through[1].others == ""
+	if !forwards { // and then it is none of the role's business
+		delete(hooks, roles.Forward)
+	}
 	if forwards {
 		p.direction(roles.Forward, through, open6, false)
 	}
@@ -161,14 +164,18 @@ func (p *maker) more(b *strings.Builder) {
 func (out *Proposal) notes(p *maker, rs Rules, in chains) {
 	note := func(format string, args ...any) { out.Notes = append(out.Notes, fmt.Sprintf(format, args...)) }
 	for _, who := range slices.Sorted(maps.Keys(p.present)) {
-		note("%s goes on beside fwpush, with coexist = [%q] of the host: a packet has to be let in by both, and what %s lets in is not in this role.", who, who, who)
+		text := fmt.Sprintf("%s goes on beside fwpush, where the host has coexist = [%q].", who, who)
+		if in[0].others == who || in[1].others == who {
+			text += fmt.Sprintf(" A packet has to be let in by both: what %s lets in has to be added to this role.", who)
+		}
+		note("%s", text)
 	}
 	if in[0].open() {
-		note("nothing refuses anything over IPv4 here: the role lets in all of it. Narrow it.")
+		note("Nothing refuses anything over IPv4 here: the role lets in all of it. Narrow it.")
 	}
 	switch {
 	case !rs.V6:
-		note("no rules of IPv6 were read. If there are none, all of it is open; the role closes it but for what its rules say.")
+		note("No rules of IPv6 were read. If there are none, all of it is open; the role closes it but for what its rules say.")
 	case in[1].open() && !in[0].open():
 		note("IPv6 is open: no rule refuses any of it. The role closes it but for what its rules say.")
 	}

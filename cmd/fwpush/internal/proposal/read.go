@@ -73,13 +73,15 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 		c *foreign.Chain
 	}
 	var at []place
+	out := &hook{}
 	for _, t := range rs.Rules.Tables {
 		for _, c := range t.Chains {
 			if c.Base == nil || c.Base.Hook != name || c.Base.Type == "nat" || !sees(t, v6) {
 				continue
 			}
 			if who := r.chains[c]; who != "" {
-				r.tell(&r.lost, r.place(t, c.Name, nil), "the whole chain", "is of "+who+", which goes on by itself: coexist = [\""+who+"\"]")
+				r.tell(&r.lost, r.place(t, c.Name, nil), "the whole chain", "is of "+who+", which goes on by itself")
+				out.others = who
 				continue
 			}
 			at = append(at, place{t, c})
@@ -88,9 +90,8 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 	slices.SortStableFunc(at, func(a, b place) int { return cmp.Compare(a.c.Base.Priority, b.c.Base.Priority) })
 	full := everything(name, v6)
 	alive := full
-	out := &hook{}
 	for i, p := range at {
-		h := &hook{maybe: out.maybe, curbs: out.curbs, rules: out.rules, policy: out.policy, log: out.log}
+		h := &hook{maybe: out.maybe, curbs: out.curbs, others: out.others, policy: out.policy, log: out.log}
 		w := walker{reader: r, table: p.t, v6: v6, out: h}
 		falls := w.walk(p.c, alive, full, 0)
 		if w.err != nil {
@@ -98,8 +99,14 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 		}
 		refuses := p.c.Base.Policy == foreign.Drop
 		if who := r.policies[p.c]; who != "" && refuses {
-			r.tell(&r.lost, r.place(p.t, p.c.Name, nil), "policy drop", "is of "+who)
-			refuses = false
+			r.tell(&r.lost, r.place(p.t, p.c.Name, nil), "policy drop", "is of "+who+", which goes on by itself")
+			h.others = who
+		}
+		if name == "input" && h.others != "" && !refuses {
+			// What comes as far as this has met rules that were left out: nobody here knows
+			// whether they let it in.
+			r.tell(&r.lost, r.place(p.t, p.c.Name, nil), "policy accept", "is about what "+h.others+" leaves; it opens nothing")
+			refuses = true
 		}
 		h.policy = h.policy || refuses
 		if len(falls) > 0 {
@@ -107,7 +114,7 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 		}
 		drops := slices.DeleteFunc(slices.Clone(h.pieces), func(p piece) bool { return p.accept })
 		if len(drops) == 0 && (i < len(at)-1 || len(out.pieces) > 0) {
-			out.maybe, out.curbs, out.log = h.maybe, h.curbs, h.log
+			out.maybe, out.curbs, out.log, out.others = h.maybe, h.curbs, h.log, h.others
 			continue // it lets through what comes
 		}
 		// What an earlier chain refused stays refused.

@@ -39,7 +39,7 @@ func echo(v6 bool) space.Keys {
 func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string) {
 	e.verb = verb
 	if !b.SrcPort.Equal(space.AllPorts()) {
-		return e, "a rule has no source port"
+		return e, "a rule has no source port, and replies are let in anyway"
 	}
 	for _, side := range []struct {
 		names space.Names

@@ -68,7 +68,7 @@ func (out Proposal) File(from string) string {
 	list("Not carried over:", words(out.Lost))
 	if len(out.Opens)+len(out.Closes) == 0 {
 		comment("")
-		comment("It decides every first packet as the rules do, as far as those are understood.")
+		comment("It decides every first packet as the rules do, as far as those are understood and nobody else's.")
 	}
 	b.WriteString("\n" + out.Text)
 	if len(out.Built) > 0 {

@@ -42,7 +42,7 @@ type hook struct {
 	curbs  []curb
 	maybe  space.Region // refused under conditions that are not understood
 	policy bool         // what falls off the end is refused
-	rules  int          // that are somebody's own
+	others string       // whose rules were left out, "" for nobody's
 	log    *foreign.Rule
 }
 
@@ -109,7 +109,8 @@ func (w *walker) walk(c *foreign.Chain, alive, full space.Region, deep int) (fal
 		r := &c.Rules[i]
 		at := w.reader.place(w.table, c.Name, r)
 		if who := w.reader.managers[r]; who != "" {
-			w.reader.tell(&w.reader.lost, at, r.Text, "is of "+who+", which goes on by itself: coexist = [\""+who+"\"]")
+			w.reader.tell(&w.reader.lost, at, r.Text, "is of "+who+", which goes on by itself")
+			w.out.others = who
 			continue
 		}
 		m := match(w.table, *r, w.v6)
@@ -117,7 +118,6 @@ func (w *walker) walk(c *foreign.Chain, alive, full space.Region, deep int) (fal
 			w.passed(at, r)
 			continue
 		}
-		w.out.rules++
 		hit, whole := alive.And(m.box), full.And(m.box)
 		if w.loopback(at, r, m) {
 			alive = alive.Minus(m.box)
