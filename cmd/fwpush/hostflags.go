@@ -37,11 +37,16 @@ func (f *hostFlags) register(cmd *cobra.Command, selects bool) {
 	if selects {
 		f.selecting.register(cmd)
 	}
+	f.asking(cmd)
+	addOutput(cmd, f.output)
+}
+
+// asking adds the flags that say how hosts are asked.
+func (f *hostFlags) asking(cmd *cobra.Command) {
 	cmd.Flags().Var(f.forks, "forks", "work on `N` hosts at a time; default rollout.parallel of the fleet file")
 	cmd.Flags().Var(f.progress, "progress", "show how the run goes: auto draws it on a terminal and prints lines elsewhere, plain prints lines, none tells only what went wrong")
 	cmd.Flags().Var(f.hostKey, "host-key", "for hosts that no known_hosts file knows: strict refuses them, accept-new records the key they show first; fwpush trust shows keys before")
 	registerBecoming(cmd.Flags())
-	addOutput(cmd, f.output)
 }
 
 // changeFlags are the flags of verbs that change hosts.

@@ -120,7 +120,7 @@ func agrees(ctx context.Context, t *rapid.T, rig *wire.Rig) {
 		}
 		saves, texts = append(saves, save), append(texts, string(text))
 	}
-	p, err := Make("web", Rules{Files: map[foreign.Family]string{foreign.IPv4: "v4", foreign.IPv6: "v6"}, Rules: foreign.Join(foreign.Ruleset{}, saves...), V6: true})
+	p, err := Make("web", Rules{Files: map[foreign.Family]string{foreign.IPv4: "v4", foreign.IPv6: "v6"}, Lines: true, Rules: foreign.Join(foreign.Ruleset{}, saves...), V6: true})
 	if err != nil {
 		t.Fatalf("%v of\n%s\n%s", err, strings.Join(texts, ""), p.Text)
 	}

@@ -27,7 +27,7 @@ type Proposal struct {
 // Make makes a role of the rules of a host. The error is that there are too many rules to
 // work out what they do.
 func Make(role string, rs Rules) (Proposal, error) {
-	r := &reader{files: rs.Files, managers: map[*foreign.Rule]string{}, chains: map[*foreign.Chain]string{}, policies: map[*foreign.Chain]string{}, present: map[string]bool{}, told: map[string]bool{}}
+	r := &reader{files: rs.Files, lines: rs.Lines, managers: map[*foreign.Rule]string{}, chains: map[*foreign.Chain]string{}, policies: map[*foreign.Chain]string{}, present: map[string]bool{}, told: map[string]bool{}}
 	hooks, err := r.understand(rs)
 	if err != nil {
 		return Proposal{}, err

@@ -13,6 +13,7 @@ import (
 type Rules struct {
 	// Files are where the rules of a family were read, for places; Inet is that of nft.
 	Files map[foreign.Family]string
+	Lines bool // people can look up lines in them
 	Rules foreign.Ruleset
 	// V6 says whether rules of IPv6 were told: else nothing is known to refuse any of it.
 	V6 bool

@@ -68,6 +68,7 @@ type walker struct {
 // reader collects what is to be told of rules, each once.
 type reader struct {
 	files    map[foreign.Family]string
+	lines    bool // they have lines that people can look up
 	managers map[*foreign.Rule]string
 	chains   map[*foreign.Chain]string
 	policies map[*foreign.Chain]string
@@ -82,7 +83,7 @@ func (r *reader) place(t *foreign.Table, chain string, rule *foreign.Rule) strin
 	if file == "" {
 		file = r.files[foreign.Inet]
 	}
-	if rule != nil && rule.Line > 0 {
+	if rule != nil && rule.Line > 0 && r.lines {
 		return fmt.Sprintf("%s:%d", file, rule.Line)
 	}
 	return fmt.Sprintf("%s: %s %s", file, t, chain)
