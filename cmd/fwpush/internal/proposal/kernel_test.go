@@ -132,6 +132,9 @@ func agrees(ctx context.Context, t *rapid.T, rig *wire.Rig) {
 	if len(p.Opens) > 0 {
 		t.Fatalf("opens %q of\n%s\n%s", words(p.Opens), strings.Join(texts, ""), p.Text)
 	}
+	if len(p.Closes) > 0 && len(p.Lost) == 0 {
+		t.Fatalf("closes %q, and names no rule, of\n%s\n%s", words(p.Closes), strings.Join(texts, ""), p.Text)
+	}
 	var packets []wire.Packet
 	for range 40 {
 		if k := drawPacket(t); k.Check() == nil {

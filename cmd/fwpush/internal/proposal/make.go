@@ -38,7 +38,34 @@ func (p *maker) direction(d roles.Direction, pair chains, open6, otherwise bool)
 			lists[i] = p.family(h, i == 1)
 		}
 	}
-	p.entries[d] = joined(lists[0], lists[1], open6)
+	p.entries[d] = p.merged(joined(lists[0], lists[1], open6))
+}
+
+// merged makes one rule of neighbours that differ in their sources only: a script has a
+// rule for each, and a role a list.
+func (p *maker) merged(list []entry) []entry {
+	var out []entry
+	same := func(a, b entry) bool {
+		a.from, b.from, a.at, b.at = nil, nil, "", ""
+		return a.text(roles.Forward) == b.text(roles.Forward)
+	}
+	for _, e := range list {
+		if n := len(out); n > 0 && len(e.from) > 0 && len(out[n-1].from) > 0 && same(e, out[n-1]) {
+			last := &out[n-1]
+			last.from = append(slices.Clip(last.from), e.from...)
+			first, _, _ := strings.Cut(last.at, " to ")
+			last.at = first + " to " + e.at
+			continue
+		}
+		out = append(out, e)
+	}
+	for i, e := range out {
+		slices.Sort(e.from)
+		if out[i].from = slices.Compact(e.from); len(out[i].from) > mostWords {
+			out[i].from = []string{"set:" + p.setOf(out[i].from)}
+		}
+	}
+	return out
 }
 
 // joined makes one rule of two that say the same of the families.
@@ -179,6 +206,9 @@ func (p *maker) boxes(verb string, of piece, boxes space.Region, v6 bool, curbs 
 			p.tell(&p.lost, of.at, of.text(), why+"; left out")
 			return
 		}
+		if e.part != "" {
+			p.tell(&p.lost, of.at, of.text(), e.part)
+		}
 		if l != nil {
 			e.rate, e.most = l.rate, l.most
 		}
@@ -233,7 +263,7 @@ func asked(verb string, b space.Box, v6 bool) space.Keys {
 		return b.Key
 	}
 	echoes := b.Key.And(echo(v6))
-	if verb == "allow" && b.Src.Equal(space.Everyone(v6)) && b.Dst.Equal(space.Everyone(v6)) {
+	if verb == "allow" && b.Src.Equal(space.Everyone(v6)) && b.Dst.Equal(space.Everyone(v6)) && b.In.Words()+b.Out.Words() == "" {
 		echoes = nil
 	}
 	return b.Key.Minus(icmp).Union(echoes)

@@ -151,7 +151,11 @@ func (p *maker) more(b *strings.Builder) {
 	for _, n := range p.protos {
 		fmt.Fprintf(b, "\n[services.proto-%d]\nproto = [%d]\n", n, n)
 	}
+	rules := b.String()
 	for _, s := range p.setList {
+		if !strings.Contains(rules, inventory.TOML("set:"+s.name)) {
+			continue // a larger one has taken its place
+		}
 		fmt.Fprintf(b, "\n[sets.%s]\naddresses = [\n", s.name)
 		for _, w := range s.words {
 			fmt.Fprintf(b, "  %s,\n", inventory.TOML(w))

@@ -21,6 +21,7 @@ type entry struct {
 	most     int
 	comment  string
 	at       string
+	part     string // what of the packets it leaves out
 }
 
 // icmp are the protocols of which a role says nothing but ping: what IP cannot work
@@ -53,10 +54,8 @@ func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string)
 		}
 	}
 	e.from, e.to = p.peers(b.Src, v6), p.peers(b.Dst, v6)
-	if e.services, why = p.services(verb, b.Key, v6); why != "" {
-		return e, why
-	}
-	return e, ""
+	e.services, e.part, why = p.services(verb, b.Key, v6)
+	return e, why
 }
 
 // mostWords bounds the addresses that stand in a rule; more become a set.
@@ -70,14 +69,29 @@ func (p *maker) peers(a space.Addrs, v6 bool) []string {
 	if len(words) <= mostWords {
 		return words
 	}
-	text := strings.Join(words, " ")
+	return []string{"set:" + p.setOf(words)}
+}
+
+// setOf is a set of addresses, by its name. A set that a rule names already is taken apart
+// for one of more.
+func (p *maker) setOf(words []string) string {
+	var all []string
+	for _, w := range words {
+		name, is := strings.CutPrefix(w, "set:")
+		if i := slices.IndexFunc(p.setList, func(s set) bool { return is && s.name == name }); i >= 0 {
+			all = append(all, p.setList[i].words...)
+		} else {
+			all = append(all, w)
+		}
+	}
+	text := strings.Join(all, " ")
 	name := p.sets[text]
 	if name == "" {
 		name = fmt.Sprintf("%.20s-%d", p.role, len(p.sets)+1)
 		p.sets[text] = name
-		p.setList = append(p.setList, set{name, words})
+		p.setList = append(p.setList, set{name, all})
 	}
-	return []string{"set:" + name}
+	return name
 }
 
 type set struct {
@@ -95,10 +109,10 @@ const (
 	mostProtos   = 8
 )
 
-// services are keys in the words of a fleet file.
-func (p *maker) services(verb string, keys space.Keys, v6 bool) (words []string, why string) {
+// services are keys in the words of a fleet file, for an allow perhaps not all of them.
+func (p *maker) services(verb string, keys space.Keys, v6 bool) (words []string, part, why string) {
 	if keys.Equal(space.AllKeys()) {
-		return []string{"all"}, ""
+		return []string{"all"}, "", ""
 	}
 	for _, proto := range [...]uint8{space.TCP, space.UDP, space.SCTP} {
 		for _, r := range keys.And(space.ProtoKeys(proto)) {
@@ -128,25 +142,25 @@ func (p *maker) services(verb string, keys space.Keys, v6 bool) (words []string,
 	}
 	if len(protos) > mostProtos {
 		if len(words) == 0 || verb != "allow" {
-			return nil, "so many protocols that no rule names them"
+			return nil, "", "so many protocols that no rule names them"
 		}
-		protos = nil // what is left is narrower, and the comparison says so
+		protos, part = nil, "protocols other than TCP, UDP and SCTP are left out"
 	}
 	for _, n := range protos {
 		words = append(words, fmt.Sprintf("proto-%d", n))
 	}
 	if len(words) == 0 {
-		return nil, "no service is left of it but ICMP, of which ping alone is up to a role"
+		return nil, "", "no service is left of it but ICMP, of which ping alone is up to a role"
 	}
 	if len(words) > mostServices {
-		return nil, "so many services that no rule names them"
+		return nil, "", "so many services that no rule names them"
 	}
 	for _, n := range protos {
 		if !slices.Contains(p.protos, n) {
 			p.protos = append(p.protos, n)
 		}
 	}
-	return words, ""
+	return words, part, ""
 }
 
 // text is the rule on one line.

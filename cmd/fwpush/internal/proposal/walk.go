@@ -50,7 +50,7 @@ type hook struct {
 var errTooMuch = errors.New("too many rules that cut each other into pieces")
 
 const (
-	mostBoxes = 5_000 // boxes at one place
+	mostBoxes = 2_000 // boxes at one place
 	mostSteps = 5_000 // rules that are walked through, in chains as often as they are jumped to
 	mostDeep  = 32
 )
