@@ -15,6 +15,9 @@ type Approach struct {
 	// Port is the port dialled. Behind a port forwarding the host sees another
 	// one, so it is only what a refusal names.
 	Port uint16
+	// Elsewhere says that the port is not the fleet file's word but ssh_config's. Rulesets do
+	// not depend on that, so the pair has to admit it as it is.
+	Elsewhere bool
 	// Local is the local address of the route to Target; invalid if there is
 	// no route. It counts only where management.controller is silent and the
 	// host is not behind a jump.
@@ -50,6 +53,9 @@ const (
 // of the last jump are, or the local address of the route, unless something
 // between there and the host is likely to rewrite it.
 func (p Policy) ProveManagement(a Approach) Proof {
+	if a.Elsewhere && !slices.Contains(p.Management.Ports, a.Port) {
+		return Proof{State: Refused, Err: &LockoutError{Port: a.Port, Configured: true}}
+	}
 	if len(p.Management.Controller) > 0 {
 		return p.proveDeclared(a)
 	}

@@ -66,14 +66,22 @@ type LockoutError struct {
 	// PortClosed tells that the port is the cause: sshd listens there as the
 	// host sees it, and the management pair is for other ports.
 	PortClosed bool
+	// Configured tells that the port is the one of ssh_config, which rulesets do not follow.
+	Configured bool
 }
 
 func (e *LockoutError) Error() string {
+	if e.Configured {
+		return fmt.Sprintf("ssh_config has port %d, and the rules would admit other ports only", e.Port)
+	}
 	return fmt.Sprintf("would lock out %s → %d", e.From, e.Port)
 }
 
 // Hint says what to change.
 func (e *LockoutError) Hint() string {
+	if e.Configured {
+		return fmt.Sprintf("write ssh.port = %d in the fleet file, or in sshd_ports the port that sshd has there", e.Port)
+	}
 	if e.PortClosed {
 		return fmt.Sprintf("add %d to the host's sshd_ports or to management.failsafe_ports", e.Port)
 	}

@@ -52,6 +52,8 @@ type DialError struct {
 	// Awaited is the key whose signature was waited for then, "" if it was the host.
 	Awaited string
 	Err     error
+
+	full bool // sshd took no connection, since others are logging in (MaxStartups)
 }
 
 // Jump says that a jump host on the way failed, and nothing is known of the host. A

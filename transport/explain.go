@@ -96,6 +96,7 @@ func (l *login) loginError(parent context.Context, w *wire, expired bool, err er
 		return l.authError(l.signErr)
 	case broken != nil:
 		e.Kind, e.Err = DialClosed, broken
+		e.full = stage == stageHandshake && w.turnedAway()
 	case stage == stageLogin: // err is the server's last word
 		return l.authError(err)
 	}

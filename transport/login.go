@@ -86,7 +86,7 @@ func (d *Dialer) login(parent context.Context, l *login, jump *ride) (*Conn, err
 	if len(keys.List) == 0 {
 		return nil, &AuthError{Peer: l.peer, User: l.user, Notes: keys.Notes}
 	}
-	return d.handshake(ctx, parent, l, jump, keys)
+	return d.patiently(ctx, parent, l, jump, keys)
 }
 
 // begin starts the clock of a login.
@@ -120,6 +120,9 @@ func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, ke
 	}
 	if err != nil {
 		l.notes = keys.Notes
+		if p, ok := raw.(*program); ok && w.heard.Load() == 0 && ctx.Err() == nil {
+			return nil, &DialError{Peer: l.peer, Kind: DialFailed, Stage: stageConnect, Err: p.why()}
+		}
 		return nil, l.loginError(parent, w, ctx.Err() != nil, err)
 	}
 	w.SetDeadline(time.Time{})
@@ -139,25 +142,6 @@ func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, ke
 	go c.watch()
 	go c.keepAlive()
 	return c, nil
-}
-
-// connect opens the connection that the login goes over, and tells the address that
-// answered; the zero AddrPort if only a jump host knows that.
-func (l *login) connect(ctx, parent context.Context, jump *ride) (net.Conn, netip.AddrPort, error) {
-	if jump == nil {
-		// One address after the other, each with its share of the time.
-		tcp, err := (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, "tcp", l.peer.Addr)
-		if err != nil {
-			return nil, netip.AddrPort{}, l.connectError(parent, err)
-		}
-		return tcp, addrPort(tcp.RemoteAddr()), nil
-	}
-	channel, err := jump.Dial(ctx, l.peer.Addr)
-	if err != nil {
-		return nil, netip.AddrPort{}, l.forwardError(parent, err)
-	}
-	addr, _ := netip.ParseAddrPort(l.peer.Addr)
-	return piped(channel, l.peer.Addr), addr, nil
 }
 
 func (l *login) config(w *wire, keys []trust.Identity) *ssh.ClientConfig {

@@ -19,7 +19,13 @@ type wire struct {
 	heard atomic.Int64 // nanoseconds after born
 	ended atomic.Pointer[error]
 	first *bytes.Buffer // takes what comes first, up to maxFirst; nil: nothing
+
+	opening []byte // what came first, up to maxOpening
 }
+
+// maxOpening is enough to tell a version of SSH from the words of sshd that it takes no
+// connection now, in bytes.
+const maxOpening = 64
 
 // maxFirst bounds what is kept of what a host says first, in bytes: its version, and the
 // packet with its algorithms, which is at most 35,000 (RFC 4253, section 6.1).
@@ -45,6 +51,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		if w.first != nil && w.first.Len() < maxFirst {
 			w.first.Write(p[:n])
 		}
+		w.opening = append(w.opening, p[:min(n, maxOpening-len(w.opening))]...)
 		w.acknowledge()
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
@@ -71,4 +78,14 @@ func (w *wire) readError() error {
 		return *err
 	}
 	return nil
+}
+
+// turnedAway reports that sshd closed the connection before it said its version, and not
+// because of what came from this machine before. Only for when nobody reads any more.
+//
+// With MaxStartups sshd closes without a word, since OpenSSH 9.8 with "Exceeded
+// MaxStartups". An address that has misbehaved hears "Not allowed at this time"
+// (PerSourcePenalties in sshd_config(5)): to come again would make that worse.
+func (w *wire) turnedAway() bool {
+	return len(w.opening) == 0 || bytes.HasPrefix(w.opening, []byte("Exceeded MaxStartups"))
 }

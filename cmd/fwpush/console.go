@@ -21,6 +21,7 @@ type console struct {
 	progress       string // of --progress, "" for a verb that has none
 	hostKeys       transport.HostKeyPolicy
 	become         becoming
+	sshConfig      string // of --ssh-config, "" for what ssh itself reads
 	outColour      ui.Colour
 	errColour      ui.Colour
 	events         io.Writer // of --events, nil before it is opened

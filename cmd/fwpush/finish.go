@@ -159,7 +159,7 @@ func (c *console) takeUp(cmd *cobra.Command, g *globals, f *finishFlags, run str
 			return nil, nil, nil, err
 		}
 	}
-	targets, err := hostsOf(file, past, f.Selection)
+	targets, err := c.hostsOf(cmd.Context(), file, past, f.Selection)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -202,7 +202,9 @@ func (c *console) without(past journal.Record, back bool, proved func(host strin
 
 // hostsOf are the hosts of a run that are selected, with those that the file does not
 // name any more. What is selected beside them cannot be of that run.
-func hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
+//
+// They are waited for, so that ssh_config may be broken: then the way is that of the run.
+func (c *console) hostsOf(ctx context.Context, file *plan.File, past journal.Record, s inventory.Selection) ([]rollout.Target, error) {
 	var strays []rollout.Target
 	s.Only = []string{}
 	for _, h := range past.Hosts {
@@ -215,6 +217,16 @@ func hostsOf(file *plan.File, past journal.Record, s inventory.Selection) ([]rol
 	members, strays, err := withLeftBehind(file, s, strays)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := c.asSSH(ctx, file, members); err != nil {
+		c.Tell("%v; hosts are reached as they were in run %s", reason(err), past.Run)
+		for i, m := range members {
+			for _, h := range past.Hosts {
+				if h.Name == m.Host.Name {
+					members[i].Host.SSH = record.Endpoint(h.Name, h.SSH)
+				}
+			}
+		}
 	}
 	return append(file.Bare(members), strays...), nil
 }

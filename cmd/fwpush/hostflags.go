@@ -47,6 +47,7 @@ func (f *hostFlags) asking(cmd *cobra.Command) {
 	cmd.Flags().Var(f.progress, "progress", "show how the run goes: auto draws it on a terminal and prints lines elsewhere, plain prints lines, none tells only what went wrong")
 	cmd.Flags().Var(f.hostKey, "host-key", "for hosts that no known_hosts file knows: strict refuses them, accept-new records the key they show first; fwpush trust shows keys before")
 	registerBecoming(cmd.Flags())
+	addSSHConfig(cmd)
 }
 
 // changeFlags are the flags of verbs that change hosts.

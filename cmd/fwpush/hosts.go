@@ -20,8 +20,9 @@ func newHosts(c *console, g *globals) *cobra.Command {
 		List the selected hosts with their roles and addresses, without touching one. This
 		is how to try a PATTERN such as 'web[01-20],db*' before a verb that changes hosts.
 
-		With --ssh the settings are listed by which each host is reached, as far as the
-		fleet file gives them. "-" is what it leaves to ssh's own defaults.`) +
+		With --ssh the settings are listed by which each host is reached: those of the fleet
+		file, else those that ssh -G tells of ssh_config, and where each comes from. What is
+		not in the second list is a default; "-" is one of ssh.`) +
 			exitStatus(exitOK, exitConfig),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -34,36 +35,54 @@ func newHosts(c *console, g *globals) *cobra.Command {
 			if len(args) > 0 {
 				s.Named = args[0]
 			}
-			hosts, err := c.selected(cmd.Context(), g, s.Selection)
+			hosts, ways, err := c.selected(cmd.Context(), g, s.Selection, ssh)
 			if output.v == "json" {
 				return shown(err, ui.WriteJSON(c.out, report.HostList{Schema: 1, Command: "hosts",
-					Exit: exitCode(err), Error: reason(err), Hosts: report.ListOf(hosts)}))
+					Exit: exitCode(err), Error: reason(err), Hosts: report.WithWays(hosts, ways)}))
 			}
 			if err != nil {
 				return err
 			}
-			return shown(nil, report.WriteHosts(c.out, c.outColour, hosts, ssh))
+			if ssh {
+				return shown(nil, report.WriteWays(c.out, c.outColour, report.WithWays(hosts, ways)))
+			}
+			return shown(nil, report.WriteHosts(c.out, c.outColour, hosts))
 		},
 	}
 	s.register(cmd)
 	cmd.Flags().BoolVar(&ssh, "ssh", false, "show how each host is reached")
+	addSSHConfig(cmd)
 	addOutput(cmd, output)
 	return cmd
 }
 
-// selected are the hosts that are meant.
-func (c *console) selected(ctx context.Context, g *globals, s inventory.Selection) ([]inventory.Host, error) {
+// selected are the hosts that are meant, and if that is asked how they are reached.
+func (c *console) selected(ctx context.Context, g *globals, s inventory.Selection, ssh bool) ([]inventory.Host, []report.Way, error) {
 	f, err := c.load(ctx, g, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	members, err := choose(f, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var ways []report.Way
+	if ssh {
+		resolved, err := c.asSSH(ctx, f, members)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, m := range members {
+			way := report.Way{Endpoint: m.Host.SSH}
+			if resolved != nil { // else there is no ssh
+				way.Configured = resolved[i].Configured
+			}
+			ways = append(ways, way)
+		}
 	}
 	hosts := make([]inventory.Host, len(members))
 	for i, m := range members {
 		hosts[i] = m.Host
 	}
-	return hosts, nil
+	return hosts, ways, nil
 }

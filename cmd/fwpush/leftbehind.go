@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -58,7 +59,7 @@ func withLeftBehind(f *plan.File, s inventory.Selection, left []rollout.Target) 
 }
 
 // namedHosts is reach for hosts that are arguments: some may be left behind.
-func (c *console) namedHosts(g *globals, f *plan.File, patterns []string) (*prepared, error) {
+func (c *console) namedHosts(ctx context.Context, g *globals, f *plan.File, patterns []string) (*prepared, error) {
 	left := c.leftBehind(g, f)
 	var members []plan.Member
 	var strays []rollout.Target
@@ -77,6 +78,9 @@ func (c *console) namedHosts(g *globals, f *plan.File, patterns []string) (*prep
 				strays = append(strays, t)
 			}
 		}
+	}
+	if _, err := c.asSSH(ctx, f, members); err != nil {
+		return nil, err
 	}
 	return c.prepared(f, append(f.Bare(members), strays...)), nil
 }

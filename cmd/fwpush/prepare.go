@@ -56,6 +56,9 @@ func (c *console) ready(ctx context.Context, f *plan.File, s inventory.Selection
 		return nil, ended(exitConfig, "%s in --probe", ui.Count(len(wrong), "error"))
 	}
 	plan.AddProbes(members, more)
+	if _, err := c.asSSH(ctx, f, members); err != nil {
+		return nil, err
+	}
 	targets, err := f.Targets(members)
 	if err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 	}
 	members, err := choose(f, s)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.asSSH(ctx, f, members); err != nil {
 		return nil, err
 	}
 	return c.prepared(f, f.Bare(members)), nil

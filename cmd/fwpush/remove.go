@@ -28,7 +28,7 @@ func newRemove(c *console, g *globals) *cobra.Command {
 			var p *prepared
 			file, err := c.load(cmd.Context(), g, nil)
 			if err == nil {
-				p, err = c.namedHosts(g, file, args)
+				p, err = c.namedHosts(cmd.Context(), g, file, args)
 			}
 			if err == nil {
 				without(p.targets)

@@ -62,6 +62,9 @@ func newRoot(c *console) *cobra.Command {
 				c.hostKeys = transport.HostKeyPolicy(f.Value.String())
 			}
 			c.become = becomingOf(cmd.Flags())
+			if f := cmd.Flag("ssh-config"); f != nil {
+				c.sshConfig = f.Value.String()
+			}
 			when := ui.When(g.colour.v)
 			c.outColour, c.errColour = ui.ColourFor(when, c.out, c.getenv), ui.ColourFor(when, c.err, c.getenv)
 			return nil

@@ -74,6 +74,9 @@ func (c *console) known(ctx context.Context, g *globals, s inventory.Selection) 
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, err := c.asSSH(ctx, f, members); err != nil {
+		return nil, nil, err
+	}
 	return c.prepared(f, f.Bare(members)), strays, nil
 }
 

@@ -74,6 +74,7 @@ func newTrust(c *console, g *globals) *cobra.Command {
 	flags.Var(f.forks, "forks", "ask `N` hosts at a time; default rollout.parallel of the fleet file")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask: record what is new, whoever it is from")
 	flags.BoolVar(&f.check, "check", false, "record nothing; exit 1 if something is new")
+	addSSHConfig(cmd)
 	flags.Var(f.from, "from", "compare with the fingerprints in `FILE`, - for the standard input")
 	addOutput(cmd, f.output)
 	return cmd
@@ -87,6 +88,9 @@ func (c *console) trust(ctx context.Context, g *globals, f *trustFlags) ([]*host
 	}
 	members, err := choose(file, f.Selection)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.asSSH(ctx, file, members); err != nil {
 		return nil, err
 	}
 	listed, err := c.fingerprints(f.from)

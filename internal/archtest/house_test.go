@@ -44,6 +44,7 @@ var house = []room{
 	{dir: "roles/reach", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning"}},
 	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{xcrypto}, tests: []string{goleak, rapid}},
+	{dir: "transport/sshconfig", rooms: []string{"inventory"}, tests: []string{xcrypto}},
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
 	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp}},
@@ -61,7 +62,7 @@ var house = []room{
 	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
-	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "internal/foreign", "internal/commit", "internal/rollout",
+	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "transport/sshconfig", "internal/foreign", "internal/commit", "internal/rollout",
 		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox", "internal/ansible"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},

@@ -29,7 +29,7 @@ func (p *Probe) login(ctx context.Context, conn *transport.Conn) error {
 			return attempt{at: at, fate: notTried, why: sayf(err, "no address")}
 		}
 		// Only what goes there straight from here has a route from here.
-		if a := route(ctx, at); a.fate != there && p.host.SSH.Jump == "" {
+		if a := route(ctx, at); a.fate != there && p.host.SSH.Direct() {
 			return a
 		}
 		return p.loginAt(ctx, pinned, addr)

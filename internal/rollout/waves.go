@@ -86,8 +86,10 @@ func behind(targets []Target) map[int][]int {
 	}
 	list := map[int][]int{}
 	for i, t := range targets {
-		if jump, ours := index[t.Host.SSH.Jump]; ours && t.Host.SSH.Jump != "" {
-			list[jump] = append(list[jump], i)
+		for hop := &t.Host.SSH; hop != nil; hop = hop.Via {
+			if jump, ours := index[hop.Jump]; ours && hop.Jump != "" && jump != i {
+				list[jump] = append(list[jump], i)
+			}
 		}
 	}
 	return list

@@ -105,10 +105,10 @@ func TestAMistakeLeavesNoPolicy(t *testing.T) {
 
 func TestLocalAddress(t *testing.T) {
 	loopback := netip.MustParseAddr("127.0.0.1")
-	if got := localAddress(loopback, 22); got != loopback {
+	if got := localAddress(t.Context(), inventory.Endpoint{Port: 22}, loopback); got != loopback {
 		t.Errorf("towards %s: %s", loopback, got)
 	}
-	if got := localAddress(netip.Addr{}, 22); got.IsValid() {
+	if got := localAddress(t.Context(), inventory.Endpoint{Port: 22}, netip.Addr{}); got.IsValid() {
 		t.Errorf("towards nothing: %s", got)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"fwpush/internal/ui"
 	"fwpush/inventory"
 	"fwpush/roles"
+	"fwpush/transport"
 )
 
 // Proof is the offline half of the lock-out proof for one host.
@@ -36,13 +37,21 @@ func (p Proof) From() string {
 		}
 		return strings.Join(list, ", ")
 	}
-	if p.Host.SSH.Jump != "" {
-		return p.Host.SSH.Jump
+	if through := through(p.Host.SSH); through != "" {
+		return through
 	}
 	if !p.local.IsValid() {
 		return ""
 	}
 	return p.local.String()
+}
+
+// through is what connections to a host come out of, "" if that is this machine.
+func through(ep inventory.Endpoint) string {
+	if ep.Jump == "" && ep.ProxyCommand != "" {
+		return "its ProxyCommand"
+	}
+	return ep.Jump
 }
 
 // lookupTime bounds the wait for a name server, lookups how many names are
@@ -80,7 +89,7 @@ func proveHost(ctx context.Context, m Member, jump []netip.Addr) Proof {
 	}
 	var first Proof
 	for i, target := range targets {
-		a := roles.Approach{Target: target, Port: ep.Port, Local: localAddress(target, ep.Port), Jump: ep.Jump, JumpAddrs: jump}
+		a := roles.Approach{Target: target, Port: ep.Port, Elsewhere: portElsewhere(m.Host), Local: localAddress(ctx, ep, target), Jump: through(ep), JumpAddrs: jump}
 		p := Proof{Proof: m.Policy.ProveManagement(a), Member: m, local: a.Local}
 		switch {
 		case i == 0:
@@ -100,7 +109,7 @@ func targetsOf(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
 	if a, err := netip.ParseAddr(ep.Address); err == nil {
 		return []netip.Addr{a}
 	}
-	if ep.Jump != "" {
+	if !ep.Direct() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
@@ -117,7 +126,7 @@ func targetsOf(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
 func Towards(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
 	var list []netip.Addr
 	for _, target := range targetsOf(ctx, ep) {
-		if a := localAddress(target, ep.Port); a.IsValid() && !slices.Contains(list, a) {
+		if a := localAddress(ctx, ep, target); a.IsValid() && !slices.Contains(list, a) {
 			list = append(list, a)
 		}
 	}
@@ -127,11 +136,14 @@ func Towards(ctx context.Context, ep inventory.Endpoint) []netip.Addr {
 
 // localAddress is the address this machine would use towards a target. To
 // connect a UDP socket asks the kernel for a route and sends nothing (udp(7)).
-func localAddress(target netip.Addr, port uint16) netip.Addr {
+func localAddress(ctx context.Context, ep inventory.Endpoint, target netip.Addr) netip.Addr {
 	if !target.IsValid() {
 		return netip.Addr{}
 	}
-	conn, err := net.Dial("udp", net.JoinHostPort(target.String(), strconv.Itoa(int(port))))
+	if bound, err := transport.LocalAddr(ctx, ep); err != nil || bound.IsValid() {
+		return bound
+	}
+	conn, err := net.Dial("udp", net.JoinHostPort(target.String(), strconv.Itoa(int(ep.Port))))
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -141,6 +153,14 @@ func localAddress(target netip.Addr, port uint16) netip.Addr {
 		return netip.Addr{}
 	}
 	return local.AddrPort().Addr().Unmap()
+}
+
+// portElsewhere reports whether ssh_config says at which port a host is dialled, and the
+// fleet file says nothing of ports.
+func portElsewhere(h inventory.Host) bool {
+	_, written := h.SSH.Written["port"]
+	said := len(h.SSHDPorts) > 0 && h.SSHDPorts[0].Place != h.SSH.Place // else they are those of ssh.port
+	return h.SSH.Written != nil && !written && !said
 }
 
 // acceptLoseSSH is how a person takes the risk on the command line.

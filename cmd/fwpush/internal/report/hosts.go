@@ -2,7 +2,6 @@ package report
 
 import (
 	"io"
-	"strconv"
 	"strings"
 
 	"fwpush/internal/ui"
@@ -39,6 +38,7 @@ type ListedSSH struct {
 	User    string `json:"user"`
 	Become  string `json:"become"`
 	Jump    string `json:"jump"`
+	*ListedSettings
 }
 
 // ListOf is hosts for programs.
@@ -46,7 +46,7 @@ func ListOf(hosts []inventory.Host) []ListedHost {
 	list := make([]ListedHost, len(hosts))
 	for i, h := range hosts {
 		l := ListedHost{Name: h.Name, Roles: []string{}, Addresses: []ListedAddress{},
-			SSH: ListedSSH{h.SSH.Address, h.SSH.Port, h.SSH.User, h.SSH.Become, h.SSH.Jump}}
+			SSH: ListedSSH{h.SSH.Address, h.SSH.Port, h.SSH.User, h.SSH.Become, h.SSH.Jump, nil}}
 		for _, r := range h.Roles {
 			l.Roles = append(l.Roles, r.V)
 		}
@@ -60,19 +60,11 @@ func ListOf(hosts []inventory.Host) []ListedHost {
 	return list
 }
 
-// WriteHosts prints a line for each host: its roles and addresses, or how it is reached.
-func WriteHosts(w io.Writer, colour ui.Colour, hosts []inventory.Host, ssh bool) error {
+// WriteHosts prints a line for each host: its roles and addresses.
+func WriteHosts(w io.Writer, colour ui.Colour, hosts []inventory.Host) error {
 	var table ui.Table
-	if ssh {
-		table.Painted(colour.Dim, "HOST", "ADDRESS", "PORT", "USER", "BECOME", "JUMP")
-	} else {
-		table.Painted(colour.Dim, "HOST", "ROLES", "ADDRESSES")
-	}
+	table.Painted(colour.Dim, "HOST", "ROLES", "ADDRESSES")
 	for _, l := range ListOf(hosts) {
-		if ssh {
-			table.Row(l.Name, orDash(l.SSH.Address), strconv.Itoa(int(l.SSH.Port)), orDash(l.SSH.User), orDash(l.SSH.Become), orDash(l.SSH.Jump))
-			continue
-		}
 		var addresses []string
 		for _, a := range l.Addresses {
 			text := a.Address
