@@ -44,7 +44,7 @@ var house = []room{
 	{dir: "roles/reach", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning"}},
 	{dir: "render", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict"}, modules: []string{netipx, goInternal}, tests: []string{cmp, rapid}},
 	{dir: "transport", rooms: []string{"inventory"}, modules: []string{xcrypto}, tests: []string{goleak, rapid}},
-	{dir: "transport/sshconfig", rooms: []string{"inventory"}, tests: []string{xcrypto}},
+	{dir: "transport/sshconfig", rooms: []string{"inventory", "transport"}, tests: []string{xcrypto}},
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
 	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp}},

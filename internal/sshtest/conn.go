@@ -18,6 +18,12 @@ type Request struct {
 	Scope   string // "global", "channel" (opening one) or "session" (within one)
 	Type    string // as in the protocol, such as "session", "exec", "pty-req"
 	Payload []byte
+
+	// Of a request to open a channel: the address the client had connected to, and who it is.
+	Host   netip.AddrPort
+	Client netip.Addr
+	User   string
+	Key    string // fingerprint
 }
 
 // Requests returns everything clients have asked for so far, in order.
@@ -102,12 +108,13 @@ func (c *conn) serve() {
 	})
 	c.server.wg.Go(func() {
 		for r := range globals {
-			c.server.record(Request{c.number, "global", r.Type, r.Payload})
+			c.server.record(Request{Conn: c.number, Scope: "global", Type: r.Type, Payload: r.Payload})
 			r.Reply(false, nil)
 		}
 	})
 	for channel := range channels {
-		c.server.record(Request{c.number, "channel", channel.ChannelType(), channel.ExtraData()})
+		c.server.record(Request{Conn: c.number, Scope: "channel", Type: channel.ChannelType(), Payload: channel.ExtraData(),
+			Host: c.local, Client: c.raw.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap(), User: server.User(), Key: server.Permissions.Extensions[keyExtension]})
 		if channel.ChannelType() == "direct-tcpip" && c.server.config.Forward != nil {
 			c.server.wg.Go(func() { c.forward(channel, ended) })
 			continue

@@ -77,7 +77,7 @@ func commandOf(payload []byte) string {
 func (c *conn) session(stream ssh.Channel, requests <-chan *ssh.Request, ended <-chan struct{}) {
 	started := false
 	for r := range requests {
-		c.server.record(Request{c.number, "session", r.Type, r.Payload})
+		c.server.record(Request{Conn: c.number, Scope: "session", Type: r.Type, Payload: r.Payload})
 		if r.Type != "exec" || started {
 			r.Reply(false, nil)
 			continue
