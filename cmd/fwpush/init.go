@@ -21,7 +21,7 @@ import (
 	"fwpush/roles"
 )
 
-// usualConfig is what --ssh-config means without a file.
+// usualConfig is what --from-ssh-config means without a file.
 const usualConfig = "~/.ssh/config"
 
 // stdio is how a file is named that is standard input or output.
@@ -58,15 +58,15 @@ func newInit(c *console) *cobra.Command {
 		stands. management.from is proposed from the addresses of this machine towards the
 		hosts, or is what --from says; look at it before anything is pushed.`) + exitStatus(exitOK, exitConfig),
 		Example: `  fwpush init --ansible inventory.json
-  fwpush init --ssh-config
+  fwpush init --from-ssh-config
   fwpush init web1 root@db1:2222 --from 198.51.100.16/28`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.init(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.Var(f.ansible, "ansible", "make it of this inventory `FILE|DIR` of Ansible")
-	flags.Var(f.sshConfig, "ssh-config", "make it of the hosts in this ssh_config `FILE`; default ~/.ssh/config")
-	flags.Lookup("ssh-config").NoOptDefVal = usualConfig
+	flags.Var(f.sshConfig, "from-ssh-config", "make it of the hosts in this ssh_config `FILE`; default ~/.ssh/config")
+	flags.Lookup("from-ssh-config").NoOptDefVal = usualConfig
 	flags.Var(f.hosts, "hosts", "make it of the hosts in `FILE`, one a line; - is standard input")
 	flags.StringArrayVar(&f.from, "from", nil, "`ADDRESS` or prefix that pushes come from, for management.from; repeated: each")
 	flags.VarP(f.out, "out", "o", "write `FILE` instead of fleet.toml; - is standard output")
@@ -85,7 +85,7 @@ func (c *console) init(ctx context.Context, f *initFlags, args []string) error {
 		}
 	}
 	if sources > 1 {
-		return ended(exitConfig, "a fleet file is made of one thing: --ansible, --ssh-config, or hosts")
+		return ended(exitConfig, "a fleet file is made of one thing: --ansible, --from-ssh-config, or hosts")
 	}
 	// Before anything is asked or run: it would be for nothing.
 	if err := free(f.out.v); err != nil {
@@ -129,13 +129,13 @@ func (c *console) adopted(ctx context.Context, f *initFlags, args []string) (ado
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
 			home, err := os.UserHomeDir()
 			if err != nil {
-				return fleet, ended(exitConfig, "--ssh-config: %v", err)
+				return fleet, ended(exitConfig, "--from-ssh-config: %v", err)
 			}
 			path = filepath.Join(home, rest)
 		}
 		var err error
 		if fleet, err = adopt.OfSSHConfig(ctx, path); err != nil {
-			return fleet, ended(exitConfig, "--ssh-config: %v", err)
+			return fleet, ended(exitConfig, "--from-ssh-config: %v", err)
 		}
 		fleet.Made = "Made by fwpush init of " + f.sshConfig.v + "."
 	default:

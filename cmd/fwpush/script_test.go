@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 	writeKeys(t, keys)
 	withServer := trustServer(t, keys)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: true,
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			withServer(env)
 			env.Setenv("FWPUSH_SSH_CONFIG", "none") // that of whoever runs the tests is not their business
