@@ -214,6 +214,7 @@ func TestWhatCannotBeAdopted(t *testing.T) {
 	for name, tt := range map[string]struct{ start, why string }{
 		"a chain that leads to another's": {"iptables -N f2b-x; iptables -N MINE; iptables -A MINE -j f2b-x; iptables -A INPUT -j MINE", "leads to f2b-x"},
 		"a table of both":                 {`iptables -A INPUT -j ACCEPT; nft add chain ip filter mine "{ type filter hook input priority 1; }"`, "holds base chains of iptables and others"},
+		"a rule of nft":                   {"iptables -A INPUT -j ACCEPT; nft add rule ip filter INPUT meta mark vmap '{ 1 : accept, 2 : drop }'", "only nft can read"},
 		"programs that are gone":          {"iptables-legacy -A INPUT -j ACCEPT; rm -f $(command -v iptables-legacy-save)", "iptables-legacy-save was not found"},
 		"no namespace":                    {"iptables -A INPUT -j ACCEPT", "no network namespace"},
 		"an interface that goes": {`nft -f - <<'X'

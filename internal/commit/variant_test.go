@@ -223,3 +223,22 @@ func TestBootByTheOtherVariant(t *testing.T) {
 		}
 	})
 }
+
+// iptables of the nf_tables variant warns of legacy tables that are there, be they empty:
+// on stderr, which is no part of what it lists.
+func TestAWarningIsNoPartOfAListing(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.variant("nft")
+	h.sh("iptables-legacy -L >/dev/null; ip6tables-legacy -L >/dev/null; iptables-save 2>&1 >/dev/null | grep Warning")
+	var ports []int
+	for p := range 200 { // more than one block of output
+		ports = append(ports, 1000+p)
+	}
+	rs := xtRules(false, "", ports...)
+	h.mustApply(h.candidate(rs, time.Minute))
+	f, r := Inspect(t.Context(), h.dial(), "iptables", ModeSame, "")
+	if r.Err != nil || strings.Contains(f.Running, "Warning") || strings.Count(f.Running, "-j ACCEPT\n") != strings.Count(rs.Text, "-j ACCEPT\n") {
+		t.Errorf("%v; it lists\n%s", r.Err, f.Running)
+	}
+}

@@ -35,6 +35,7 @@ home_keep() {
 		echo 'the home-made rules were changed at this very moment, or the disk is full' >"$MESSAGES"
 		return 1
 	}
+	home_native >"$D/adopt/native"
 	! grep -q -e '--match-set' "$D"/adopt/ip* 2>/dev/null || ipset save >"$D/adopt/sets" 2>"$MESSAGES" </dev/null || return
 	cat /proc/net/dev >"$D/adopt/links"
 	unshare -n true 2>/dev/null || {
@@ -46,7 +47,7 @@ home_keep() {
 		cat "$D/adopt/why" >>"$MESSAGES"
 		return 1
 	}
-	rm -f "$D/adopt/why" "$D/adopt/links"
+	rm -f "$D/adopt/why" "$D/adopt/links" "$D/adopt/native"
 	printf '%s\n' "$T" >"$D/adopt/tx" && cp -R "$D/adopt" "$B/.adopted.$T" 2>"$MESSAGES"
 }
 
@@ -69,6 +70,17 @@ home_seen() {
 home_out() {
 	FEED=$(printf '%s\n#: now\n%s\n' "$KEPT" "$2" | sort_out "$3" "$family-$v") || return
 	[ -z "$FEED" ] || feed "$1" "$CALLED-restore" --noflush -w 10
+}
+
+# home_native: every rule in the tables of iptables-nft as nft reads it. One that nft itself
+# has put there iptables-save may tell as one without conditions, and with no word of it.
+home_native() {
+	printf '%s\n' "$XTTABLES" | while read -r a b; do
+		[ ! -e "$D/adopt/ip${a#ip}tables-nft" ] || nft -s list table "$a" "$b" 2>/dev/null </dev/null
+	done | awk '
+	/^table / { table = $2 " " $3 }
+	/^\tchain / { chain = $2 }
+	/^\t\t/ && !/^\t\ttype .* hook / { printf "%s %s %06d%s\n", table, chain, ++n[table, chain], $0 }' | sort
 }
 
 # home_take LIMIT: takes away what D/adopt has, or where there is none, at a boot, what
@@ -185,6 +197,11 @@ rehearsal() {
 		} || return
 	done
 	rehearsed || return
+	home_native | cmp -s - "$D/adopt/native" || {
+		echo 'among the rules of iptables-nft there are some that only nft can read:'
+		home_native | diff "$D/adopt/native" - | grep '^[<>]' | head -n 4
+		return 1
+	}
 	home_take 60 && home_gone && home_back 60 || {
 		cat "$MESSAGES"
 		return 1

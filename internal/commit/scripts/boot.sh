@@ -30,7 +30,12 @@ finish_alone() {
 	messages
 	home_chains
 	nft_tables
-	home_take 120 || finish $?
+	for beat in 1 2 3 4 5 6; do # as xt_try
+		home_take 120
+		rc=$?
+		busy "$rc" || break
+	done
+	[ "$rc" -eq 0 ] || finish "$rc"
 	home_gone
 	finish $?
 }

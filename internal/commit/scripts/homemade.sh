@@ -239,14 +239,16 @@ engine() {
 	esac
 }
 
-# nft_tables: of CHAINS, XTOWN, the families of which iptables has tables in nft, and
-# OTHERS, "FAMILY NAME" of each table of nobody known that has base chains, a line each.
+# nft_tables: of CHAINS, XTOWN, the families of which iptables has tables in nft, XTTABLES,
+# "FAMILY NAME" of each of these, a line each, and OTHERS, the same of tables of nobody
+# known that have base chains.
 # iptables calls its tables and base chains by names of its own, in capitals.
 nft_tables() {
-	XTOWN='' OTHERS=''
+	XTOWN='' XTTABLES='' OTHERS=''
 	while read -r a b c; do
 		case $a in
 		xt) XTOWN="$XTOWN $b" ;;
+		own) XTTABLES=$XTTABLES${XTTABLES:+$LF}"$b $c" ;;
 		table) OTHERS=$OTHERS${OTHERS:+$LF}"$b $c" ;;
 		mixed) home_add "refuse table $b $c holds base chains of iptables and others beside them" ;;
 		esac
@@ -265,6 +267,7 @@ nft_tables() {
 		}
 		END {
 			for (family in xt) print "xt " family
+			for (id in own) print "own " id
 			for (i = 1; i <= n; i++) {
 				for (j = 1; j <= rows; j++) if (order[i] ~ what[j]) break
 				if (j > rows) print (order[i] in own ? "mixed " : "table ") order[i]

@@ -87,13 +87,21 @@ beside() {
 # stray: chains of ours are in BESIDE.
 stray() { printf '%s\n' "$BESIDE" | grep -Eq '^(:|[[:space:]]chain )FWPUSH-'; }
 
+# xt_silent PROGRAM: XTERR, why it tells nothing.
+xt_silent() {
+	XTERR=$("$1" 2>&1 >/dev/null </dev/null)
+	XTERR="$1: ${XTERR:-no message}"
+}
+
 # xt_save: V4 and V6, what is loaded of both families; XTERR says why that cannot be
 # told.
 xt_save() {
 	XTERR='' V4='' V6=''
-	V4=$("$IPT-save" 2>&1 </dev/null) || XTERR="$IPT-save: ${V4:-no message}"
+	# Not with its messages: a warning (of legacy tables that are there) would come in the
+	# middle of a line, where the first block of the output ends.
+	V4=$("$IPT-save" 2>/dev/null </dev/null) || xt_silent "$IPT-save"
 	if [ -z "$XTERR" ] && ipv6 && command -v "$IP6T-save" >/dev/null; then
-		V6=$("$IP6T-save" 2>&1 </dev/null) || XTERR="$IP6T-save: ${V6:-no message}"
+		V6=$("$IP6T-save" 2>/dev/null </dev/null) || xt_silent "$IP6T-save"
 	fi
 	# The nf_tables variant says so of a table that nft itself has filled.
 	case $V4$V6 in
