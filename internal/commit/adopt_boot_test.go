@@ -77,6 +77,18 @@ func TestAdoptedHostBoots(t *testing.T) {
 				})
 			}
 
+			// Beside the rules before the confirmed ones the host's own stay.
+			h.mustApply(h.adopting(rules(false, 443, 444), time.Minute))
+			h.sh("cp /var/lib/fwpush/boot.nft /root/kept; echo nonsense >>/var/lib/fwpush/boot.nft")
+			h.reboot()
+			if got := h.everything(); got != before || h.table() == "" {
+				t.Errorf("after a boot by boot.prev:\n%s", diff(before, got))
+			}
+			h.sh("cp /root/kept /var/lib/fwpush/boot.nft; systemctl restart fwpush.service")
+			if !alone() {
+				t.Errorf("with the boot file whole again:\n%s", h.everything())
+			}
+
 			// In mode coexist the host's own rules come back with the next boot.
 			c := h.candidate(rules(false, 80, 443), time.Minute)
 			c.Mode = ModeCoexist

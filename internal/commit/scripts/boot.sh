@@ -22,11 +22,11 @@ finish() {
 	exit "$1"
 }
 
-# finish_alone STATUS: the same, once the rules that are home-made are gone where the
-# host is in mode exclusive: whatever the boot has loaded before ours. Without ours they
-# stay.
+# finish_alone: the confirmed rules are loaded, and the rules that are home-made go where
+# the host is in mode exclusive: whatever the boot has loaded before ours. Beside the
+# rules before the confirmed ones they stay: these may be of before that mode.
 finish_alone() {
-	[ "$1" -eq 0 ] && [ -e "$B/exclusive" ] || finish "$1"
+	[ -e "$B/exclusive" ] || finish 0
 	messages
 	home_chains
 	nft_tables
@@ -108,15 +108,15 @@ start | reload)
 	[ "$1" = reload ] || ! under_way || { ! nft list table inet fwpush >/dev/null 2>&1 && ! running; } || finish 0
 	if load_boot; then
 		rm -f "$FELLBACK"
-		finish_alone 0
+		finish_alone
 	fi
 	fell_back
 	load_text "$B/boot.prev"
-	finish_alone $?
+	finish $?
 	;;
 previous)
 	load_text "$B/boot.prev"
-	finish_alone $?
+	finish $?
 	;;
 check)
 	xt_use "$3" "$4"
