@@ -169,7 +169,11 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 	limit := uploadTime(len(payload))
 	go func() { sent <- b.d.sendWithin(ctx, payload, limit) }()
 	// One limit for all it says: a host that keeps talking is no host that answers.
-	for end := time.Now().Add(limit + b.Window/2); ; {
+	patience := limit + b.Window/2
+	if b.Mode == ModeExclusive && len(b.facts.Home) > 0 {
+		patience += 40 * time.Second // for the rehearsal of what is taken away
+	}
+	for end := time.Now().Add(patience); ; {
 		word, rest, err := b.d.hear(ctx, time.Until(end))
 		if err != nil {
 			if serr := <-sent; serr != nil && errors.Is(err, errSilent) {

@@ -43,7 +43,9 @@ home_keep() {
 		return 1
 	}
 	run_tool "$1" unshare -n /bin/sh "$D/revert.sh" rehearse "$T" "$NAME" 60 || {
+		rc=$?
 		printf 'home-made rules cannot be put back: ' >"$MESSAGES"
+		[ "$rc" -ne 137 ] || echo "their rehearsal took more than $1 s" >>"$MESSAGES"
 		cat "$D/adopt/why" >>"$MESSAGES"
 		return 1
 	}

@@ -175,7 +175,7 @@ stage() {
 # back. 1 if not, and D/err says why.
 stage_adopted() {
 	[ "$ADOPT" = exclusive ] && [ "$MODE" != remove ] && [ -n "$HOMEMADE" ] || return 0
-	mkdir "$D/adopt" && printf '%s\n' "$HOMEMADE" >"$D/adopt/told" && adopted keep $((W / 4 + 1)) &&
+	mkdir "$D/adopt" && printf '%s\n' "$HOMEMADE" >"$D/adopt/told" && adopted keep 30 &&
 		flush_disk "$B/.adopted.$T" "$B/.adopted.$T"/* 2>"$D/err"
 }
 
