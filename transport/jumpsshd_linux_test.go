@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -128,4 +129,39 @@ func TestRealSSHDJumpHostIsRestarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+}
+
+// Two jumps of real sshds: a wrong host key, at the first, at the second or at the host,
+// stops the login there, and says whose it is.
+func TestRealSSHDWrongKeyOnTheWay(t *testing.T) {
+	servers := []*sshdHost{newSSHD(t, ""), newSSHD(t, ""), newSSHD(t, "")}
+	names := []string{"outer", "inner", "web1"}
+	for wrong := range names {
+		d := New(Options{})
+		t.Cleanup(func() { d.Close() })
+		var ep inventory.Endpoint
+		for i, s := range servers {
+			next := s.endpoint(t)
+			next.Name = names[i]
+			if i == wrong {
+				other := newSSHD(t, "").endpoint(t)
+				text, err := os.ReadFile(other.KnownHosts[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				mine := strings.ReplaceAll(string(text), fmt.Sprint(other.Port), fmt.Sprint(next.Port))
+				next.KnownHosts = []string{writeFile(t, "known_hosts", mine)}
+			}
+			if i > 0 {
+				via := ep
+				next.Via = &via
+			}
+			ep = next
+		}
+		_, err := d.Dial(t.Context(), ep)
+		var key *HostKeyError
+		if !errors.As(err, &key) || key.Peer.Host != names[wrong] || !strings.Contains(err.Error(), "changed") {
+			t.Errorf("a wrong key at %s: %v", names[wrong], err)
+		}
+	}
 }

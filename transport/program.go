@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -56,7 +57,16 @@ func (l *login) startProgram() (net.Conn, error) {
 	return p, nil
 }
 
-func (p *program) Read(b []byte) (int, error)  { return p.out.Read(b) }
+// Read reads what the program brings. At its end the program is given a moment to end by itself,
+// so that there is more to tell than that it was killed.
+func (p *program) Read(b []byte) (int, error) {
+	n, err := p.out.Read(b)
+	if errors.Is(err, io.EOF) {
+		p.awaitEnd()
+	}
+	return n, err
+}
+
 func (p *program) Write(b []byte) (int, error) { return p.in.Write(b) }
 
 func (p *program) LocalAddr() net.Addr  { return address("") }
@@ -82,18 +92,26 @@ func (p *program) Close() error {
 	return nil
 }
 
-// why tells how a program ended that carried nothing.
-func (p *program) why() error {
+// awaitEnd waits a moment for the program to end, and says whether it has.
+func (p *program) awaitEnd() bool {
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
-	how := "closed the connection"
 	select {
 	case <-p.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// why tells how a program ended that carried nothing.
+func (p *program) why() error {
+	how := "closed the connection"
+	if p.awaitEnd() {
 		how = "ended before there was a connection"
 		if p.status != nil {
 			how = "ended: " + p.status.Error()
 		}
-	case <-timer.C:
 	}
 	if said := p.said.String(); said != "" {
 		how += ": " + printable(said)

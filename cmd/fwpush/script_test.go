@@ -28,7 +28,8 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			withServer(env)
-			env.Setenv("FWPUSH_SSH_CONFIG", "none") // that of whoever runs the tests is not their business
+			env.Setenv("ONLY_FWPUSH", filepath.SplitList(env.Getenv("PATH"))[0]) // a PATH without ssh
+			env.Setenv("FWPUSH_SSH_CONFIG", "none")                              // that of whoever runs the tests is not their business
 			return os.Symlink(keys, filepath.Join(env.WorkDir, "keys"))
 		},
 	})

@@ -99,7 +99,8 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.out, s.out // in order, as on a terminal
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FWPUSH_") })
 	// Records of runs over hosts that end with the demo are nobody's.
-	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=demo", "FWPUSH_COLOR="+s.when(), "FWPUSH_STATE_DIR="+filepath.Join(s.dir, "state"))
+	cmd.Env = append(cmd.Env, "FWPUSH_ACTOR=demo", "FWPUSH_COLOR="+s.when(), "FWPUSH_STATE_DIR="+filepath.Join(s.dir, "state"),
+		"FWPUSH_SSH_CONFIG=none") // whatever this person has configured is not about these hosts
 	return cmd
 }
 
