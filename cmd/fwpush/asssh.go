@@ -7,8 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwpush/cmd/fwpush/internal/plan"
-	"fwpush/internal/ui"
-	"fwpush/inventory"
 	"fwpush/transport/sshconfig"
 )
 
@@ -32,15 +30,6 @@ func (c *console) asSSH(ctx context.Context, f *plan.File, members []plan.Member
 		return nil, ended(exitInterrupted, "interrupted before a host was contacted")
 	case err != nil:
 		return nil, ended(exitConfig, "%v", err)
-	}
-	revoked := map[string][]string{}
-	for _, r := range resolved {
-		if r.Revoked != "" {
-			revoked[r.Revoked] = append(revoked[r.Revoked], r.Name)
-		}
-	}
-	for file, hosts := range revoked {
-		c.Tell("%s (%s): RevokedHostKeys %s of ssh_config is not read; write the keys with @revoked into known_hosts", inventory.Fold(hosts), ui.Count(len(hosts), "host"), file)
 	}
 	return resolved, nil
 }

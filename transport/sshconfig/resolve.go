@@ -20,7 +20,7 @@ var keys = map[string]string{
 	"hostname": "address", "port": "port", "user": "user", "identityfile": "identity", "userknownhostsfile": "known_hosts",
 	"globalknownhostsfile": "known_hosts", "proxyjump": "jump", "connecttimeout": "connect_timeout", "proxycommand": "ProxyCommand",
 	"hostkeyalias": "HostKeyAlias", "certificatefile": "CertificateFile", "identitiesonly": "IdentitiesOnly", "identityagent": "IdentityAgent",
-	"addressfamily": "AddressFamily", "bindaddress": "BindAddress", "bindinterface": "BindInterface",
+	"addressfamily": "AddressFamily", "bindaddress": "BindAddress", "bindinterface": "BindInterface", "revokedhostkeys": "RevokedHostKeys", "hashknownhosts": "HashKnownHosts",
 }
 
 // host resolves a host of the fleet.
@@ -73,7 +73,7 @@ func (r *Resolver) resolve(ctx context.Context, ep inventory.Endpoint, jumps str
 			return none, err
 		}
 	}
-	out := Resolved{Endpoint: ep, Configured: configured(a, defaults, keys), Revoked: a.one("revokedhostkeys")}
+	out := Resolved{Endpoint: ep, Configured: configured(a, defaults, keys)}
 	out.Configured = slices.DeleteFunc(out.Configured, func(name string) bool {
 		_, written := ep.Written[name]
 		return written || name == "address" && strings.EqualFold(a.one("hostname"), ep.Address)
@@ -162,6 +162,13 @@ func (r *Resolver) keys(ep *inventory.Endpoint, a, defaults answer, t tokens) er
 	ep.Certificates = slices.DeleteFunc(certificates, absent)
 	if ep.IdentityAgent, err = r.agent(a.one("identityagent"), t); err != nil {
 		return err
+	}
+	ep.HashNames = a.yes("hashknownhosts")
+	if revoked := a.one("revokedhostkeys"); revoked != "" && revoked != "none" {
+		// It stays though it does not exist: then no host key can be trusted.
+		if ep.RevokedKeys, err = r.path(revoked, t); err != nil {
+			return err
+		}
 	}
 	same := func(key string) bool { return slices.Equal(a[key], defaults[key]) }
 	if _, written := ep.Written["known_hosts"]; !written && !(same("userknownhostsfile") && same("globalknownhostsfile")) {

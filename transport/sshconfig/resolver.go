@@ -119,8 +119,6 @@ type Resolved struct {
 	// Configured are the keys of Endpoint's settings that ssh_config says, sorted, by their names in the fleet
 	// file and, beyond it, in ssh_config(5).
 	Configured []string
-	// Revoked are files of keys that ssh would refuse, and fwpush does not read.
-	Revoked string
 }
 
 // Resolve fills in what ssh says of hosts, and of the jump hosts on the way. What the fleet

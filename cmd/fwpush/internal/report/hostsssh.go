@@ -21,6 +21,7 @@ type ListedSettings struct {
 	IdentityAgent  string   `json:"identity_agent,omitempty"`
 	KnownHosts     []string `json:"known_hosts,omitempty"`
 	HostKeyAlias   string   `json:"host_key_alias,omitempty"`
+	RevokedKeys    string   `json:"revoked_keys,omitempty"`
 	AddressFamily  string   `json:"address_family,omitempty"`
 	BindAddress    string   `json:"bind_address,omitempty"`
 	BindInterface  string   `json:"bind_interface,omitempty"`
@@ -53,7 +54,7 @@ func WithWays(hosts []inventory.Host, ways []Way) []ListedHost {
 	list := ListOf(hosts)
 	for i, w := range ways {
 		s := &ListedSettings{Identity: w.Identity, OtherKeys: w.OtherKeys || len(w.Identity) == 0, Certificates: w.Certificates, IdentityAgent: w.IdentityAgent,
-			KnownHosts: w.KnownHosts, HostKeyAlias: w.HostKeyAlias, AddressFamily: w.AddressFamily, BindAddress: w.BindAddress,
+			KnownHosts: w.KnownHosts, HostKeyAlias: w.HostKeyAlias, RevokedKeys: w.RevokedKeys, AddressFamily: w.AddressFamily, BindAddress: w.BindAddress,
 			BindInterface: w.BindInterface, ProxyCommand: w.ProxyCommand, ConnectTimeout: w.ConnectTimeout.Seconds(), From: map[string]string{}}
 		for hop := w.Via; hop != nil; hop = hop.Via {
 			s.Through = slices.Insert(s.Through, 0, ListedHop{hop.Name, hop.Address, hop.Port, hop.User})
@@ -77,7 +78,7 @@ func (l ListedSSH) values() map[string]string {
 		"identity": strings.Join(s.Identity, " "), "known_hosts": strings.Join(s.KnownHosts, " "), "connect_timeout": fmt.Sprintf("%gs", s.ConnectTimeout),
 		"ProxyCommand": s.ProxyCommand, "HostKeyAlias": s.HostKeyAlias, "CertificateFile": strings.Join(s.Certificates, " "),
 		"IdentitiesOnly": map[bool]string{true: "no", false: "yes"}[s.OtherKeys], "IdentityAgent": s.IdentityAgent,
-		"AddressFamily": s.AddressFamily, "BindAddress": s.BindAddress, "BindInterface": s.BindInterface,
+		"RevokedHostKeys": s.RevokedKeys, "HashKnownHosts": "yes", "AddressFamily": s.AddressFamily, "BindAddress": s.BindAddress, "BindInterface": s.BindInterface,
 	}
 }
 
