@@ -95,7 +95,10 @@ func (c *console) askPassword(ctx context.Context, dialer *transport.Dialer, hos
 		return fmt.Errorf("--%s: there is no terminal to ask on; use --%s", askBecomePass, becomePassCommand)
 	}
 	word, err := ui.AskSecret(ctx, c.in, c.err, fmt.Sprintf("Password for %s on %s:", by, inventory.Fold(hosts)))
-	if err != nil {
+	switch {
+	case ctx.Err() != nil, errors.Is(err, ui.ErrInterrupted):
+		return ended(exitInterrupted, "interrupted at the question, no host was changed")
+	case err != nil:
 		return fmt.Errorf("no password: %w", err)
 	}
 	defer clear(word)
