@@ -12,6 +12,7 @@ type fleet struct {
 	from    []string // management; nil is the controller
 	parts   []string // more tables
 	entries []string // hosts
+	coexist []string // other firewalls on all of them
 }
 
 // add gives a host an entry with roles and further lines.
@@ -31,11 +32,12 @@ fleet = "lab"
 
 [defaults]
 roles = ["base"]
+coexist = [%s]
 ssh = { user = "root", identity = %q, known_hosts = %q, connect_timeout = "3s" }
 
 [management]
 from = [%s]
-`, world.KeyFile(), world.KnownHosts(), quoted(from...))
+`, quoted(f.coexist...), world.KeyFile(), world.KnownHosts(), quoted(from...))
 	if f.window != "" {
 		fmt.Fprintf(&b, "\n[rollout]\nwindow = %q\n", f.window)
 	}

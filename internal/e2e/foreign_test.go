@@ -101,6 +101,18 @@ func TestN5RulesOfOthersAreLeftAlone(t *testing.T) {
 	f := fleet{window: window.String()}
 	f.add(h, `"web"`, `coexist = ["docker", "fail2ban", "iptables"]`)
 	c := newController(t, f.String())
+
+	t.Run("before the file names them", func(t *testing.T) {
+		e := c.run(t, 3, "apply", "-y")
+		for _, say := range []string{"docker (iptables nat PREROUTING: ", "fail2ban (inet f2b-table f2b-chain)", "rules of iptables made by hand (", `add coexist = ["docker", "fail2ban", "iptables"]`} {
+			if !strings.Contains(e.stdout+e.stderr, say) {
+				t.Errorf("it does not say %s:\n%s", say, e)
+			}
+		}
+		untouched(t, false)
+	})
+	f.coexist = []string{"docker", "fail2ban", "iptables"}
+	c.write(t, "fleet.toml", f.String())
 	c.write(t, "lockout.toml", f.lockOut(window.String()).String())
 
 	t.Run("after a first push that reverts", func(t *testing.T) {
@@ -112,6 +124,10 @@ func TestN5RulesOfOthersAreLeftAlone(t *testing.T) {
 	t.Run("after a push", func(t *testing.T) {
 		c.runJSON(t, 0, "apply", "-y").expect(t, all(hosts, "confirmed"))
 		untouched(t, true)
+		// 8080 is not among the rules of the file, and reaches a container all the same.
+		if e := c.run(t, 0, "status"); !strings.Contains(e.stdout, "published past the rules of `in`: tcp/8080 to 172.17.0.2:80 by docker (iptables nat DOCKER: ") {
+			t.Errorf("published ports:\n%s", e)
+		}
 	})
 	t.Run("after a change of the same chains", func(t *testing.T) {
 		f.parts = []string{onePortMore}

@@ -86,7 +86,7 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 			writeDiff(&out, colour, g.undo.Text, "# in no role")
 			writeAdopted(&out, colour, g.adopts)
 		case commit.OutcomeUnchanged:
-			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim("no change"))
+			fmt.Fprintf(&out, "%s %s   %s\n", colour.Dim("○"), hosts, colour.Dim(ui.Safe(strings.Join(append([]string{"no change"}, g.Notes...), "   "))))
 		default:
 			g.writeTrouble(&out, colour)
 		}
