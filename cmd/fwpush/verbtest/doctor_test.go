@@ -157,7 +157,7 @@ func TestDoctorOfManyHosts(t *testing.T) {
 ✗ timers      web[003-005] (3)  atd does not run jobs; systemd does not run here  (proved: watchdog; two are needed)
               → systemctl start atd, or chage -l root
 ✗ foreign     db008 (1)  the host has other firewalls that its coexist does not name: rules of nft made by hand (inet site in: policy drop, inet site in: its rules are not known)
-              → read what they do; to leave them as they are, add coexist = ["nftables"] to the table of the host; to have rules made by hand replaced, write mode = "exclusive"
+              → read what they do; to leave them as they are, add coexist = ["nftables"] to the host or to [defaults]; to have rules made by hand replaced, write mode = "exclusive"
 ! boot        db[001-100],web[001-899] (999)  has neither systemd nor OpenRC: confirmed rules are gone after a reboot  (sh)
               → have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev
 994 hosts healthy (994 with warnings), 6 with failures

@@ -86,6 +86,9 @@ func TestFindings(t *testing.T) {
 		{"fell back", func(s *seen) { confirmed(s); s.facts.FellBack = true }, []string{"warn boot: the confirmed rules did not load at the last boot"}},
 		{"no systemd", func(s *seen) { s.facts.Unit, s.facts.Systemd, s.health.Init = "none", false, "sh" }, []string{"warn boot: has neither systemd nor OpenRC: confirmed rules are gone after a reboot; have it run before the network: nft -f /var/lib/fwpush/boot.nft || nft -f /var/lib/fwpush/boot.prev (sh)"}},
 		{"a service that flushes", func(s *seen) { s.health.Loaders = []string{"nftables", "ferm"} }, []string{"warn boot: ferm may empty the rules"}},
+		{"what OpenRC loads before", func(s *seen) {
+			s.facts.OpenRC, s.facts.Systemd, s.health.Loaders = true, false, []string{"nftables", "iptables"}
+		}, nil},
 		{"drift unknown", func(s *seen) { confirmed(s); s.facts.CanonKnown = false }, []string{"unknown drift: "}},
 		{"other fleet", func(s *seen) { confirmed(s); s.facts.Owner.Fleet = "theirs" }, []string{`fail owner: the host belongs to fleet "theirs"; if it shall be this fleet's from now on: --accept-risk take-over`}},
 		{"other name", func(s *seen) { confirmed(s); s.facts.Owner.Host = "db1" }, []string{"warn owner: was confirmed under another name before; look whether two names in the fleet file are one machine (db1)"}},

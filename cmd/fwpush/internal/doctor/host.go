@@ -25,7 +25,7 @@ func (p *patient) clock() {
 }
 
 // flushers are services that begin by emptying what is loaded, and that our boot unit
-// does not come after.
+// does not come after; that of OpenRC does after iptables.
 var flushers = []string{"iptables", "ip6tables", "ferm", "shorewall"}
 
 func (p *patient) boot() {
@@ -50,7 +50,7 @@ func (p *patient) boot() {
 		bad(Warn, "a boot would load other rules than the confirmed ones", "fwpush apply writes them again", "")
 	}
 	for _, s := range p.health.Loaders {
-		if slices.Contains(flushers, s) {
+		if slices.Contains(flushers, s) && !(p.facts.OpenRC && strings.HasSuffix(s, "tables")) {
 			bad(Warn, s+" may empty the rules at boot, after fwpush has loaded them", "disable it: systemctl disable "+s+", or rc-update del "+s, "")
 		}
 	}
@@ -103,9 +103,7 @@ func (p *patient) conntrack() {
 // a push refuses the host, and what the others override.
 func (p *patient) foreign() {
 	if p.refused != nil {
-		// Hosts with the same firewalls shall be told together.
-		hint := strings.ReplaceAll(p.hint, "[hosts."+p.Host.Name+"]", "the table of the host")
-		p.add("foreign", Fail, p.refused.Error(), hint, "")
+		p.add("foreign", Fail, p.refused.Error(), p.hint, "")
 		return
 	}
 	notes, unread := p.Beside(p.facts)
