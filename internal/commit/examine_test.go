@@ -64,7 +64,7 @@ func TestDoctorProvesTimersAndLeavesNothing(t *testing.T) {
 		o      lab.HostOptions
 		timers string
 	}{
-		{"light", lab.HostOptions{}, "at systemd(systemd does not run here) watchdog"},
+		{"light", lab.HostOptions{}, "at systemd(there is no systemd) watchdog"},
 		{"systemd", lab.HostOptions{Systemd: true}, "at systemd watchdog"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -100,11 +100,11 @@ func TestDoctorUnderOtherShellsAndTools(t *testing.T) {
 		name, root, install, timers string
 	}
 	kinds := []kind{
-		{"busybox tools", "busybox", "", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog"},
-		{"openrc", "openrc", "", "at systemd(systemd does not run here) watchdog"},
+		{"busybox tools", "busybox", "", "at(at is not installed (apt install at)) systemd(there is no systemd) watchdog"},
+		{"openrc", "openrc", "", "at systemd(there is no systemd) watchdog"},
 	}
 	for shell, install := range shells {
-		kinds = append(kinds, kind{shell, "", install, "at systemd(systemd does not run here) watchdog"})
+		kinds = append(kinds, kind{shell, "", install, "at systemd(there is no systemd) watchdog"})
 	}
 	for _, tc := range kinds {
 		t.Run(tc.name, func(t *testing.T) {
@@ -248,11 +248,11 @@ func TestDoctorSeesTimersThatDoNotWork(t *testing.T) {
 		name, harm, timers string
 		proved             int
 	}{
-		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
-		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
-		{"at missing", "rm /usr/bin/at", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog", 1},
-		{"account expired", "chage -E 1 root", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(systemd does not run here) watchdog", 1},
-		{"no setsid", "rm /usr/bin/setsid; chmod 644 /usr/bin/at", "at(at is not installed (apt install at)) systemd(systemd does not run here) watchdog(setsid is not installed (apt install util-linux))", 0},
+		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
+		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
+		{"at missing", "rm /usr/bin/at", "at(at is not installed (apt install at)) systemd(there is no systemd) watchdog", 1},
+		{"account expired", "chage -E 1 root", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
+		{"no setsid", "rm /usr/bin/setsid; chmod 644 /usr/bin/at", "at(at is not installed (apt install at)) systemd(there is no systemd) watchdog(setsid is not installed (apt install util-linux))", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -69,7 +69,7 @@ func (s *shell) back() string {
 // health is what does not depend on what was sent.
 func (s *shell) health() {
 	f := s.fault()
-	timers := []string{"at ok 3", "systemd failed 0 systemd does not run here;", "watchdog ok 2"}
+	timers := []string{"at ok 3", "systemd failed 0 there is no systemd;", "watchdog ok 2"}
 	if s.fleet.options.Systemd {
 		timers[1] = "systemd ok 5"
 	}

@@ -115,8 +115,8 @@ func TestFindings(t *testing.T) {
 		{"one timer, which is accepted", func(s *seen) {
 			s.target.Candidate.Timers = 1
 			at(s, "at is not installed (apt install at)")
-			s.health.Timers[1] = commit.Trial{Kind: "systemd", Why: "systemd does not run here"}
-		}, []string{"warn timers: one timer proves itself, which the fleet file accepts: at is not installed; systemd does not run here; apt install at (proved: watchdog)"}},
+			s.health.Timers[1] = commit.Trial{Kind: "systemd", Why: "there is no systemd"}
+		}, []string{"warn timers: one timer proves itself, which the fleet file accepts: at is not installed; there is no systemd; apt install at (proved: watchdog)"}},
 		{"no timer", func(s *seen) { s.health.Timers = nil }, []string{"fail timers: no timer proves itself"}},
 		{"clock behind", func(s *seen) { s.facts.Skew = -time.Minute }, []string{"warn clock: its clock is behind; "}},
 		{"table nearly full", func(s *seen) { s.facts.Tracked = 800 }, []string{"warn conntrack: its table of connections is nearly full"}},
