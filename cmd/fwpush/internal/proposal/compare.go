@@ -3,7 +3,6 @@ package proposal
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"fwpush/inventory"
 	"fwpush/roles"
@@ -21,7 +20,7 @@ type Flow struct {
 // defaults decide is told: what each role has built in is IP's own needs, and stands in
 // docs/policy.md.
 func (out *Proposal) compare(rs Rules, hooks map[roles.Direction]chains) error {
-	p, err := out.policy()
+	p, err := out.Policy()
 	if err != nil {
 		return err
 	}
@@ -103,17 +102,12 @@ func worth(r space.Region) space.Region {
 	return out.Simple()
 }
 
-// policy is what the rules of the role mean on a host, without what only a fleet file says:
+// Policy is what the rules of the role mean on a host, without what only a fleet file says:
 // who manages it, and its addresses. Translations are not compared: they come before.
-func (out *Proposal) policy() (roles.Policy, error) {
+func (out *Proposal) Policy() (roles.Policy, error) {
 	fleet, found := inventory.Parse("proposal", []byte(out.whole()))
-	found = append(found, roles.Check(fleet)...)
 	if bad := found.Errors(); len(bad) > 0 {
-		var lines []string
-		for _, b := range bad {
-			lines = append(lines, b.Key+": "+b.Msg)
-		}
-		return roles.Policy{}, fmt.Errorf("the proposal is no fleet file: %s", strings.Join(lines, "; "))
+		return roles.Policy{}, fmt.Errorf("the proposal is no fleet file: %s", bad[0].Msg)
 	}
 	policies, _ := roles.CompileAll(fleet)
 	p := policies[0]

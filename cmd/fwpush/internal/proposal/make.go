@@ -15,13 +15,15 @@ import (
 // maker makes a role.
 type maker struct {
 	*reader
-	role    string
-	sets    map[string]string
-	setList []set
-	protos  []int // that need a service
-	entries map[roles.Direction][]entry
-	denied  space.Region
-	dhcp    bool
+	role         string
+	sets         map[string]string
+	setList      []set
+	protos       []int // that need a service
+	entries      map[roles.Direction][]entry
+	denied       space.Region
+	ping         string // true, false or a rate
+	translations []natEntry
+	dhcp         bool
 }
 
 // direction makes the rules of one direction, where all else is let through or not. With

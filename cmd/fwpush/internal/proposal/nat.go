@@ -1,16 +1,18 @@
 package proposal
 
 import (
-	"fmt"
 	"strings"
 
 	"fwpush/internal/foreign"
 	"fwpush/inventory"
 )
 
+// natEntry is an entry of nat, and the rule it was made of.
+type natEntry struct{ text, at, rule string }
+
 // nat makes entries of nat of the rules in the base chains that translate.
-func (p *maker) nat(rs Rules) []string {
-	var out []string
+func (p *maker) nat(rs Rules) []natEntry {
+	var out []natEntry
 	for _, t := range rs.Rules.Tables {
 		for _, c := range t.Chains {
 			if c.Base == nil || c.Base.Type != "nat" || p.chains[c] != "" {
@@ -32,7 +34,7 @@ func (p *maker) nat(rs Rules) []string {
 						p.tell(&p.lost, at, r.Text, why)
 						continue
 					}
-					out = append(out, fmt.Sprintf("  %s, # %s", text, at))
+					out = append(out, natEntry{text, at, r.Text})
 				}
 			}
 		}

@@ -3,7 +3,9 @@ package proposal
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fwpush/internal/foreign"
@@ -46,16 +48,37 @@ func Make(role string, rs Rules) (Proposal, error) {
 	if forwards {
 		p.direction(roles.Forward, through, open6, false)
 	}
-	nat := p.nat(rs)
-	var b strings.Builder
-	fmt.Fprintf(&b, "[roles.%s]\n", role)
-	fmt.Fprintf(&b, "inbound = %s\n", inventory.TOML(inbound(in[0])))
-	if !lets(leaving) {
-		fmt.Fprintf(&b, "outbound = %s\n", inventory.TOML(inbound(leaving[0])))
+	p.translations = p.nat(rs)
+	settings := func(b *strings.Builder) {
+		fmt.Fprintf(b, "inbound = %s\n", inventory.TOML(inbound(in[0])))
+		if !lets(leaving) {
+			fmt.Fprintf(b, "outbound = %s\n", inventory.TOML(inbound(leaving[0])))
+		}
+		p.settings(b, in)
 	}
-	p.settings(&b, in, open6)
+	p.pings(in, open6)
+	for {
+		out.Text = p.text(settings, forwards)
+		again, err := p.mend(out)
+		if err != nil {
+			return out, err
+		}
+		if !again {
+			break
+		}
+	}
+	out.notes(p, rs, in)
+	err = out.compare(rs, hooks)
+	out.Built, out.Lost = r.builtin, r.lost
+	return out, err
+}
+
+// text is the role with what it names.
+func (p *maker) text(settings func(*strings.Builder), forwards bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[roles.%s]\n", p.role)
+	settings(&b)
 	for _, d := range [...]roles.Direction{roles.Input, roles.Output, roles.Forward} {
-		key := map[roles.Direction]string{roles.Input: "in", roles.Output: "out", roles.Forward: "forward"}[d]
 		list := p.entries[d]
 		if len(list) == 0 {
 			if d == roles.Forward && forwards {
@@ -67,21 +90,57 @@ func Make(role string, rs Rules) (Proposal, error) {
 		for _, e := range list {
 			width = max(width, min(len(e.text(d)), 80))
 		}
-		fmt.Fprintf(&b, "%s = [\n", key)
+		fmt.Fprintf(&b, "%s = [\n", keyOf[d])
 		for _, e := range list {
 			fmt.Fprintf(&b, "  %-*s # %s\n", width+1, e.text(d)+",", e.at)
 		}
 		b.WriteString("]\n")
 	}
-	if len(nat) > 0 {
-		fmt.Fprintf(&b, "nat = [\n%s\n]\n", strings.Join(nat, "\n"))
+	if len(p.translations) > 0 {
+		b.WriteString("nat = [\n")
+		for _, n := range p.translations {
+			fmt.Fprintf(&b, "  %s, # %s\n", n.text, n.at)
+		}
+		b.WriteString("]\n")
 	}
 	p.more(&b)
-	out.Text, out.Built, out.Lost = b.String(), r.builtin, r.lost
-	out.notes(p, rs, in)
-	err = out.compare(rs, hooks)
-	out.Lost = r.lost
-	return out, err
+	return b.String()
+}
+
+// keyOf is the list that rules of a direction stand in.
+var keyOf = map[roles.Direction]string{roles.Input: "in", roles.Output: "out", roles.Forward: "forward"}
+
+var listed = regexp.MustCompile(`^roles\.[^.]+\.(in|out|forward|nat)\[(\d+)\]`)
+
+// mend takes out what a fleet file does not take, such as two translations of the same
+// connections, and names it. True if anything went. A rule that refuses does not go: the
+// others mean what they do because of it.
+func (p *maker) mend(out Proposal) (again bool, err error) {
+	fleet, found := inventory.Parse("proposal", []byte(out.whole()))
+	found = append(found, roles.Check(fleet)...)
+	for _, bad := range fleet.Annotate(found.Errors()) {
+		m := listed.FindStringSubmatch(bad.Key)
+		if m == nil {
+			return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
+		}
+		i, _ := strconv.Atoi(m[2])
+		if m[1] == "nat" && i < len(p.translations) {
+			n := p.translations[i]
+			p.tell(&p.lost, n.at, n.rule, bad.Msg)
+			p.translations = slices.Delete(slices.Clone(p.translations), i, i+1)
+			return true, nil
+		}
+		for d, key := range keyOf {
+			if key == m[1] && i < len(p.entries[d]) && p.entries[d][i].verb == "allow" {
+				e := p.entries[d][i]
+				p.tell(&p.lost, e.at, e.text(d), bad.Msg)
+				p.entries[d] = slices.Delete(slices.Clone(p.entries[d]), i, i+1)
+				return true, nil
+			}
+		}
+		return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
+	}
+	return false, nil
 }
 
 // letsAll tells whether what no rule refuses is let through.
@@ -89,23 +148,28 @@ func letsAll(h *hook) bool { return !h.policy && !slices.ContainsFunc(h.pieces, 
 
 func refusesAll(p piece) bool { return !p.accept && broad(p.full) }
 
-// settings are the keys of a role beside its rules.
-func (p *maker) settings(b *strings.Builder, in chains, open6 bool) {
-	ping := p.echoes(in[0], false)
-	if !open6 {
-		if six := p.echoes(in[1], true); six != ping {
-			p.lost = append(p.lost, Line{"IPv4 and IPv6", "echo requests", "are let in otherwise of one family than of the other; the role takes the narrower for both"})
-			if ping == "true" || six == "false" {
-				ping = six
-			}
+// pings settles ping for both families.
+func (p *maker) pings(in chains, open6 bool) {
+	p.ping = p.echoes(in[0], false)
+	if open6 {
+		return
+	}
+	if six := p.echoes(in[1], true); six != p.ping {
+		p.lost = append(p.lost, Line{"IPv4 and IPv6", "echo requests", "are let in otherwise of one family than of the other; the role takes the narrower for both"})
+		if p.ping == "true" || six == "false" {
+			p.ping = six
 		}
 	}
-	switch ping {
+}
+
+// settings are the keys of a role beside its rules.
+func (p *maker) settings(b *strings.Builder, in chains) {
+	switch p.ping {
 	case "true":
 	case "false":
 		b.WriteString("ping = false\n")
 	default:
-		fmt.Fprintf(b, "ping = %s\n", inventory.TOML(rateOfPing(ping)))
+		fmt.Fprintf(b, "ping = %s\n", inventory.TOML(rateOfPing(p.ping)))
 	}
 	if p.dhcp {
 		b.WriteString("dhcp_client = true\n")

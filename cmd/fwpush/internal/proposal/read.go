@@ -130,7 +130,7 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 		}
 	}
 	if len(out.pieces) == 0 { // nothing stands there
-		out.pieces = []piece{{packets: full, full: full, accept: true}}
+		out.pieces = []piece{{packets: full, full: full, accept: true, at: "nothing refuses it"}}
 	}
 	return out, nil
 }

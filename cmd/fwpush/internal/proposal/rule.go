@@ -2,6 +2,7 @@ package proposal
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,6 +37,9 @@ func echo(v6 bool) space.Keys {
 	return space.TypeKeys(space.ICMP, 8)
 }
 
+// plainName is what interfaces are called that a rule names.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$`)
+
 // entryOf is a box as a rule; why not, if it is none.
 func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string) {
 	e.verb = verb
@@ -48,6 +52,9 @@ func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string)
 	}{{b.In, &e.in}, {b.Out, &e.out}} {
 		switch others := slices.DeleteFunc(slices.Clone(side.names.List), func(n string) bool { return n == "lo" }); {
 		case !side.names.Except:
+			if i := slices.IndexFunc(others, func(n string) bool { return !plainName.MatchString(n) }); i >= 0 {
+				return e, "no interface of a fleet file is called " + others[i]
+			}
 			*side.to = others
 		case len(others) > 0:
 			return e, "a rule names interfaces, not all but some"

@@ -1,4 +1,4 @@
-package proposal
+package kerneltest
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"fwpush/cmd/fwpush/internal/proposal"
 	"fwpush/internal/foreign"
 	"fwpush/internal/lab"
 	"fwpush/internal/wire"
@@ -84,6 +85,15 @@ func drawPacket(t *rapid.T) wire.Packet {
 	return p
 }
 
+// words are lines.
+func words[T fmt.Stringer](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
+}
+
 // Whatever stands in a script, the kernel with its rules and the role that is proposed for
 // them let in the same, but for what the proposal says itself that it opens or closes. It
 // opens nothing unless a rule that refuses was not understood.
@@ -120,11 +130,11 @@ func agrees(ctx context.Context, t *rapid.T, rig *wire.Rig) {
 		}
 		saves, texts = append(saves, save), append(texts, string(text))
 	}
-	p, err := Make("web", Rules{Files: map[foreign.Family]string{foreign.IPv4: "v4", foreign.IPv6: "v6"}, Lines: true, Rules: foreign.Join(foreign.Ruleset{}, saves...), V6: true})
+	p, err := proposal.Make("web", proposal.Rules{Files: map[foreign.Family]string{foreign.IPv4: "v4", foreign.IPv6: "v6"}, Lines: true, Rules: foreign.Join(foreign.Ruleset{}, saves...), V6: true})
 	if err != nil {
 		t.Fatalf("%v of\n%s\n%s", err, strings.Join(texts, ""), p.Text)
 	}
-	policy, err := p.policy()
+	policy, err := p.Policy()
 	if err != nil {
 		t.Fatal(err)
 	}
