@@ -118,29 +118,31 @@ var listed = regexp.MustCompile(`^roles\.[^.]+\.(in|out|forward|nat)\[(\d+)\]`)
 func (p *maker) mend(out Proposal) (again bool, err error) {
 	fleet, found := inventory.Parse("proposal", []byte(out.whole()))
 	found = append(found, roles.Check(fleet)...)
-	for _, bad := range fleet.Annotate(found.Errors()) {
-		m := listed.FindStringSubmatch(bad.Key)
-		if m == nil {
-			return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
-		}
-		i, _ := strconv.Atoi(m[2])
-		if m[1] == "nat" && i < len(p.translations) {
-			n := p.translations[i]
-			p.tell(&p.lost, n.at, n.rule, bad.Msg)
-			p.translations = slices.Delete(slices.Clone(p.translations), i, i+1)
-			return true, nil
-		}
-		for d, key := range keyOf {
-			if key == m[1] && i < len(p.entries[d]) && p.entries[d][i].verb == "allow" {
-				e := p.entries[d][i]
-				p.tell(&p.lost, e.at, e.text(d), bad.Msg)
-				p.entries[d] = slices.Delete(slices.Clone(p.entries[d]), i, i+1)
-				return true, nil
-			}
-		}
+	errors := fleet.Annotate(found.Errors())
+	if len(errors) == 0 {
+		return false, nil
+	}
+	bad := errors[0]
+	m := listed.FindStringSubmatch(bad.Key)
+	if m == nil {
 		return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
 	}
-	return false, nil
+	i, _ := strconv.Atoi(m[2])
+	if m[1] == "nat" && i < len(p.translations) {
+		n := p.translations[i]
+		p.tell(&p.lost, n.at, n.rule, bad.Msg)
+		p.translations = slices.Delete(slices.Clone(p.translations), i, i+1)
+		return true, nil
+	}
+	for d, key := range keyOf {
+		if key == m[1] && i < len(p.entries[d]) && p.entries[d][i].verb == "allow" {
+			e := p.entries[d][i]
+			p.tell(&p.lost, e.at, e.text(d), bad.Msg)
+			p.entries[d] = slices.Delete(slices.Clone(p.entries[d]), i, i+1)
+			return true, nil
+		}
+	}
+	return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
 }
 
 // letsAll tells whether what no rule refuses is let through.
