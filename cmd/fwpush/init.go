@@ -74,6 +74,10 @@ func newInit(c *console) *cobra.Command {
 }
 
 func (c *console) init(ctx context.Context, f *initFlags, args []string) error {
+	// FWPUSH_SSH_CONFIG=none is for all verbs: it says that there is none to go by.
+	if f.sshConfig.v == "none" {
+		f.sshConfig.given = false
+	}
 	// A flag whose value may be missing takes one behind = only; the word behind it was meant.
 	if f.sshConfig.v == usualConfig && len(args) == 1 {
 		f.sshConfig.v, args = args[0], nil
