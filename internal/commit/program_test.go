@@ -88,7 +88,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 		"begin": beginProgram(ModeExclusive), "inspect": inspectProgram(ModeExclusive), "finish": finishProgram(),
 		"revert": revertProgram(ModeExclusive), "boot": bootProgram(ModeExclusive), "doctor": doctorProgram(ModeExclusive), "canary": canaryProgram(),
 	} {
-		cmd := exec.Command("shellcheck", "-s", "sh", "-e", "SC2154,SC2034,SC2015,SC2016,SC1091,SC2317", "-")
+		cmd := exec.Command("shellcheck", "-s", "sh", "-e", "SC2154,SC2153,SC2034,SC2015,SC2016,SC1091,SC2317", "-")
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
@@ -96,7 +96,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 	}
 	// What only reads has no code that writes, renames, queues or loads.
 	for _, word := range []string{"mv ", "mkdir", "rm ", ">\"$", " at -M", "atrm", "systemctl enable", "run_nft 60", "--noflush"} {
-		own := strings.ReplaceAll(inspectProgram(ModeExclusive), baseText(t), "")
+		own := ownText(t, inspectProgram(ModeExclusive))
 		if strings.Contains(own, word) {
 			t.Errorf("the program that only reads contains %q", word)
 		}
@@ -106,7 +106,7 @@ func TestProgramsHoldOnlyFiles(t *testing.T) {
 // What tries a host out has no code that loads rules or makes a step of the state.
 func TestTheDoctorHasNoCodeToLoadRules(t *testing.T) {
 	for name, text := range map[string]string{"doctor": doctorProgram(ModeExclusive), "canary": canaryProgram()} {
-		own := strings.ReplaceAll(text, baseText(t), "")
+		own := ownText(t, text)
 		for _, word := range []string{"\tturn ", " turn ", "--noflush", "run_nft", "run_tool", "systemctl enable", "revert now"} {
 			if strings.Contains(own, word) {
 				t.Errorf("the program %s contains %q", name, word)
@@ -115,13 +115,22 @@ func TestTheDoctorHasNoCodeToLoadRules(t *testing.T) {
 	}
 }
 
-func baseText(t *testing.T) string {
+// ownText is a program without the part that all begin with and without the texts of the
+// boot units, which are data to it.
+func ownText(t *testing.T, program string) string {
 	t.Helper()
-	text, err := scripts.ReadFile("scripts/base.sh")
-	if err != nil {
-		t.Fatal(err)
+	for _, part := range []string{"base", "unit"} {
+		text, err := scripts.ReadFile("scripts/" + part + ".sh")
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _, found := strings.Cut(string(text), "# init_of: ")
+		if found != (part == "unit") {
+			t.Fatalf("the texts of %s.sh do not end where they did", part)
+		}
+		program = strings.ReplaceAll(program, data, "")
 	}
-	return string(text)
+	return program
 }
 
 // TestProgramsDefineEachFunctionOnce: parts are joined, and the shell takes the last of two functions
@@ -132,7 +141,7 @@ func TestProgramsDefineEachFunctionOnce(t *testing.T) {
 		for name, text := range map[string]string{"begin": beginProgram(m), "inspect": inspectProgram(m), "past": pastProgram(),
 			"finish": finishProgram(), "revert": revertProgram(m), "doctor": doctorProgram(m), "canary": canaryProgram(), "boot": bootProgram(m)} {
 			seen := map[string]bool{}
-			for _, f := range function.FindAllStringSubmatch(text, -1) {
+			for _, f := range function.FindAllStringSubmatch(ownText(t, text), -1) {
 				if seen[f[1]] && f[1] != "fenced" && f[1] != "home_seen" {
 					t.Errorf("%s defines %s twice", name, f[1])
 				}
