@@ -43,7 +43,7 @@ func TestReadersLeaveHostsAlone(t *testing.T) {
 		lab.HostOptions{Name: "byiptables"}, lab.HostOptions{Name: "booted", Root: root(t, "bookworm"), Systemd: true})
 	hosts[1].sh(t, "set -e\n"+dockerLike+"\n"+fail2banLike+"\n"+adminLike)
 	hosts[2].sh(t, "set -e\niptables-legacy -A INPUT -p tcp --dport 8443 -j ACCEPT\nip6tables-legacy -N OURS\niptables-legacy -t nat -N KEPT")
-	f := fleet{coexist: []string{"docker", "fail2ban", "iptables"}}
+	f := fleet{}
 	for _, h := range hosts {
 		f.add(h, `"web"`, map[string]string{
 			"byiptables": `backend = "iptables"`,
