@@ -170,7 +170,7 @@ func TestDiffForeign(t *testing.T) {
 	f.role("web", forward)
 	refused := f.same(3, "diff", "--color", "never")
 	if !strings.Contains(refused, "✗ web[001-020] (20)  failed at inspect: the host has other firewalls that its coexist does not name: docker (iptables") ||
-		!strings.Contains(refused, "○ db002 (1)   no change   other firewalls that its coexist does not name") {
+		!strings.Contains(strings.Join(lines(refused, "○ db002 (1)   no change   "), ""), "other firewalls that its coexist does not name") {
 		t.Errorf("docker, not named:\n%s", refused)
 	}
 	f.role("web", forward+"in = [ { allow = \"tcp/80\" } ]\n")
