@@ -31,6 +31,7 @@ type Conn struct {
 	local     netip.AddrPort
 	jump      *ride // what it goes through; nil for nothing
 	passwords *passwords
+	tries     int // connections that sshd took or turned away, this one included
 	execs     atomic.Int64
 
 	once  sync.Once
@@ -67,6 +68,10 @@ func (c *Conn) RemoteAddr() netip.AddrPort { return c.target.addr }
 
 // Execs is how many commands were started on this connection.
 func (c *Conn) Execs() int { return int(c.execs.Load()) }
+
+// Tries is how many connections it took to be let in: sshd turns some away while too many
+// others are logging in.
+func (c *Conn) Tries() int { return c.tries }
 
 // Close ends the connection at once, without a word to the host, which a stuck
 // one could hold up. It always returns nil.

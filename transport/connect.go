@@ -21,14 +21,21 @@ const (
 )
 
 // patiently is handshake for an sshd that takes no connection while too many others are
-// logging in.
+// logging in. An order that has no time to wait is tried once.
 func (d *Dialer) patiently(ctx, parent context.Context, l *login, jump *ride, keys *trust.Identities) (*Conn, error) {
 	addr := l.peer.Addr
 	for try, wait := 1, firstWait; ; try, wait = try+1, 2*wait {
 		conn, err := d.handshake(ctx, parent, l, jump, keys)
+		if err == nil {
+			conn.tries = try
+			return conn, nil
+		}
 		var failed *DialError
-		if !errors.As(err, &failed) || !failed.full || try == tries || time.Until(l.until) < 2*wait {
-			return conn, err
+		if errors.As(err, &failed) {
+			failed.Tries = try
+		}
+		if failed == nil || !failed.full || l.once || try == tries || time.Until(l.until) < 2*wait {
+			return nil, err
 		}
 		timer := time.NewTimer(wait)
 		select {

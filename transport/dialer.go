@@ -117,16 +117,17 @@ func (d *Dialer) Dial(ctx context.Context, ep inventory.Endpoint) (*Conn, error)
 
 // Redial opens another connection to the address that answered the first
 // time and accepts the host key seen there and no other. The key that logged in
-// then is offered first. Limits and errors are those of Dial.
+// then is offered first. Limits and errors are those of Dial, but a host that takes no
+// connection is tried once.
 //
-// Which address answered is not known if a jump host looked up a name, or ProxyCommand did. It looks up the same
-// name again then, and only the key tells that the host is the same.
+// Which address answered is not known if a jump host looked up a name, or ProxyCommand did.
+// It looks up the same name again then, and only the key tells that the host is the same.
 func (d *Dialer) Redial(ctx context.Context, t Target) (*Conn, error) {
 	peer := peerOf(t.ep)
 	if t.addr.IsValid() && t.ep.Via == nil {
 		peer.Addr = t.addr.String()
 	}
-	return d.enter(ctx, order{ep: t.ep, peer: peer, hostKeys: t.pin, prefer: t.identity})
+	return d.enter(ctx, order{ep: t.ep, peer: peer, hostKeys: t.pin, prefer: t.identity, once: true})
 }
 
 // order is what Dial asks for.

@@ -53,7 +53,8 @@ type DialError struct {
 	Awaited string
 	Err     error
 
-	full bool // sshd took no connection, since others are logging in (MaxStartups)
+	Tries int  // connections that were made, or tried to be made, 1 where it says 0
+	full  bool // sshd took no connection, since others are logging in (MaxStartups)
 }
 
 // Jump says that a jump host on the way failed, and nothing is known of the host. A

@@ -33,6 +33,7 @@ type order struct {
 	peer     Peer // its Addr is what is dialled
 	hostKeys hostKeys
 	prefer   trust.Identity // to offer first
+	once     bool           // who asks waits between tries himself
 }
 
 // ride is the connection to a jump host that a login goes over.

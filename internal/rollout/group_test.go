@@ -20,7 +20,7 @@ import (
 // simulated are n hosts, web01 and so on, and targets that open a port on them.
 func simulated(t *testing.T, n int, port uint16) (*simhost.Fleet, []Target) {
 	t.Helper()
-	f := simhost.New(t, n, simhost.Options{Name: func(i int) string { return fmt.Sprintf("web%02d", i+1) }})
+	f := simhost.New(t, n, simhost.Options{Systemd: true, Name: func(i int) string { return fmt.Sprintf("web%02d", i+1) }})
 	return f, targetsOf(t, f, port)
 }
 

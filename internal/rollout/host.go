@@ -54,10 +54,20 @@ func (h *host) count(conn *transport.Conn, err error) (*transport.Conn, error) {
 	switch {
 	case err == nil:
 		h.conns = append(h.conns, conn)
+		h.failed += conn.Tries() - 1
 	case connected(err):
-		h.failed++
+		h.failed += dials(err)
 	}
 	return conn, err
+}
+
+// dials is how many connections there were before a login was given up.
+func dials(err error) int {
+	var dial *transport.DialError
+	if errors.As(err, &dial) && dial.Tries > 1 {
+		return dial.Tries
+	}
+	return 1
 }
 
 // connected says whether a login failed after the connection to the host was there. That

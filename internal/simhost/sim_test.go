@@ -52,6 +52,7 @@ func TestFaults(t *testing.T) {
 		want   string // end of the story
 		writes bool
 	}{
+		// A connection that is cut at once is what a full sshd does, and tried again.
 		{"nobody answers", Faults{Unreachable: Refuse}, "dial", false},
 		{"the key is not taken", Faults{Unreachable: Deny}, "dial", false},
 		{"the check refuses", Faults{Refuse: "no such set"}, `failed at "stage": new rules refused: no such set ()`, true},
@@ -79,8 +80,12 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			f.Host(0).SetFaults(Faults{})
-			if c := f.Host(0).Counts(); c.Connections != 1 || (c.Writes > 0) != tt.writes {
-				t.Errorf("%+v", c)
+			connections := 1
+			if tt.faults.Unreachable == Refuse {
+				connections = 4
+			}
+			if c := f.Host(0).Counts(); c.Connections != connections || (c.Writes > 0) != tt.writes {
+				t.Errorf("%+v, want %d connections", c, connections)
 			}
 			if facts := s.facts(); facts.Pending != nil || facts.Running != "" || facts.Unit != "absent" {
 				t.Errorf("something is left: %+v", facts)
