@@ -107,11 +107,12 @@ func TestLiveView(t *testing.T) {
 	x.until(`canary  1/1  1 soaking \ds  0:0\d\nrest    0/3  3 waiting\n +web1  applied, soaking \(reverts `)
 	x.until(`canary  1/1  confirmed web1 in .*\nrest    \d/3  `)
 	code, seen := x.end()
-	const want = `run RUN: web[1-4] (4), window TIME
+	const first = "run RUN: web[1-4] (4), window TIME\ncanary: web1  note: not persistent: "
+	const want = `
 canary  1/1  confirmed web1 in TIME · soak TIME ok
 rest    3/3  confirmed web[2-3]  unreachable web4 in TIME · soak TIME ok
          web4  unreachable: `
-	if got := masked(seen); code != 4 || !strings.Contains(got, want) {
+	if got := masked(seen); code != 4 || !strings.Contains(got, first) || !strings.Contains(got, want) {
 		t.Errorf("exit %d\n%s", code, got)
 	}
 	for _, want := range []string{"\nDone in TIME · run RUN\n  confirmed    web[1-3] (3)\n  unreachable  web4 (1), untouched\nnext: fwpush apply --resume RUN\nexit 4: "} {
