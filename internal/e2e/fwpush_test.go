@@ -130,6 +130,7 @@ type hostReport struct {
 	Name, Outcome, Stage, Error, Hint string
 	Digest, Previous, Deadline, Diff  string
 	Wave, Connections, Execs          int
+	Timers                            []string
 	Seconds                           float64
 	Drift                             bool
 }
