@@ -19,7 +19,6 @@ type kind struct {
 	coexist  bool     // its rules of others are named in toml
 	through  string   // the host that its logins come from, "" for the controller
 	only4    bool     // has no IPv6
-	journal  bool     // sshd logs to the journal, and not to the console
 	timers   string   // that a change is made on
 	backend  string   // that loads its rules
 	boot     string   // as status tells it
@@ -36,7 +35,7 @@ func lightKind(name, what string) kind {
 
 // systemdKind is a host that systemd has booted.
 func systemdKind(name, what, tree string) kind {
-	return kind{what: what, tree: tree, options: lab.HostOptions{Name: name, Systemd: true}, journal: true,
+	return kind{what: what, tree: tree, options: lab.HostOptions{Name: name, Systemd: true},
 		timers: "at watchdog", backend: "nftables", boot: "ok"}
 }
 
