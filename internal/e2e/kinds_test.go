@@ -193,6 +193,13 @@ func notOurs(enforced string) string {
 	return strings.Join(out, "\n")
 }
 
+// markLast puts the chain that tells the rules by its name behind them: after a load that
+// keeps the base chains it stands behind these, after another one before.
+func markLast(enforced string) string {
+	mark := regexp.MustCompile(`\n?\tchain rev_[0-9a-f]{12} \{\n\t\}\n`)
+	return mark.ReplaceAllString(enforced, "") + mark.FindString(enforced)
+}
+
 // outcomeTable is what became of each host by each verb, for people.
 type outcomeTable struct {
 	columns, rows []string
