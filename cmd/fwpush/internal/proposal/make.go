@@ -37,7 +37,7 @@ func (p *maker) direction(d roles.Direction, pair chains, open6, otherwise bool)
 		case otherwise:
 			lists[i] = p.denials(h, i == 1)
 		default:
-			lists[i] = p.family(h, i == 1)
+			lists[i] = p.family(h, i == 1, open6)
 		}
 	}
 	p.entries[d] = p.merged(joined(lists[0], lists[1], open6))
@@ -105,8 +105,9 @@ func joined(v4, v6 []entry, open6 bool) []entry {
 
 // family makes the rules of one family. An allow is all that its rule is about where that
 // is let in as a whole; where an earlier rule refuses a part of it that nothing lets in,
-// with a rule that refuses that; else it is what is left of it.
-func (p *maker) family(h *hook, v6 bool) []entry {
+// with a rule that refuses that; else it is what is left of it. With open6, a limit for all but
+// some addresses of IPv4, which are let in without it, is for all of IPv6 too.
+func (p *maker) family(h *hook, v6, open6 bool) []entry {
 	var out []entry
 	free, _ := h.accepted()
 	denied := map[int]bool{}
@@ -140,9 +141,32 @@ func (p *maker) family(h *hook, v6 bool) []entry {
 		} else {
 			done = append(done, boxes...)
 		}
-		out = append(out, p.boxes("allow", a, boxes, v6, h.curbs)...)
+		allows := p.boxes("allow", a, boxes, v6, h.curbs)
+		if open6 && a.limit != nil && ok && anywhere(full) {
+			allows = withIPv6(allows)
+		}
+		out = append(out, allows...)
 	}
 	return out
+}
+
+// anywhere tells whether packets are from and to all addresses.
+func anywhere(r space.Region) bool {
+	return !slices.ContainsFunc(r, func(b space.Box) bool {
+		return !b.Src.Equal(space.Everyone(b.V6())) || !b.Dst.Equal(space.Everyone(b.V6()))
+	})
+}
+
+// withIPv6 adds all of IPv6 to rules that name addresses of IPv4; the others are for both.
+func withIPv6(list []entry) []entry {
+	for i := range list {
+		for _, words := range []*[]string{&list[i].from, &list[i].to} {
+			if len(*words) > 0 {
+				*words = append(slices.Clip(*words), "::/0")
+			}
+		}
+	}
+	return list
 }
 
 // denials are the rules of a family where all else is let out.

@@ -255,6 +255,9 @@ func (out *Proposal) notes(p *maker, rs Rules, in chains) {
 				note("SSH is open to everybody. management.from needs the addresses that you push from; a rule for the others is up to you.")
 				return
 			}
+			if e.rate != "" && slices.Contains(e.from, "::/0") {
+				continue // whoever is not one of the others, which are let in without a limit
+			}
 			for _, f := range e.from {
 				if !slices.Contains(out.Management, f) {
 					out.Management = append(out.Management, f)

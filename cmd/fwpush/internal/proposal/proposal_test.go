@@ -62,6 +62,10 @@ func TestRules(t *testing.T) {
 			ssh + "-s 10.0.0.0/8 -j ACCEPT\n" + ssh + "-m hashlimit --hashlimit-above 2/sec --hashlimit-mode srcip --hashlimit-name s -j DROP\n" + ssh + "-j ACCEPT\n",
 			`allow = "ssh", from = "10.0.0.0/8"` + "\n" + `allow = "ssh", from = ["0.0.0.0-9.255.255.255", "11.0.0.0-255.255.255.255"], rate = "2/s per source burst 5"` + "\n" + `allow = "ssh", from = "10.0.0.0/8"`, "",
 		},
+		"a limit for all but some": {
+			ssh + "-s 10.0.0.0/8 -j ACCEPT\n" + ssh + "-m limit --limit 3/min -j ACCEPT\n",
+			`allow = "ssh", from = "10.0.0.0/8"` + "\n" + `allow = "ssh", from = ["0.0.0.0-9.255.255.255", "11.0.0.0-255.255.255.255", "::/0"], rate = "3/min global burst 5"`, "",
+		},
 		"a limit before a chain": {ssh + "-m limit --limit 3/min -j one\n-A one -j ACCEPT\n", "", "left out with all behind it"},
 
 		"a refusal before": {"-A INPUT -s 203.0.113.0/24 -j DROP\n" + ssh + "-j ACCEPT\n", `deny = "all", from = "203.0.113.0/24"` + "\n" + `allow = "ssh"`, ""},
