@@ -233,8 +233,12 @@ func (b *beginning) payload() (string, error) {
 	}
 	revert := revertProgram(b.Mode)
 	var s strings.Builder
-	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d %d\n", b.tx, b.nonce, int(b.Window/time.Second), mode,
+	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d %d", b.tx, b.nonce, int(b.Window/time.Second), mode,
 		len(text), len(kept), len(revert), len(loader), len(policy), cmp.Or(b.Timers, 2))
+	if b.Drill {
+		s.WriteString(" drill")
+	}
+	s.WriteByte('\n')
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
 	s.WriteString(text + kept + revert + loader + policy)
 	fmt.Fprintf(&s, "end %s\n", b.tx)

@@ -37,6 +37,9 @@ type Candidate struct {
 	// hosts is applied only when all of them are ready. An error stops this
 	// host with nothing changed. It has to return soon after its context is done.
 	Gate func(context.Context) error
+	// Drill is for rules that nobody confirms: the host remembers their revert as a drill,
+	// and leaves its boot unit alone.
+	Drill bool
 	// AcceptStuckRevert takes the running rules as the old ones when an
 	// earlier revert cannot be finished.
 	AcceptStuckRevert bool

@@ -256,7 +256,7 @@ func (p *Pending) over(word string, stage Stage, cause error) Result {
 	case mark == "open":
 		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
 		r.Hint = "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"
-	case state == "reverted":
+	case state == "reverted" || state == "drilled":
 		r.Outcome, r.Stage, r.Err = OutcomeReverted, stage, cause
 		r.Hint = "the host runs its old rules again"
 	default:

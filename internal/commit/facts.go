@@ -47,6 +47,7 @@ type Facts struct {
 	FellBack   bool      // the last boot could not load the boot file, and tried the rules before
 	Owner      *Owner    // nil if no fleet ever confirmed anything here
 	LastRevert *Reverted // the last revert that fired, nil if none ever did
+	LastDrill  *Drilled  // the last drill that was taken back, nil if there was none
 	Pending    *Holder
 	Generation int               // newest confirmed one, 0 if none
 	Meta       map[string]string // of that generation: tx, run, when, by
@@ -321,6 +322,8 @@ func (f *Facts) learn(key, value string) error {
 	case "lastrevert":
 		// A line cut short by a full disk is no reason not to talk to a host.
 		f.LastRevert, _ = parseReverted(value)
+	case "lastdrill":
+		f.LastDrill, _ = parseDrilled(value)
 	case "init":
 		f.OpenRC = value == "openrc"
 	case "booted":

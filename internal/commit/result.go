@@ -44,6 +44,7 @@ type Result struct {
 	Deadline time.Time // controller's clock; zero if no timer is armed
 	Timers   []string  // the proved ones
 	Holder   *Holder   // who holds a locked host
+	Drilled  *Drilled  // of a drill: how the host says that it ended, nil if it did not
 }
 
 func failed(stage Stage, err error, hint string) Result {

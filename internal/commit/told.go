@@ -22,6 +22,16 @@ type Reverted struct {
 	Run  string
 }
 
+// Drilled is a drill that was taken back.
+type Drilled struct {
+	Reverted
+	Late time.Duration // from the deadline until the old rules ran, by the host's clock; negative if somebody was faster
+	By   string        // timer; asked by somebody; or differs: what runs was not what ran before
+}
+
+// Proved says whether a timer took it back, by itself and in time, to what ran before.
+func (d Drilled) Proved() bool { return d.By == "timer" && d.Late >= 0 && d.Late <= drillGrace }
+
 // Holder is a transaction that is not finished.
 type Holder struct {
 	TX    string
@@ -55,6 +65,22 @@ func parseReverted(s string) (*Reverted, error) {
 	}
 	return nil, fmt.Errorf("the host told of a revert that makes no sense: %q", clip(s))
 }
+
+// parseDrilled reads "EPOCH TX RUN SECONDS BY".
+func parseDrilled(s string) (*Drilled, error) {
+	words := strings.Fields(s)
+	if len(words) == 5 {
+		r, err := parseReverted(strings.Join(words[:3], " "))
+		late, serr := strconv.Atoi(words[3])
+		if err == nil && serr == nil && late > -maxWindow && late < 1<<31 {
+			return &Drilled{Reverted: *r, Late: time.Duration(late) * time.Second, By: words[4]}, nil
+		}
+	}
+	return nil, fmt.Errorf("the host told of a drill that makes no sense: %q", clip(s))
+}
+
+// maxWindow is the longest window of a transaction in seconds.
+const maxWindow = 3601
 
 // parseHolder reads "TX STATE LEFT RUN OPEN FROM WHO...".
 func parseHolder(s string) (Holder, error) {

@@ -158,13 +158,13 @@ func (h *host) finish(ctx context.Context, pending *commit.Pending) commit.Resul
 
 // untilUnwound is a context that ends with the second interrupt too.
 func (o Options) untilUnwound(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
 		case <-o.Unwind:
-			cancel()
+			cancel(ErrInterrupted)
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }

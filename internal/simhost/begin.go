@@ -60,7 +60,7 @@ func (s *shell) settle() bool {
 	case s.tx == nil || s.tx.over():
 	case s.due():
 		s.say("settling")
-		s.revert()
+		s.revert(asked)
 	case s.tx.state != applied && !s.tx.beginsHere:
 		s.record("reverted (its owner died before apply)")
 		s.drop()
@@ -74,7 +74,7 @@ func (s *shell) settle() bool {
 // goLine hears what is to be done; a line that is no go line ends the program.
 func (s *shell) goLine() (t *transaction, lengths []int, ok bool) {
 	line, _ := s.ask(patience)
-	words := strings.Fields(line)
+	words := strings.Fields(strings.TrimSuffix(line, " drill"))
 	if len(words) != 11 || words[0] != "go" {
 		return nil, nil, false
 	}
@@ -89,7 +89,7 @@ func (s *shell) goLine() (t *transaction, lengths []int, ok bool) {
 			numbers = append(numbers, n)
 		}
 	}
-	t = &transaction{id: words[1], nonce: words[2], window: numbers[0], remove: words[4] == "remove", beginsHere: true}
+	t = &transaction{id: words[1], nonce: words[2], window: numbers[0], remove: words[4] == "remove", drill: strings.HasSuffix(line, " drill"), beginsHere: true}
 	for _, field := range []*string{&t.run, &t.stamp, &t.who} {
 		if *field, ok = s.ask(patience); !ok {
 			return nil, nil, false
@@ -141,7 +141,7 @@ func (s *shell) stage(t *transaction, lengths []int) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !t.remove && (s.unit == "absent" || s.unit == "differs" || s.unit == "disabled") {
+	if !t.remove && !t.drill && (s.unit == "absent" || s.unit == "differs" || s.unit == "disabled") {
 		s.unit = "ok"
 	}
 	s.write()
@@ -197,7 +197,7 @@ func (s *shell) apply(t *transaction) {
 	s.turn(applied)
 	s.say("applying")
 	if why := s.faults.Fail; why != "" {
-		s.revert()
+		s.revert(asked)
 		s.mu.Unlock()
 		s.say("reverted", "load failed (status 1): "+why)
 		return
@@ -213,7 +213,7 @@ func (s *shell) apply(t *transaction) {
 	}
 	s.mu.Lock()
 	if s.tx == t {
-		s.revert()
+		s.revert(asked)
 	}
 	s.mu.Unlock()
 	s.say("reverted", "asked by the controller")

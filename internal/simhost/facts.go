@@ -99,6 +99,9 @@ func (s *shell) facts(t *telling) {
 	if s.lastRevert != "" {
 		t.say("lastrevert", s.lastRevert)
 	}
+	if s.lastDrill != "" {
+		t.say("lastdrill", s.lastDrill)
+	}
 	if s.tx != nil && !s.tx.over() {
 		t.say("pending", s.holder())
 	}

@@ -22,7 +22,7 @@ func (s *shell) finish(verb, tx string) {
 	case "revert":
 		s.mu.Lock()
 		if s.pending(tx) {
-			s.revert()
+			s.revert(asked)
 		}
 		s.over(tx)
 		s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *shell) pending(tx string) bool {
 	if s.tx == nil || s.tx.id != tx {
 		return false
 	}
-	s.revertDue()
+	s.revertDue(asked)
 	return !s.tx.over()
 }
 
@@ -90,7 +90,7 @@ func (s *shell) confirm(tx string) {
 			s.commit(tx)
 		case word == "revert":
 			if s.pending(tx) {
-				s.revert()
+				s.revert(asked)
 			}
 			s.over(tx)
 		case verb == "extend":
@@ -114,6 +114,9 @@ func (s *shell) proved(tx string) bool {
 		s.over(tx)
 	case s.tx.state != applied:
 		s.refuse(fmt.Sprintf("fresh the rules are not applied yet (%s)", s.tx.state))
+		pending = false
+	case s.tx.drill:
+		s.refuse("fresh this is a drill, which nobody confirms: it reverts at its deadline")
 		pending = false
 	}
 	s.mu.Unlock()

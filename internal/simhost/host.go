@@ -33,6 +33,7 @@ type Host struct {
 	confirmed
 	unit       string // ok, differs, disabled, absent, none
 	lastRevert string
+	lastDrill  string
 	history    []string
 
 	tx    *transaction // what the state file tells of; nil if there is none

@@ -25,6 +25,7 @@ type transaction struct {
 	stamp      string
 	window     int // seconds
 	remove     bool
+	drill      bool // nobody confirms it
 	rules      string
 	policy     string
 	seen       []string // SSH_CONNECTION of Begin and of everybody who was told the seal
@@ -68,7 +69,7 @@ func (h *Host) arm(deadline int) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.tx == t {
-			h.revertDue()
+			h.revertDue(timer)
 		}
 	})
 	h.write()
@@ -77,14 +78,20 @@ func (h *Host) arm(deadline int) {
 func (h *Host) due() bool { return h.tx.state == applied && h.up() >= h.tx.deadline }
 
 // revertDue takes the transaction back if its deadline is over.
-func (h *Host) revertDue() {
+func (h *Host) revertDue(by string) {
 	if h.due() {
-		h.revert()
+		h.revert(by)
 	}
 }
 
 // left is how many seconds there are until the deadline.
 func (h *Host) left() int { return max(0, h.tx.deadline-h.up()) }
+
+// Who takes back, as the host remembers of a drill.
+const (
+	timer = "timer"
+	asked = "asked"
+)
 
 // drop ends a transaction whose rules never ran.
 func (h *Host) drop() {
@@ -93,15 +100,20 @@ func (h *Host) drop() {
 }
 
 // revert takes a transaction back: its rules if they ran, else what was prepared.
-func (h *Host) revert() {
+func (h *Host) revert(by string) {
 	switch h.tx.state {
 	case staged, armed:
 		h.record("reverted (never applied)")
 		h.drop()
 	case applied:
 		h.running = h.tx.before
-		h.record("reverted")
-		h.lastRevert = fmt.Sprintf("%d %s %s", time.Now().Unix(), h.tx.id, h.tx.run)
+		if h.tx.drill {
+			h.record("drilled")
+			h.lastDrill = fmt.Sprintf("%d %s %s %d %s", time.Now().Unix(), h.tx.id, h.tx.run, h.up()-h.tx.deadline, by)
+		} else {
+			h.record("reverted")
+			h.lastRevert = fmt.Sprintf("%d %s %s", time.Now().Unix(), h.tx.id, h.tx.run)
+		}
 		h.unstage()
 		h.turn(reverted)
 	}
@@ -129,7 +141,7 @@ func (h *Host) persist() {
 	h.disarm()
 	if t.remove {
 		h.record("removed")
-		h.confirmed, h.lastRevert = confirmed{}, ""
+		h.confirmed, h.lastRevert, h.lastDrill = confirmed{}, "", ""
 		if h.unit != "none" {
 			h.unit = "absent"
 		}

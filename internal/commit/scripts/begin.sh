@@ -144,6 +144,7 @@ write_down() {
 	esac
 	printf '%s %s\n' "$EXCLUSIVE" "$shall" >"$D/exclusive" || return 1
 	[ -n "$BOOTFILE" ] || printf '' >"$D/first" || return 1
+	[ -z "$DRILL" ] || printf '' >"$D/drill" || return 1
 	[ -e "$B/owner" ] || printf '' >"$D/noowner" || return 1
 	[ -e "$B/load.sh" ] || printf '' >"$D/noloader" || return 1
 	[ "$MODE" = remove ] || return 0
@@ -183,7 +184,7 @@ stage_adopted() {
 # never without its way through a reboot. A first push that reverts takes it
 # away again.
 boot_unit() {
-	[ "$MODE" != remove ] || return 0
+	[ "$MODE" != remove ] && [ -z "$DRILL" ] || return 0
 	case $UNIT in none | ok) return 0 ;; esac
 	printf '' >"$D/unit.start" || return 1
 	[ "$UNIT" != absent ] || printf '' >"$D/unit.new" || return 1
@@ -335,8 +336,8 @@ begin() {
 	ask 60 || exit 0
 	# shellcheck disable=SC2086 # words, split on purpose
 	set -- $WORD
-	[ "$1" = go ] && [ $# -eq 11 ] || exit 0
-	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9 L5=${10} NEED=${11}
+	case ${1-}$#${12-} in go11 | go12drill) ;; *) exit 0 ;; esac
+	T=$2 NONCE=$3 W=$4 MODE=$5 L1=$6 L2=$7 L3=$8 L4=$9 L5=${10} NEED=${11} DRILL=${12-}
 	is_hex "$T" 32 && is_hex "$NONCE" 32 && is_number "$W" && is_number "$L1" && is_number "$L2" && is_number "$L3" && is_number "$L4" && is_number "$L5" && is_number "$NEED" && [ "$NEED" -ge 1 ] ||
 		refuse 'protocol bad go line'
 	D=$R/tx/$T

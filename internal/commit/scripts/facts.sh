@@ -71,10 +71,11 @@ facts() {
 	say unit "$UNIT"
 	[ "$INIT" != openrc ] || say init openrc
 	{ read -r booted <"$FELLBACK"; } 2>/dev/null && say booted "$booted"
-	OWNER='' last=''
-	{ read -r OWNER <"$B/owner"; read -r last <"$B/last_revert"; } 2>/dev/null
+	OWNER='' last='' drill=''
+	{ read -r OWNER <"$B/owner"; read -r last <"$B/last_revert"; read -r drill <"$B/last_drill"; } 2>/dev/null
 	[ -z "$OWNER" ] || say owner "$OWNER"
 	[ -z "$last" ] || say lastrevert "$last"
+	[ -z "$drill" ] || say lastdrill "$drill"
 	if look; then
 		case $ST in confirmed | reverted) ;; *) holder pending ;; esac
 	fi

@@ -169,6 +169,7 @@ extend() {
 confirm() {
 	pending || over
 	[ "$ST" = applied ] || refuse "fresh the rules are not applied yet ($ST)"
+	[ ! -e "$D/drill" ] || refuse 'fresh this is a drill, which nobody confirms: it reverts at its deadline'
 	secrets
 	fresh
 	left

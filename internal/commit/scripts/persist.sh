@@ -189,7 +189,7 @@ flush_disk() {
 # forget: an unmanaged host keeps one thing of ours, its history.
 forget() {
 	unit_away --now
-	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/load.sh" "$B/load.prev" "$B/exclusive"
+	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/last_drill" "$B/load.sh" "$B/load.prev" "$B/exclusive"
 	flush_disk "$B" 2>/dev/null
 }
 

@@ -13,6 +13,7 @@ case ${2-} in
 esac
 T=$2
 D=$R/tx/$T
+BY=timer
 myself
 case $verb in
 watch) watch ;;

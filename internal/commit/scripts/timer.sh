@@ -279,6 +279,9 @@ finish_drop() {
 	turn reverted 0
 }
 
+# BY is who takes back: a timer, or somebody who asked for it or found it due.
+BY=asked
+
 finish_revert() {
 	[ ! -e "$D/undo" ] || put_back 2>/dev/null
 	old_rules
@@ -290,15 +293,22 @@ finish_revert() {
 		return 2
 		;;
 	esac
+	up # at once: a drill is about when it was over
+	word=reverted kept=last_revert said='unconfirmed firewall rules were taken back' proof=''
+	if [ -e "$D/drill" ]; then
+		word=drilled kept=last_drill said='a drill: marked firewall rules were taken back as planned'
+		proof=" $((U - DL)) $BY"
+		[ ! -e "$D/differs" ] || proof=" $((U - DL)) differs"
+	fi
 	# Before anything is tidied away: B goes with its last file.
-	if [ -e "$D/differs" ]; then record 'reverted differs'; else record reverted; fi
+	if [ -e "$D/differs" ]; then record "$word differs"; else record "$word"; fi
 	run=''
 	{ read -r run <"$D/run"; } 2>/dev/null
 	[ ! -d "$B" ] || {
-		printf '%s %s %s\n' "$(date +%s)" "$T" "${run:--}" >"$B/.last_revert.$T" && mv -f "$B/.last_revert.$T" "$B/last_revert"
-	} 2>/dev/null || rm -f "$B/.last_revert.$T"
+		printf '%s %s %s%s\n' "$(date +%s)" "$T" "${run:--}" "$proof" >"$B/.$kept.$T" && mv -f "$B/.$kept.$T" "$B/$kept"
+	} 2>/dev/null || rm -f "$B/.$kept.$T"
 	unstage
-	tell_all "unconfirmed firewall rules were taken back (transaction $T)"
+	tell_all "$said (transaction $T)"
 	disarm
 	turn reverted 0
 	return 0

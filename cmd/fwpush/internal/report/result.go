@@ -37,6 +37,7 @@ type Host struct {
 	Notes       []string `json:"notes,omitempty"`
 	Meaning     []Flow   `json:"meaning,omitempty"` // of a diff
 	Adopts      []string `json:"adopts,omitempty"`  // of a diff: home-made rules that would be taken away
+	Late        *float64 `json:"late,omitempty"`    // of a drill: seconds from the deadline until the old rules ran, by the host's clock
 	Like        string   `json:"like,omitempty"`    // of diff --between: the host that this one should be like, and is not
 }
 
@@ -54,6 +55,10 @@ func HostOf(r rollout.Result, diff string) Host {
 		Name: r.Name, Outcome: string(r.Outcome), Stage: string(r.Stage), Hint: r.Hint, Wave: r.Wave,
 		Digest: r.Digest, Previous: r.Previous, Connections: r.Connections, Execs: r.Execs,
 		Seconds: float64(r.Took.Milliseconds()) / 1000, Diff: diff, Drift: r.Drift, Timers: r.Timers, Notes: r.Notes,
+	}
+	if d := r.Drilled; d != nil {
+		late := d.Late.Seconds()
+		h.Late = &late
 	}
 	if r.Err != nil {
 		h.Error = Cause(r)

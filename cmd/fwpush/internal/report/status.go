@@ -41,12 +41,21 @@ type Status struct {
 	Fleet      string   `json:"fleet"`
 	Pending    *Pending `json:"pending"`
 	LastRevert string   `json:"last_revert"` // when a revert last fired, RFC 3339
+	LastDrill  *Drill   `json:"last_drill"`  // null if there was none
 	Tracked    int      `json:"tracked"`     // connections that the kernel tracks
 	Trackable  int      `json:"trackable"`   // and how many it can
 	Notes      []string `json:"notes,omitempty"`
 
 	deadline time.Time
 	shared   string // what of Error and Hint hosts may have in common
+}
+
+// Drill is the last time that a host was to take rules back by itself, to prove that it does.
+type Drill struct {
+	When    string  `json:"when"` // when it was over, RFC 3339
+	Run     string  `json:"run"`
+	Seconds float64 `json:"seconds"` // from the deadline until the old rules ran
+	Proved  bool    `json:"proved"`  // a timer did it, in time, and what ran before runs
 }
 
 // Pending is a transaction that waits for its confirm or its deadline.
@@ -77,6 +86,9 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	h.Tracked, h.Trackable = f.Tracked, f.Trackable
 	if f.LastRevert != nil {
 		h.LastRevert = f.LastRevert.When.UTC().Format(time.RFC3339)
+	}
+	if d := f.LastDrill; d != nil {
+		h.LastDrill = &Drill{When: d.When.UTC().Format(time.RFC3339), Run: d.Run, Seconds: d.Late.Seconds(), Proved: d.Proved()}
 	}
 	if f.Owner != nil {
 		h.Fleet = f.Owner.Fleet

@@ -58,6 +58,14 @@ func (h Status) remark(trouble string) string {
 	if h.LastRevert != "" {
 		parts = append(parts, "a revert fired "+h.LastRevert)
 	}
+	if d := h.LastDrill; d != nil { // by its day, which many hosts have in common
+		day, _, _ := strings.Cut(d.When, "T")
+		if d.Proved {
+			parts = append(parts, "drilled "+day)
+		} else {
+			parts = append(parts, "a drill of "+day+" was not proven")
+		}
+	}
 	return strings.Join(append(parts, h.Notes...), "; ")
 }
 

@@ -68,7 +68,7 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 	var table ui.Table
 	for _, outcome := range OutcomeOrder() {
 		var remarks []string
-		names := map[string][]string{}
+		names, drilled := map[string][]string{}, map[string]bool{}
 		for _, r := range results {
 			if r.Outcome != outcome {
 				continue
@@ -78,9 +78,14 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 				remarks = append(remarks, m)
 			}
 			names[m] = append(names[m], r.Name)
+			drilled[m] = r.Drilled != nil && r.Err == nil
 		}
 		for _, m := range remarks {
-			table.Painted(Shade(colour, outcome), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
+			shade := Shade(colour, outcome)
+			if drilled[m] {
+				shade = colour.Green // it is what was asked for
+			}
+			table.Painted(shade, "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
 		}
 	}
 	return table.Write(w)
@@ -96,6 +101,9 @@ func remark(r rollout.Result) string {
 			return ", untouched"
 		}
 	case commit.OutcomeReverted:
+		if r.Err == nil && r.Drilled != nil {
+			return fmt.Sprintf(", by its timer %s after the deadline, as it was before", r.Drilled.Late)
+		}
 		if errors.Is(r.Err, rollout.ErrStopped) {
 			return ", taken back with its group"
 		}
