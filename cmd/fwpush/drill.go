@@ -68,7 +68,7 @@ func newDrill(c *console, g *globals) *cobra.Command {
 				return err
 			}
 			return c.done(err, report.WriteResults(c.out, c.outColour, end.results(),
-				report.Ending{Run: end.run, Took: time.Since(began), Again: []string{"drill", "-l"}, Typing: g.typing(p.Fleet.Path)}))
+				report.Ending{Run: end.run, Took: time.Since(began), Again: []string{"drill", "-l"}, Drill: true, Typing: g.typing(p.Fleet.Path)}))
 		},
 	}
 	f.hostFlags.register(cmd, true)
@@ -100,6 +100,9 @@ func (c *console) drill(ctx context.Context, g *globals, f *drillFlags, cmd *cob
 		return outcome{}, err
 	}
 	plan.Stamp(p.targets, run, actor(c.getenv), f.window.v)
+	for i := range p.targets {
+		p.targets[i].Candidate.Drill = true
+	}
 	o := p.options(f.forks, rollout.Risks{})
 	o.Waves, _ = rollout.Waves(p.targets, rollout.Strategy{}) // there is an error of canaries only
 	rec, err := c.begin(ctx, g, p.File, beginning{command: cmd.Name(), run: run, targets: p.targets, waves: o.Waves, flags: cmd.Flags(), options: map[string]string{}, events: f.events})

@@ -96,6 +96,7 @@ type Ended struct {
 	Seconds     float64   `json:"seconds"`
 	Drift       bool      `json:"drift"`
 	Notes       []string  `json:"notes,omitempty"`
+	Late        *float64  `json:"late,omitempty"` // of a drill: seconds from the deadline until the old rules ran
 }
 
 // Again is a later command that goes on with the run, such as confirm or revert. What

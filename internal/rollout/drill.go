@@ -36,7 +36,7 @@ func Drill(ctx context.Context, targets []Target, o Options) []Result {
 				}
 				tell(e)
 			}
-			if len(o.Waves) > 1 && ctx.Err() == nil {
+			if ctx.Err() == nil {
 				names := make([]string, len(some))
 				for i, t := range some {
 					names[i] = t.Host.Name

@@ -34,10 +34,10 @@ func TestDrill(t *testing.T) {
 	if out, _ := f.run(0, "status"); strings.Count(out, "drilled 20") != 1 || strings.Contains(out, "a revert fired") {
 		t.Errorf("status:\n%s", out)
 	}
-	if out, _ := f.run(0, "status", "-o", "json", "-l", "web2"); !strings.Contains(out, `"last_drill": {`) || !strings.Contains(out, o.Run) || !strings.Contains(out, `"proved": true`) {
+	if out, _ := f.run(0, "status", "-o", "json", "-l", "web2"); !strings.Contains(out, `"last_drill":{`) || !strings.Contains(out, o.Run) || !strings.Contains(out, `"proved":true`) {
 		t.Errorf("status:\n%s", out)
 	}
-	if out, _ := f.run(0, "history", "show", o.Run); !strings.Contains(out, "fwpush drill") || !strings.Contains(out, "its timer took the marker back") {
+	if out, _ := f.run(0, "history", "show", o.Run); !strings.Contains(out, "command  drill") || !strings.Contains(out, "its timer took the marker back") {
 		t.Errorf("history:\n%s", out)
 	}
 	f.run(2, "drill") // several hosts, nobody to ask
@@ -56,7 +56,7 @@ func TestDrillOfAFleet(t *testing.T) {
 	f.host("web006").SetFaults(simhost.Faults{Unreachable: simhost.Refuse})
 	f.host("web007").Hold("20260102T030405Z-0000000f", "somebody", 3600000000000)
 	out, stderr := f.run(4, "drill", "-y", "--color", "never")
-	for _, want := range []string{"(28), by its timer ", "locked       web007 (1), untouched", "unreachable  web006 (1), untouched", "next: fwpush drill -l web[006-007]"} {
+	for _, want := range []string{"(28), by its timer ", "locked       web007 (1), untouched", "unreachable  web006 (1), untouched", "next: fwpush drill -l 'web[006-007]'"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s\n%s", want, out, stderr)
 		}

@@ -162,6 +162,7 @@ type outcome struct {
 	Wave, Connections, Execs, Generation                                      int
 	Seconds                                                                   float64
 	Drift                                                                     bool
+	Late                                                                      *float64
 	Run, Since, Running, Boot, Backend, Fleet                                 string
 	Timers                                                                    []string
 	Pending                                                                   *struct{ Run, TX, State, By, Deadline string }

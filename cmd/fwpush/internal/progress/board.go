@@ -27,6 +27,7 @@ type board struct {
 type seat struct {
 	name     string
 	run      string // that marks its candidate
+	drill    bool   // nobody confirms it
 	wave     int    // index of its wave
 	place    place
 	since    time.Time // of the place
@@ -96,7 +97,7 @@ func newBoard(now func() time.Time, targets []rollout.Target, waves []rollout.Wa
 		b.waves = append(b.waves, &wave{Wave: w, outcomes: map[commit.Outcome]int{}})
 	}
 	for _, t := range targets {
-		s := &seat{name: t.Host.Name, run: t.Candidate.Stamp.Run, since: b.began}
+		s := &seat{name: t.Host.Name, run: t.Candidate.Stamp.Run, drill: t.Candidate.Drill, since: b.began}
 		b.seats = append(b.seats, s)
 		b.index[s.name] = s
 	}

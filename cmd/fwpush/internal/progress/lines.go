@@ -96,7 +96,11 @@ func (p *Progress) tellGroup(w *wave) {
 	if run > 0 && at[connecting]+at[ready]+at[applying] == 0 && !w.told.applied {
 		w.told.applied = true
 		group := p.board.those(func(s *seat) bool { return s.undecided() && p.board.waves[s.wave] == w })
-		p.line("%s%s  applied, reverts by %s unless confirmed", p.prefix(w), folded(names(group)), report.Clock(lastDeadline(group)))
+		unless := " unless confirmed"
+		if group[0].drill {
+			unless = ""
+		}
+		p.line("%s%s  applied, reverts by %s%s", p.prefix(w), folded(names(group)), report.Clock(lastDeadline(group)), unless)
 	}
 	// Hosts that need no change make room for others of the group.
 	if w.flying() == 0 && (w.told.changes || !w.ended.IsZero()) {

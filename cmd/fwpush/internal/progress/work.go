@@ -99,7 +99,10 @@ func (s *seat) left() commit.Result {
 	switch {
 	case s.undecided() && !s.deadline.IsZero():
 		r.Outcome, r.Deadline = commit.OutcomePending, s.deadline
-		r.Hint = "reverts by itself by " + report.Clock(s.deadline) + "; to keep the rules: fwpush confirm " + s.run
+		r.Hint = "reverts by itself by " + report.Clock(s.deadline)
+		if !s.drill {
+			r.Hint += "; to keep the rules: fwpush confirm " + s.run
+		}
 	case s.undecided():
 		r.Outcome = commit.OutcomeUnknown
 		r.Hint = "if the new rules came into force, the host takes them back by itself: fwpush status"

@@ -111,7 +111,7 @@ func (r *Recorder) Ended(res rollout.Result) {
 	}
 	h := report.HostOf(res, "")
 	r.write(journal.Ended{Host: h.Name, Outcome: h.Outcome, Stage: h.Stage, Error: h.Error, Hint: h.Hint, Digest: h.Digest, Previous: h.Previous,
-		Deadline: res.Deadline, Connections: h.Connections, Execs: h.Execs, Seconds: h.Seconds, Drift: h.Drift, Notes: h.Notes})
+		Deadline: res.Deadline, Connections: h.Connections, Execs: h.Execs, Seconds: h.Seconds, Drift: h.Drift, Notes: h.Notes, Late: h.Late})
 }
 
 // Finish writes down how the run ended.

@@ -19,6 +19,7 @@ type Ending struct {
 	// Again, if set, is the command for hosts that want another try; their names are
 	// added. Without it the run is resumed.
 	Again []string
+	Drill bool // nothing of the run is there to be confirmed
 	Typing
 }
 
@@ -51,7 +52,9 @@ func (e Ending) next(results []rollout.Result) []string {
 		hosts[s] = append(hosts[s], r.Name)
 	}
 	var commands []string
-	if len(hosts[decide]) > 0 && e.Run != "" {
+	if len(hosts[decide]) > 0 && e.Run != "" && e.Drill {
+		commands = append(commands, e.OfRun("revert", e.Run)+"   # takes the marker back now")
+	} else if len(hosts[decide]) > 0 && e.Run != "" {
 		keep, back := e.OfRun("confirm", e.Run), e.OfRun("revert", e.Run)
 		commands = append(commands, keep+"   # keeps the new rules", back+strings.Repeat(" ", len(keep)-len(back))+"   # takes them back now")
 	}
