@@ -52,6 +52,26 @@ var scenes = []struct {
 		s.look(one)
 	}, []string{"reverted at confirm: true", "runs text 0: true", "last revert"}},
 
+	{"a drill, and nobody may confirm it", func(s *subject) {
+		one := s.rules(false, 80)
+		s.apply(s.candidate(1, one, 30*time.Second))
+		marker := ""
+		c := s.candidate(2, one, 4*time.Second)
+		c.Drill = true
+		c.Judge = func(f commit.Facts) commit.Verdict {
+			rules, m, err := f.Marked()
+			marker = m
+			return commit.Verdict{Act: commit.Go, Rules: rules, Err: err}
+		}
+		p := s.begin(c)
+		f := s.look(one)
+		r := s.raw(s.dial(), commit.HostTexts().Finish, "confirm", f.Pending.TX)
+		r.hear("refused", "ask")
+		s.ended("drill", p.Drill(s.t.Context(), s.t.Context(), s.dialer, marker))
+		f = s.look(one)
+		s.note("last drill %s proved %t", f.LastDrill.Run, f.LastDrill.Proved())
+	}, []string{"drill: reverted", "this is a drill", "runs text 0: true", "proved true"}},
+
 	{"connections older than the rules", func(s *subject) {
 		old := &dialled{}
 		for range 3 {
