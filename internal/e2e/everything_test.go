@@ -38,6 +38,7 @@ func TestOneFleetHoldingAllOfIt(t *testing.T) {
 		{"locked out", e.lockedOut},
 		{"change", func(t *testing.T) { e.change(t, first) }},
 		{"rollback", func(t *testing.T) { e.rollBack(t, first) }},
+		{"drill", e.drill},
 		{"status", e.status},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t); e.othersUntouched(t) }) {
@@ -173,6 +174,14 @@ func (e *everyKind) rollBack(t *testing.T, first []string) {
 			t.Errorf("%s does not enforce what it confirmed first:\n%s\nbut\n%s", e.hosts[i].Name(), want, now)
 		}
 	}
+	everyone(t, e.hosts, func(t *testing.T, h *host) { h.tidy(t) })
+}
+
+// drill has every host take back by itself, and finds it as it was.
+func (e *everyKind) drill(t *testing.T) {
+	before := e.enforced(t)
+	e.push(t, 0, "drill", "reverted", "-y")
+	e.sameAs(t, before)
 	everyone(t, e.hosts, func(t *testing.T, h *host) { h.tidy(t) })
 }
 

@@ -123,7 +123,7 @@ func newEveryKind(t *testing.T) *everyKind {
 		}
 	}
 	e.hosts = start(t, options...)
-	e.table.columns = []string{"kind", "backend", "boot", "timers", "doctor", "diff", "apply", "apply again", "apply locked out", "apply a change", "rollback", "status"}
+	e.table.columns = []string{"kind", "backend", "boot", "timers", "doctor", "diff", "apply", "apply again", "apply locked out", "apply a change", "rollback", "drill", "status"}
 
 	// The hosts behind a jump see its address.
 	e.fleet.from = []string{world.Addr4().String(), world.Addr6().String()}
