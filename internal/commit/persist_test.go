@@ -90,21 +90,26 @@ func TestTakeOverThatCannotBeMadeToLastLeavesTheOwner(t *testing.T) {
 	}
 }
 
-// A full disk at the confirm leaves no file of ours behind, and a note about a
-// revert that was cut short keeps nobody from the host.
-func TestFullDiskAtTheConfirmLeavesNoProbe(t *testing.T) {
+// A disk that fills up inside the window is no reason to go back: the room that a confirm
+// needs was taken at the stage. Nothing of that is left.
+func TestFullDiskAtTheConfirm(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, lab.HostOptions{DiskMB: 16})
-	p := h.begin(h.candidate(rules(false, 80), 20*time.Second))
+	c := h.candidate(rules(false, 80), 20*time.Second)
+	p := h.begin(c)
 	h.sh("cat /dev/zero >/var/full 2>/dev/null || true")
-	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeConfirmed {
 		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
 	}
-	h.sh("rm /var/full; mkdir -p -m 700 /var/lib/fwpush; printf '1795574083 e2a9' >/var/lib/fwpush/last_revert")
+	if boot := h.sh("cat /var/lib/fwpush/boot.nft"); boot != strings.TrimSuffix(c.Rules.Text, "\n") {
+		t.Errorf("the boot file is\n%s", boot)
+	}
+	h.sh("rm /var/full")
 	if got := h.sh("ls -A /var/lib/fwpush | grep '^[.]' || true"); got != "" {
 		t.Errorf("left behind: %s", got)
 	}
-	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	// A note about a revert that a full disk has cut short keeps nobody from the host.
+	h.sh("printf '1795574083 e2a9' >/var/lib/fwpush/last_revert")
 	h.mustApply(h.removal())
 	if got := h.sh("ls -A /var/lib/fwpush"); got != "history" {
 		t.Errorf("kept: %s", got)
