@@ -20,8 +20,16 @@ import (
 // rootCache keeps the root trees between runs: making one takes about a minute.
 const rootCache = "/var/cache/fwpush-lab"
 
-// derived are the trees that tree.sh makes out of bookworm's.
-var derived = []string{"busybox", "openrc"}
+// recipe is the script that makes a tree out of bookworm's, and nothing for a release of Debian.
+func recipe(tree string) (name, text string) {
+	switch tree {
+	case "busybox", "openrc":
+		return "tree.sh", treeScript
+	case "docker":
+		return "docker.sh", dockerScript
+	}
+	return "", ""
+}
 
 // lockPoll is how often a tree that another process is making is looked at again.
 const lockPoll = 200 * time.Millisecond
@@ -33,20 +41,22 @@ func rootPackages() string {
 
 // Root returns a root tree of a Debian release ("bullseye", "bookworm", "trixie"), made by
 // debootstrap(8) at its first use and kept in /var/cache/fwpush-lab; or one made of bookworm's:
-// "openrc", Debian with another init, or "busybox", a router's userland with dropbear, without at and
-// without systemd. While one process makes a tree, others wait for it until ctx ends. Packages come
-// from the mirror that the machine's own apt uses, or else from debootstrap's default.
+// "openrc", Debian with another init, "docker", Debian with docker.io and fail2ban, neither of which
+// starts by itself, or "busybox", a router's userland with dropbear, without at and without systemd.
+// While one process makes a tree, others wait for it until ctx ends. Packages come from the mirror
+// that the machine's own apt uses, or else from debootstrap's default.
 func (w *World) Root(ctx context.Context, suite string) (dir string, err error) {
 	if !validName(suite) {
 		return "", fmt.Errorf("lab: release %q: use a code name such as bookworm", suite)
 	}
 	dir, packages := filepath.Join(rootCache, suite), rootPackages()
 	base := ""
-	if slices.Contains(derived, suite) {
+	script, text := recipe(suite)
+	if script != "" {
 		if base, err = w.Root(ctx, "bookworm"); err != nil {
 			return "", err
 		}
-		packages += "\n" + treeScript
+		packages += "\n" + text
 	}
 	if err := os.MkdirAll(rootCache, 0o755); err != nil {
 		return "", fmt.Errorf("lab: %w", err)
@@ -65,7 +75,7 @@ func (w *World) Root(ctx context.Context, suite string) (dir string, err error) 
 		return "", fmt.Errorf("lab: %w", err)
 	}
 	if base != "" {
-		err = w.machineNet(ctx, "sh", w.treeScript(), suite, base, dir)
+		err = w.machineNet(ctx, "sh", filepath.Join(w.dir, script), suite, base, dir)
 	} else {
 		err = w.makeRoot(ctx, suite, dir)
 	}

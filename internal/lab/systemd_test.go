@@ -147,4 +147,16 @@ func TestTreesOfOtherKinds(t *testing.T) {
 			t.Errorf("atd: %q %v", got, err)
 		}
 	})
+	t.Run("docker", func(t *testing.T) {
+		h := start(t, lab.HostOptions{Name: "containers", Systemd: true, Root: root(t, "docker")})
+		if got := run(t, h, "systemctl", "is-system-running", "--wait"); got != "running" {
+			t.Errorf("the system is %s: %s", got, run(t, h, "systemctl", "--failed", "--no-legend"))
+		}
+		if got := run(t, h, "nft", "list", "tables"); got != "" {
+			t.Errorf("rules without anybody having started a daemon: %q", got)
+		}
+		if got := run(t, h, "sh", "-c", "dockerd --version; fail2ban-server --version"); !strings.HasPrefix(got, "Docker version 20.10.") || !strings.Contains(got, "Fail2Ban v1.0.") {
+			t.Errorf("it has %q", got)
+		}
+	})
 }

@@ -37,13 +37,16 @@ const (
 //go:embed scripts/tree.sh
 var treeScript string
 
+//go:embed scripts/docker.sh
+var dockerScript string
+
 //go:embed scripts/host.sh
 var hostScript string
 
 // World is a set of namespaces with a bridge that hosts are plugged into. The program that calls
 // Enter stands on the bridge too, as the controller. Its methods may be called concurrently.
 type World struct {
-	dir    string // state: key, known_hosts, host.sh, hosts/NAME
+	dir    string // state: key, known_hosts, scripts, hosts/NAME
 	cgroup string // parent of the systemd hosts' cgroups, or empty
 	netns  *os.File
 	pubkey []byte // authorized_keys line of the lab's key
@@ -98,7 +101,12 @@ func newWorld(in isolate.Inside) (*World, error) {
 	if w.pubkey, err = writeKey(w.KeyFile(), "lab"); err != nil {
 		return nil, err
 	}
-	for path, text := range map[string]string{w.KnownHosts(): "", w.script(): hostScript, w.treeScript(): treeScript} {
+	files := map[string]string{w.KnownHosts(): "", w.script(): hostScript}
+	for _, tree := range []string{"openrc", "docker"} {
+		name, text := recipe(tree)
+		files[filepath.Join(w.dir, name)] = text
+	}
+	for path, text := range files {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("lab: %w", err)
 		}
@@ -118,8 +126,7 @@ func (w *World) Addr4() netip.Addr { return netip.MustParseAddr(controller4) }
 // Addr6 is the controller's IPv6 address on the hosts' network.
 func (w *World) Addr6() netip.Addr { return netip.MustParseAddr(controller6) }
 
-func (w *World) script() string     { return filepath.Join(w.dir, "host.sh") }
-func (w *World) treeScript() string { return filepath.Join(w.dir, "tree.sh") }
+func (w *World) script() string { return filepath.Join(w.dir, "host.sh") }
 
 // enroll gives a host its number, from which its addresses follow. Numbers are not used again,
 // so that no host inherits an address with another one's key.
