@@ -79,7 +79,7 @@ func WriteChanges(w io.Writer, colour ui.Colour, changes []Change) error {
 			if g.beside != "" {
 				fmt.Fprintf(&out, "  %s\n", colour.Yellow(ui.Safe(g.beside)))
 			}
-			if text := g.rules.Annotated(); text != "" && !(g.Drift && seen[text]) {
+			if text := g.rules.Annotated(); text != "" && !seen[text] {
 				seen[text] = true
 				writeDiff(&out, colour, text, "")
 			}
@@ -113,6 +113,9 @@ func (g group) headline(seen map[string]bool) string {
 		parts = append(parts, "→ "+short(g.digest))
 	}
 	parts = append(parts, g.Notes...)
+	if !g.Drift && g.rules.Changed && seen[g.rules.Annotated()] {
+		parts = append(parts, "the same change as above")
+	}
 	if g.Drift {
 		what := "its running ruleset was edited by hand (drift):"
 		if len(g.names) > 1 {
