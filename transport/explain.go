@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 
@@ -87,7 +86,7 @@ func (l *login) loginError(parent context.Context, w *wire, expired bool, err er
 		return l.refused
 	case cancelled(parent):
 		return fmt.Errorf("%s: %s: %w", l.peer, stage, context.Cause(parent))
-	case expired, errors.Is(broken, os.ErrDeadlineExceeded):
+	case expired:
 		e.Kind, e.Awaited = DialTimeout, l.awaited
 	case errors.As(err, &negotiation):
 		e.Err = fmt.Errorf("no %s in common: the host offers only %s",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -121,10 +122,12 @@ func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, ke
 	}
 	if err != nil {
 		l.notes = keys.Notes
-		if p, ok := raw.(*program); ok && w.heard.Load() == 0 && ctx.Err() == nil {
+		// The deadline of the connection may pass an instant before that of the context.
+		expired := ctx.Err() != nil || errors.Is(w.readError(), os.ErrDeadlineExceeded)
+		if p, ok := raw.(*program); ok && w.heard.Load() == 0 && !expired {
 			return nil, &DialError{Peer: l.peer, Kind: DialFailed, Stage: stageConnect, Err: p.why()}
 		}
-		return nil, l.loginError(parent, w, ctx.Err() != nil, err)
+		return nil, l.loginError(parent, w, expired, err)
 	}
 	w.SetDeadline(time.Time{})
 
