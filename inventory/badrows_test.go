@@ -37,11 +37,12 @@ func keyed(ps Problems) []string {
 
 // top adds lines to what every file needs. The others put entries into a list of
 // role x, at 5:8 and behind.
-func top(s string) string      { return base + s + "\n" }
-func out(s string) string      { return top("[roles.x]\nout = [ " + s + " ]") }
-func forward(s string) string  { return top("[roles.x]\nforward = [ " + s + " ]") }
-func natEntry(s string) string { return top("[roles.x]\nnat = [ " + s + " ]") }
-func probe(s string) string    { return top("[roles.x]\nprobe = [ " + s + " ]") }
+func top(s string) string       { return base + s + "\n" }
+func out(s string) string       { return top("[roles.x]\nout = [ " + s + " ]") }
+func published(s string) string { return top("[roles.x]\npublished = [ " + s + " ]") }
+func forward(s string) string   { return top("[roles.x]\nforward = [ " + s + " ]") }
+func natEntry(s string) string  { return top("[roles.x]\nnat = [ " + s + " ]") }
+func probe(s string) string     { return top("[roles.x]\nprobe = [ " + s + " ]") }
 
 // Rows are numbered as classes of mistakes are in docs/testing.md, which tells where
 // those are tested that a text alone does not show.

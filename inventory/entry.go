@@ -63,11 +63,15 @@ type Rules struct {
 	// Forwards tells that forward is written, if only as an empty list: what no
 	// rule lets through is refused then.
 	Forwards bool
-	NAT      []NAT
-	Probes   []Probe
+	// Published are rules for ports that somebody else's nat hands on to a container.
+	// Publishes tells that the list is written, as Forwards does of forward.
+	Published []Rule
+	Publishes bool
+	NAT       []NAT
+	Probes    []Probe
 }
 
-// Rule is one entry of in, out or forward: exactly one verb, and whom it
+// Rule is one entry of in, out, forward or published: exactly one verb, and whom it
 // concerns.
 type Rule struct {
 	Place      Place
@@ -75,7 +79,7 @@ type Rule struct {
 	Services   []At[string] // service names or literals such as "tcp/8443"
 	From       []At[string] // peers; empty means any
 	To         []At[string]
-	InIfaces   []At[string] // aliases or names; empty means any. iface of in
+	InIfaces   []At[string] // aliases or names; empty means any. iface of in and published
 	OutIfaces  []At[string] // iface of out
 	Family     Family
 	Rate       At[Rate] // the zero Rate is no limit
@@ -183,5 +187,6 @@ type Test struct {
 	Family            Family
 	Via               At[string] // host
 	InIface, OutIface At[string]
+	Published         bool // packets are handed on by the nat of somebody else
 	RawOK             bool
 }

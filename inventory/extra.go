@@ -128,16 +128,17 @@ func (d *decoder) tests(n *source.Node) []Test {
 	return each(d, n, &d.left.Tests, "tables", "[[tests]]", func(n *source.Node) Test {
 		f := d.table(n, schema.Kind("tests"), "[[tests]]")
 		t := Test{
-			Place:    d.place(n.Val),
-			Name:     d.note(f, "name"),
-			From:     d.whom(f["from"], syntax.End),
-			To:       d.whom(f["to"], syntax.End),
-			Allow:    d.strings(f["allow"], syntax.Service),
-			Deny:     d.strings(f["deny"], syntax.Service),
-			Family:   family(f["family"]),
-			InIface:  d.iface(f["in_iface"]),
-			OutIface: d.iface(f["out_iface"]),
-			RawOK:    flag(f["raw_ok"]),
+			Place:     d.place(n.Val),
+			Name:      d.note(f, "name"),
+			From:      d.whom(f["from"], syntax.End),
+			To:        d.whom(f["to"], syntax.End),
+			Allow:     d.strings(f["allow"], syntax.Service),
+			Deny:      d.strings(f["deny"], syntax.Service),
+			Family:    family(f["family"]),
+			InIface:   d.iface(f["in_iface"]),
+			OutIface:  d.iface(f["out_iface"]),
+			Published: flag(f["published"]),
+			RawOK:     flag(f["raw_ok"]),
 		}
 		if via := f["via"]; via != nil && !d.wrong(via, syntax.Host(via.Text())) {
 			t.Via = at(d, via, via.Text())

@@ -28,12 +28,14 @@ func (d *decoder) roles(n *source.Node) map[string]Role {
 // lists decodes the lists that roles and hosts share.
 func (d *decoder) lists(f fields, where string) Rules {
 	return Rules{
-		In:       each(d, f["in"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in in", where)),
-		Out:      each(d, f["out"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in out", where)),
-		Forward:  each(d, f["forward"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in forward", where)),
-		Forwards: f["forward"] != nil,
-		NAT:      each(d, f["nat"], &d.left.NAT, "entries", `{ masquerade = true, out_iface = "wan", family = "ipv4" }`, d.natOf(where)),
-		Probes:   each(d, f["probe"], &d.left.Probes, "probes", "{ tcp = 443 }", d.probeOf(where)),
+		In:        each(d, f["in"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in in", where)),
+		Out:       each(d, f["out"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in out", where)),
+		Forward:   each(d, f["forward"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in forward", where)),
+		Forwards:  f["forward"] != nil,
+		Published: each(d, f["published"], &d.left.Rules, "rules", `{ allow = "http" }`, d.ruleOf("rule in published", where)),
+		Publishes: f["published"] != nil,
+		NAT:       each(d, f["nat"], &d.left.NAT, "entries", `{ masquerade = true, out_iface = "wan", family = "ipv4" }`, d.natOf(where)),
+		Probes:    each(d, f["probe"], &d.left.Probes, "probes", "{ tcp = 443 }", d.probeOf(where)),
 	}
 }
 
@@ -90,7 +92,7 @@ func (d *decoder) rule(n *source.Node, t Table, where string) Rule {
 			r.Verb, r.Services = v, d.strings(services, syntax.Service)
 		}
 	}
-	if iface := d.strings(f["iface"], syntax.Iface); t.Name == "rule in in" {
+	if iface := d.strings(f["iface"], syntax.Iface); t.Name == "rule in in" || t.Name == "rule in published" {
 		r.InIfaces = iface
 	} else if t.Name == "rule in out" {
 		r.OutIfaces = iface

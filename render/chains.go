@@ -90,16 +90,57 @@ func (r *renderer) output() chain {
 
 // forward is for packets through the host, which pass with their replies and
 // errors only if a rule says so. A router passes pings over IPv6 (RFC 4890 4.3.1).
+// Where there are rules for published ports alone, the rest is none of our business.
 func (r *renderer) forward() chain {
+	handedOn := stmt{cond: cond{state: handedOn}, do: action{kind: jump, to: published}}
+	if !r.p.Forwards {
+		c := base("forward", inventory.Accept)
+		c.add(handedOn, stmt{do: action{kind: leave}})
+		return c
+	}
 	c := base("forward", inventory.Drop)
 	c.add(icmpErrors()...)
 	c.add(stmt{cond: cond{state: known}})
+	if r.p.Publishes {
+		c.add(handedOn)
+	}
 	c.add(r.judged(roles.Forward, r.ping(ip6))...)
 	c.add(r.forwarded()...)
 	inbound := r.decided("inbound")
 	c.add(placedAt(inbound, dropCast()...)...)
 	c.add(r.end(roles.Forward, r.p.Inbound, inbound)...)
 	return c
+}
+
+// published judges the connections that the nat of somebody else hands on, by the
+// ports that were asked for. What it lets pass is accepted where forward would refuse
+// it; else the rules of whoever published the port, below ours, have their say.
+func (r *renderer) published() chain {
+	c := chain{name: published}
+	for _, s := range r.forwarded() {
+		s.do.kind = back // our own nat: forward has rules for it
+		c.add(s)
+	}
+	for _, s := range r.judged(roles.Published, nil) {
+		s.asked = true
+		if s.do.kind == accept && !r.p.Forwards {
+			s.do.kind = back
+		}
+		// One port each: nft 1.0.6 cannot list a set of such ports.
+		for _, s.ports = range each(s.ports) {
+			c.add(s)
+		}
+	}
+	c.add(r.end(roles.Published, r.p.Inbound, r.decided("inbound"))...)
+	return c
+}
+
+// each is a list for each of the ports, and one empty list for none.
+func each(ports []inventory.PortRange) [][]inventory.PortRange {
+	if len(ports) < 2 {
+		return [][]inventory.PortRange{ports}
+	}
+	return slices.Collect(slices.Chunk(ports, 1))
 }
 
 // end is the explicit end of a chain, behind its last word to the log. The limit

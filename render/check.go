@@ -38,7 +38,7 @@ func check(p roles.Policy) error {
 	if err := checkPorts(p.Lifelines); err != nil {
 		return fmt.Errorf("lifelines: %w", err)
 	}
-	for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
+	for _, r := range p.AllRules() {
 		if err := checkRule(r); err != nil {
 			return fmt.Errorf("%s%w", prefix(r), err)
 		}

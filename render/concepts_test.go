@@ -230,6 +230,24 @@ var concepts = map[string]roles.Policy{
 		}
 	}),
 
+	// Ports that Docker publishes, on a host whose forwarding is Docker's own.
+	"published": base(func(p *roles.Policy) {
+		p.Publishes = true
+		p.Published = []roles.Rule{
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: append(tcp(8080, 8443), portRange("udp", 6000, 6010)...)}, From: peers(ops), InIfaces: []string{"eth0"}},
+			{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}, Name: "shop", Counted: true, Rate: inventory.Rate{N: 10, Per: time.Second, Scope: inventory.PerSource, Burst: 20}, Log: inventory.Log{On: true}},
+			{Verb: inventory.DenyVerb, Traffic: roles.Traffic{All: true}, From: peers(peer(roles.SetPeer, "badnets", "192.0.2.0/24"))},
+		}
+	}),
+
+	// The same on a gateway, which has nat of its own.
+	"published-gateway": base(func(p *roles.Policy) {
+		p.Publishes, p.Forwards, p.Inbound = true, true, inventory.Reject
+		p.Forward = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{All: true}, InIfaces: []string{"eth1"}}}
+		p.Published = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(8080)}, Family: inventory.IPv4, Name: "app", Rate: inventory.Rate{N: 3, Per: time.Hour, Scope: inventory.Global, Burst: 5}}}
+		p.NAT = []roles.NAT{{Kind: inventory.DNAT, Ports: tcp(8443), ToAddr: netip.MustParseAddr("10.20.0.9"), ToPort: 443, Family: inventory.IPv4}}
+	}),
+
 	// Text as it is, where the file puts it, and a helper of the kernel.
 	"raw": base(func(p *roles.Policy) {
 		p.In = []roles.Rule{{Verb: inventory.AllowVerb, Traffic: roles.Traffic{Ports: tcp(80)}}, {Verb: inventory.DenyVerb, Traffic: roles.Traffic{Ports: tcp(25)}}}

@@ -12,6 +12,7 @@ const (
 	icmpOut   = "icmp_out"
 	refuseIn  = "refuse_in" // a refusal that is more than a drop
 	refuseOut = "refuse_out"
+	published = "published" // what somebody else's nat hands on
 )
 
 // icmpErrors are those without which paths and connections break (RFC 792, RFC

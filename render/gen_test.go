@@ -129,7 +129,10 @@ func genRules(d roles.Direction, book []roles.Peer) *rapid.Generator[[]roles.Rul
 		if d != roles.Output {
 			r.InIfaces = ifaces.Draw(t, "in")
 		}
-		if d != roles.Input {
+		switch d {
+		case roles.Published:
+			r.To = nil
+		case roles.Output, roles.Forward:
 			r.OutIfaces = ifaces.Draw(t, "out")
 		}
 		switch rapid.IntRange(0, 7).Draw(t, "service") {
@@ -188,6 +191,8 @@ var genPolicy = rapid.Custom(func(t *rapid.T) roles.Policy {
 		SendsRA:    rapid.Bool().Draw(t, "sends_ra"),
 		Forwards:   rapid.Bool().Draw(t, "forwards"),
 		Forward:    genRules(roles.Forward, book).Draw(t, "forward"),
+		Publishes:  rapid.Bool().Draw(t, "publishes"),
+		Published:  genRules(roles.Published, book).Draw(t, "published"),
 		DHCPClient: rapid.Bool().Draw(t, "dhcp"),
 		Antispoof:  rapid.Bool().Draw(t, "antispoof"),
 		In:         genRules(roles.Input, book).Draw(t, "in"),
@@ -199,7 +204,7 @@ var genPolicy = rapid.Custom(func(t *rapid.T) roles.Policy {
 func genPacket(p roles.Policy) *rapid.Generator[verdict.Packet] {
 	return rapid.Custom(func(t *rapid.T) verdict.Packet {
 		k := verdict.Packet{
-			Direction: rapid.SampledFrom([]roles.Direction{roles.Input, roles.Output, roles.Forward}).Draw(t, "direction"),
+			Direction: rapid.SampledFrom(roles.Directions[:]).Draw(t, "direction"),
 			Proto:     rapid.SampledFrom([]uint8{space.TCP, space.TCP, space.UDP, space.SCTP, space.ICMP, 47, 51, 112, 2}).Draw(t, "proto"),
 		}
 		addr := genAddr4
@@ -223,6 +228,14 @@ func genPacket(p roles.Policy) *rapid.Generator[verdict.Packet] {
 			port := rapid.SampledFrom([]uint16{1, 2, 22, 53, 67, 68, 80, 82, 123, 443, 546, 547, 65535})
 			k.SrcPort, k.DstPort = port.Draw(t, "sport"), port.Draw(t, "dport")
 		}
+		if k.Direction == roles.Published { // something that a connection begins with, to the host
+			k.Dst = container(k.Dst.Is6())
+			if k.Proto == space.ICMP {
+				k.Type = 8
+			} else if k.Proto == space.ICMPv6 {
+				k.Type = 128
+			}
+		}
 		return k
 	})
 }
@@ -232,7 +245,7 @@ func edge(p roles.Policy, other *rapid.Generator[netip.Addr]) *rapid.Generator[n
 	return rapid.Custom(func(t *rapid.T) netip.Addr {
 		a := other.Draw(t, "other")
 		var ends []netip.Addr
-		for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
+		for _, r := range p.AllRules() {
 			for _, q := range slices.Concat(r.From, r.To, p.Management.Peers) {
 				for _, x := range slices.Concat(q.V4, q.V6) {
 					ends = append(ends, x.From, x.To, x.From.Prev(), x.To.Next())

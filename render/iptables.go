@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"fwpush/inventory"
@@ -46,7 +45,7 @@ func Iptables(p roles.Policy, ipset bool) (Ruleset, error) {
 
 // xtRefuses names what the file says that iptables cannot.
 func xtRefuses(p roles.Policy) error {
-	for _, rule := range slices.Concat(p.In, p.Out, p.Forward) {
+	for _, rule := range p.AllRules() {
 		if err := roles.IptablesRefuses(rule); err != nil {
 			return fmt.Errorf("%s%w", prefix(rule), err)
 		}
@@ -80,7 +79,7 @@ type xtChain struct {
 // the first five.
 var xtNames = map[string]string{
 	"input": "FWPUSH-IN", "output": "FWPUSH-OUT", "forward": "FWPUSH-FWD", "prerouting": "FWPUSH-PRE", "postrouting": "FWPUSH-POST",
-	icmpIn: "FWPUSH-ICMP-IN", icmpOut: "FWPUSH-ICMP-OUT", refuseIn: "FWPUSH-REFUSE-IN", refuseOut: "FWPUSH-REFUSE-OUT",
+	icmpIn: "FWPUSH-ICMP-IN", icmpOut: "FWPUSH-ICMP-OUT", refuseIn: "FWPUSH-REFUSE-IN", refuseOut: "FWPUSH-REFUSE-OUT", published: "FWPUSH-PUBLISHED",
 }
 
 // maxChain is the longest name of a chain in bytes (XT_EXTENSION_MAXNAMELEN - 1).

@@ -68,7 +68,7 @@ func (r *renderer) eachFamily(list []cond) []cond {
 // sharedLimits are the chains of limits that count everybody together.
 func (r *renderer) sharedLimits() []chain {
 	var out []chain
-	for _, d := range []roles.Direction{roles.Input, roles.Output, roles.Forward} {
+	for _, d := range roles.Directions {
 		if d == roles.Forward && !r.p.Forwards {
 			continue
 		}
@@ -96,7 +96,7 @@ func word(name string) string { return strings.ReplaceAll(name, "-", "_") }
 // the kernel's own default for such sets.
 func (r *renderer) meters() []meter {
 	var out []meter
-	for _, d := range []roles.Direction{roles.Input, roles.Output, roles.Forward} {
+	for _, d := range roles.Directions {
 		for _, s := range r.limits(d, r.p.Rules(d)) {
 			if s.meter == nil {
 				continue
@@ -151,11 +151,9 @@ func patience(r inventory.Rate) time.Duration {
 // counters are those of rules that the file names.
 func (r *renderer) counters() []string {
 	var out []string
-	for _, rules := range [][]roles.Rule{r.p.In, r.p.Out, r.p.Forward} {
-		for _, rule := range rules {
-			if rule.Counted && len(r.conds(rule)) > 0 {
-				out = append(out, counterName(rule))
-			}
+	for _, rule := range r.p.AllRules() {
+		if rule.Counted && len(r.conds(rule)) > 0 {
+			out = append(out, counterName(rule))
 		}
 	}
 	slices.Sort(out)
@@ -165,12 +163,10 @@ func (r *renderer) counters() []string {
 // helpers are the connection tracking helpers of allows.
 func (r *renderer) helpers() []helper {
 	var out []helper
-	for _, rules := range [][]roles.Rule{r.p.In, r.p.Out, r.p.Forward} {
-		for _, s := range r.assists(rules) {
-			h := helper{kind: s.do.to, proto: s.proto}
-			if !slices.Contains(out, h) {
-				out = append(out, h)
-			}
+	for _, s := range r.assists(r.p.AllRules()) {
+		h := helper{kind: s.do.to, proto: s.proto}
+		if !slices.Contains(out, h) {
+			out = append(out, h)
 		}
 	}
 	slices.SortFunc(out, func(a, b helper) int { return strings.Compare(a.name(), b.name()) })

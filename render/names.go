@@ -148,7 +148,7 @@ func overlap(peers []roles.Peer) bool {
 // another, and is refused.
 func namedPeers(policy roles.Policy) (map[identity]addresses, error) {
 	named := map[identity]addresses{}
-	rules := slices.Concat(policy.In, policy.Out, policy.Forward)
+	rules := policy.AllRules()
 	for _, n := range policy.NAT {
 		rules = append(rules, roles.Rule{From: n.From, To: n.To, Place: n.Place})
 	}

@@ -150,7 +150,11 @@ func nftMatch(c cond) string {
 			say(c.proto + " sport " + braced(c.sport, func(p uint16) string { return strconv.Itoa(int(p)) }))
 		}
 		if len(c.ports) > 0 {
-			say(c.proto + " dport " + braced(c.ports, portText))
+			if c.asked {
+				say("meta l4proto " + c.proto + " ct original proto-dst " + braced(c.ports, portText))
+			} else {
+				say(c.proto + " dport " + braced(c.ports, portText))
+			}
 		}
 	}
 	if len(c.types) > 0 {
@@ -163,8 +167,11 @@ func nftMatch(c cond) string {
 	if c.hops > 0 {
 		say(fmt.Sprintf("ip6 hoplimit %d", c.hops))
 	}
-	if c.state == translated {
+	switch c.state {
+	case translated:
 		say("ct status dnat")
+	case handedOn:
+		say("ct state new ct status dnat")
 	}
 	if !c.until.IsZero() {
 		// As a number: a date would be read in the time zone of the nft that loads it.
@@ -270,6 +277,8 @@ func nftAction(s stmt) string {
 	switch a := s.do; a.kind {
 	case accept, leave:
 		return "accept"
+	case back:
+		return "return"
 	case drop:
 		return "drop"
 	case reset:

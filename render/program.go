@@ -79,6 +79,7 @@ type cond struct {
 	src, dst operand
 	proto    string // tcp, udp, sctp
 	ports    []inventory.PortRange
+	asked    bool // ports are those of the connection's first packet, before nat
 	sport    []uint16
 	types    []uint8 // of the ICMP of family
 	protos   []uint8
@@ -111,6 +112,7 @@ const (
 	known            // a known connection is accepted, what is invalid dropped: a statement of its own
 	knownOpen        // the same, and nothing dropped
 	translated       // nat has sent it here
+	handedOn         // the first of a connection that nat has sent here
 )
 
 // action is what a statement does.
@@ -125,7 +127,8 @@ type actionKind int
 const (
 	nothing  actionKind = iota
 	accept              // the packet passes
-	leave               // the packet passes as far as this chain is concerned
+	leave               // the packet passes as far as this base chain is concerned
+	back                // the chain that jumped here goes on
 	drop                // the packet is gone
 	reset               // a connection of TCP is reset
 	answer              // the sender is told that it is prohibited

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func TestTextDecidesAsThePolicy(t *testing.T) {
 		s, engine := readText(t, text), verdict.New(p)
 		for range 20 {
 			k := genPacket(p).Draw(t, "packet")
-			if k.Direction == roles.Forward && !p.Forwards {
+			if k.Direction == roles.Forward && !p.Forwards || k.Direction == roles.Published && !p.Publishes {
 				continue // there is no chain to ask
 			}
 			outcomes := engine.Packet(k)
@@ -87,7 +88,18 @@ func simulate(k verdict.Packet) packet {
 		}
 	}
 	p.multicast = k.Dst.IsMulticast()
+	if k.Direction == roles.Published {
+		p.chain, p.translated, p.asked, p.dport, p.dst = "forward", true, k.DstPort, 80, container(k.Dst.Is6())
+	}
 	return p
+}
+
+// container is where a published port leads.
+func container(v6 bool) netip.Addr {
+	if v6 {
+		return netip.MustParseAddr("fd00::2")
+	}
+	return netip.MustParseAddr("172.17.0.2")
 }
 
 // TestP4NoLineWithoutTheMatchesOfItsRule is pitfall 0.11: a rule narrowed to one
@@ -95,7 +107,7 @@ func simulate(k verdict.Packet) packet {
 func TestP4NoLineWithoutTheMatchesOfItsRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := genPolicy.Draw(t, "policy")
-		p.Out, p.Forward = nil, nil // places are line numbers, unique within one list
+		p.Out, p.Forward, p.Published = nil, nil, nil // places are line numbers, unique within one list
 		rs := mustRapid(t, p)
 		lines := strings.Split(rs.Text, "\n")
 		for n, places := range rs.Places {
@@ -174,7 +186,7 @@ func TestP2OrderMeansNothing(t *testing.T) {
 			}
 			return out
 		}
-		q.In, q.Out, q.Forward = shuffle(p.In), shuffle(p.Out), shuffle(p.Forward)
+		q.In, q.Out, q.Forward, q.Published = shuffle(p.In), shuffle(p.Out), shuffle(p.Forward), shuffle(p.Published)
 		a, b := mustRapid(t, p), mustRapid(t, q)
 		if a.Text != b.Text || a.Digest != b.Digest {
 			t.Fatalf("order changed the text:\n%s", render.Compare(a.Text, b).Text)

@@ -61,7 +61,11 @@ func (r *renderer) program() program {
 	if r.speaksOfOutput() {
 		base = append(base, r.output())
 	}
-	if r.p.Forwards {
+	var beside []chain
+	if r.p.Publishes {
+		beside = append(beside, r.published())
+	}
+	if r.p.Forwards || r.p.Publishes {
 		base = append(base, r.forward())
 	}
 	limits := r.sharedLimits()
@@ -69,11 +73,11 @@ func (r *renderer) program() program {
 		name, key string
 		cast      []stmt
 	}{{refuseIn, "inbound", dropCast()}, {refuseOut, "outbound", dropCastOut()}} {
-		if slices.ContainsFunc(slices.Concat(base, limits), func(from chain) bool { return from.goesTo(c.name) }) {
+		if slices.ContainsFunc(slices.Concat(base, limits, beside), func(from chain) bool { return from.goesTo(c.name) }) {
 			pr.chains = append(pr.chains, chain{name: c.name, stmts: placedAt(r.decided(c.key), append(c.cast, rejects()...)...)})
 		}
 	}
-	pr.chains = slices.Concat(pr.chains, limits, base, r.translations())
+	pr.chains = slices.Concat(pr.chains, limits, beside, base, r.translations())
 	pr.sets = slices.DeleteFunc(r.sets(), func(s addressSet) bool { return !pr.asks(s) && !r.matchedByRaw(s) })
 	pr.meters, pr.counters, pr.helpers = r.meters(), r.counters(), r.helpers()
 	for i, raw := range r.p.Raw {

@@ -37,6 +37,8 @@ type packet struct {
 	state        string // "" is new
 	multicast    bool
 	localSource  bool
+	translated   bool   // by the nat of somebody else
+	asked        uint16 // the port before that
 }
 
 func readText(t failer, text string) sim {
@@ -149,6 +151,12 @@ func (s sim) rule(t failer, tok []string, p packet) string {
 			used = 1
 		case arg(8) == "limit rate 5/second burst 10 packets log prefix" && i+9 == len(tok):
 			used = 9
+		case arg(3) == "ct state new":
+			used, hit = 3, p.state == ""
+		case arg(3) == "ct status dnat":
+			used, hit = 3, p.translated
+		case arg(3) == "ct original proto-dst":
+			used, hit = 4, portIn(t, tok[i+3], p.asked)
 		case arg(2) == "ct state":
 			used = 4
 			want, _, _ := strings.Cut(tok[i+3], "}")
@@ -200,7 +208,7 @@ func (s sim) act(t failer, tok []string, p packet) string {
 	}
 	said := strings.Join(tok, " ")
 	switch {
-	case said == "accept", said == "drop":
+	case said == "accept", said == "drop", said == "return":
 		return said
 	case said == "reject with tcp reset":
 		return "reset"

@@ -122,8 +122,11 @@ func xtMatches(s stmt, f family) []string {
 	if s.hops > 0 {
 		say(fmt.Sprintf("-m hl --hl-eq %d", s.hops))
 	}
-	if s.state == translated {
+	switch s.state {
+	case translated:
 		say("-m conntrack --ctstate DNAT")
+	case handedOn: // of several states in one match any would do
+		say("-m conntrack --ctstate NEW -m conntrack --ctstate DNAT")
 	}
 	if !s.until.IsZero() {
 		// The last second that counts, in UTC as the kernel takes it.
@@ -146,7 +149,10 @@ func xtServices(c cond, f family) []string {
 			sources = xtPorts(c.proto, "sport", single(c.proto, c.sport...))
 		}
 		targets := []string{""}
-		if len(c.ports) > 0 {
+		switch {
+		case c.asked:
+			targets = xtAskedFor(c.ports)
+		case len(c.ports) > 0:
 			targets = xtPorts(c.proto, "dport", c.ports)
 		}
 		for _, s := range sources {
@@ -222,6 +228,19 @@ func xtPorts(proto, field string, ports []inventory.PortRange) []string {
 	return out
 }
 
+// xtAskedFor are ports as a connection asked for them.
+func xtAskedFor(ports []inventory.PortRange) []string {
+	var out []string
+	for _, p := range ports {
+		text := strconv.Itoa(int(p.From))
+		if p.To != p.From {
+			text = fmt.Sprintf("%d:%d", p.From, p.To)
+		}
+		out = append(out, "-m conntrack --ctorigdstport "+text)
+	}
+	return out
+}
+
 // xtLimit matches what is over a limit.
 func xtLimit(s stmt, f family) string {
 	l := s.meter
@@ -265,7 +284,7 @@ func xtTarget(s stmt, f family) string {
 	switch a := s.do; a.kind {
 	case accept:
 		return "-j ACCEPT"
-	case leave:
+	case leave, back:
 		return "-j RETURN"
 	case drop:
 		return "-j DROP"

@@ -33,6 +33,8 @@ func TestBadInputs(t *testing.T) {
 			`3:21 management.from[1]: management.from admits every address; name the networks of the administrators, or write allow_any = true in [management]`},
 		{"15 any in management by a set", "version = 1\n[management]\nfrom = \"set:w\"\n\n" + web + "[sets.w]\naddresses = \"0.0.0.0/0\"\n",
 			`3:8 management.from: management.from admits every address; name the networks of the administrators, or write allow_any = true in [management]`},
+		{"41 published on a node of Kubernetes", web + "coexist = [\"docker\", \"kube-proxy\"]\npublished = []\n",
+			`8:22 hosts.web1.coexist[1]: host "web1" runs kube-proxy and has rules of published, which would cut off the services of the cluster; say in a NetworkPolicy who may reach them, and take published out`},
 		{"17 empty set", web + "[sets.adm]\naddresses = []\n",
 			`8:7 sets.adm: set "adm" is empty; add addresses, or allow_empty = true to leave out the rules that name it`},
 		{"17 empty set that a rule names", web + "in = [ { allow = \"ssh\", from = \"set:adm\" } ]\n[sets.adm]\n",

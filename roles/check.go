@@ -92,18 +92,16 @@ func (c *compiler) distinct(kind string, names []inventory.At[string]) {
 func (c *compiler) checkNames(policies []Policy) {
 	for _, p := range policies {
 		first := map[string]Rule{}
-		for _, list := range [][]Rule{p.In, p.Out, p.Forward} {
-			for _, r := range list {
-				if !r.Counted {
-					continue
-				}
-				key := inRuleset(r.Name)
-				o, taken := first[key]
-				if taken && o.Place != r.Place {
-					c.errorAt(r.Place, fmt.Sprintf("rule name %q is taken on %s (%s)", r.Name, p.Host, o.Place), "rename one of the two")
-				}
-				first[key] = r
+		for _, r := range p.AllRules() {
+			if !r.Counted {
+				continue
 			}
+			key := inRuleset(r.Name)
+			o, taken := first[key]
+			if taken && o.Place != r.Place {
+				c.errorAt(r.Place, fmt.Sprintf("rule name %q is taken on %s (%s)", r.Name, p.Host, o.Place), "rename one of the two")
+			}
+			first[key] = r
 		}
 	}
 }

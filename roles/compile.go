@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -91,7 +92,7 @@ func (c *compiler) policy(h inventory.Host) Policy {
 	c.settle(&p, h, roles)
 	own := c.drafts(h.Rules)
 	named := c.named(h.Out)
-	p.Forwards = h.Forwards
+	p.Forwards, p.Publishes = h.Forwards, h.Publishes
 	p.Probes = slices.Clone(h.Probes)
 	seen := map[*lineage]bool{}
 	for _, r := range roles {
@@ -103,18 +104,33 @@ func (c *compiler) policy(h inventory.Host) Policy {
 			own.join(l.drafts)
 			named = append(named, l.named...)
 			p.Forwards = p.Forwards || l.role.Forwards
+			p.Publishes = p.Publishes || l.role.Publishes
 			p.Probes = append(p.Probes, l.role.Probes...)
 		}
 	}
 	if p.Outbound != inventory.Accept {
 		p.Lifelines = lifelinesBeside(named)
 	}
-	p.In, p.Out, p.Forward = c.onHost(h, own.in), c.onHost(h, own.out), c.onHost(h, own.forward)
+	p.In, p.Out = c.onHost(h, own.in), c.onHost(h, own.out)
+	p.Forward, p.Published = c.onHost(h, own.forward), c.onHost(h, own.published)
+	c.clusterNode(h, p)
 	nameRules(&p)
 	p.NAT = c.natOnHost(h, own.nat)
 	p.Raw = c.raw(h, roles, p.Forwards)
 	slices.SortStableFunc(p.Probes, func(a, b inventory.Probe) int { return comparePlaces(a.Place, b.Place) })
 	return p
+}
+
+// clusterNode refuses rules for published ports on a node of Kubernetes: there the
+// packets of a cluster go through nat on their way to its services, which they would
+// cut off.
+func (c *compiler) clusterNode(h inventory.Host, p Policy) {
+	for _, w := range h.Coexist {
+		if w.V == "kube-proxy" && p.Publishes {
+			c.errorAt(w.Place, fmt.Sprintf("host %q runs kube-proxy and has rules of published, which would cut off the services of the cluster", h.Name),
+				"say in a NetworkPolicy who may reach them, and take published out")
+		}
+	}
 }
 
 // hostRoles are the roles a host names, each once.

@@ -19,19 +19,20 @@ type draft struct {
 
 // drafts are the lists of a role or of a host.
 type drafts struct {
-	in, out, forward []draft
-	nat              []natDraft
+	in, out, forward, published []draft
+	nat                         []natDraft
 }
 
 func (d *drafts) join(o drafts) {
 	d.in = append(d.in, o.in...)
 	d.out = append(d.out, o.out...)
 	d.forward = append(d.forward, o.forward...)
+	d.published = append(d.published, o.published...)
 	d.nat = append(d.nat, o.nat...)
 }
 
 func (c *compiler) drafts(w inventory.Rules) drafts {
-	return drafts{c.rules(w.In), c.rules(w.Out), c.rules(w.Forward), c.nats(w.NAT)}
+	return drafts{c.rules(w.In), c.rules(w.Out), c.rules(w.Forward), c.rules(w.Published), c.nats(w.NAT)}
 }
 
 // rules compiles rules as written. One that cannot be resolved, that has expired,

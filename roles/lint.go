@@ -26,7 +26,7 @@ func (c *compiler) lint(policies []Policy) {
 	for i, p := range policies {
 		h := c.fleet.Hosts[i]
 		if h.Unmanaged {
-			if len(h.In)+len(h.Out)+len(h.Forward)+len(h.NAT) > 0 {
+			if len(h.In)+len(h.Out)+len(h.Forward)+len(h.Published)+len(h.NAT) > 0 {
 				c.warnAt(h.Place, fmt.Sprintf("host %q is unmanaged, its rules are never pushed", h.Name), "take them out, or unmanaged = true")
 			}
 			continue
@@ -34,7 +34,8 @@ func (c *compiler) lint(policies []Policy) {
 		if len(h.Roles) == 0 {
 			roleless = append(roleless, h)
 		}
-		for _, rules := range [][]Rule{p.In, p.Out, p.Forward} {
+		for _, d := range Directions {
+			rules := p.Rules(d)
 			c.lintShadowed(rules)
 			c.lintFamilies(rules, h)
 			c.lintPartly(rules, h)

@@ -14,21 +14,19 @@ import (
 
 // lintRules warns about single rules that do less than they seem to.
 func (c *compiler) lintRules(p Policy, h inventory.Host) {
-	for _, list := range [][]Rule{p.In, p.Out, p.Forward} {
-		for _, r := range list {
-			c.lintExpiry(r)
-			c.lintTypes(r)
-		}
+	for _, r := range p.AllRules() {
+		c.lintExpiry(r)
+		c.lintTypes(r)
 	}
-	for _, list := range [][]Rule{p.In, p.Out, p.Forward} {
-		c.lintLimits(list)
+	for _, d := range Directions {
+		c.lintLimits(p.Rules(d))
 	}
 	for _, r := range p.In {
 		c.lintManagementRate(p, r)
 	}
 	if p.Forwards && slices.ContainsFunc(h.Coexist, func(w inventory.At[string]) bool { return w.V == "docker" }) {
 		c.warnAt(h.Place, fmt.Sprintf("host %q has forward rules and coexists with docker", h.Name),
-			"what no rule of forward allows is refused, published ports of containers too")
+			"what no rule of forward allows is refused, what containers send and their published ports too; to rule on those ports alone write published")
 	}
 }
 

@@ -24,6 +24,7 @@ func TestLintsOfTheLanguage(t *testing.T) {
 		{"a limit of another port", in(`{ allow = "tcp/2222", from = "10.1.0.0/16", rate = "6/min" }`), ""},
 		{"no limit", in(`{ allow = "ssh", from = "10.1.0.0/16" }`), ""},
 		{"docker", host + "coexist = [\"docker\"]\nforward = [ { allow = \"http\" } ]", `5: host "a" has forward rules and coexists with docker`},
+		{"docker and published ports alone", host + "coexist = [\"docker\"]\npublished = [ { allow = \"http\" } ]", ""},
 		{"docker and no word about forwarding", host + "coexist = [\"docker\"]", ""},
 
 		{"sets that overlap", host + "[sets.x]\naddresses = [\"192.0.2.0-192.0.2.9\"]\n[sets.y]\naddresses = [\"192.0.2.8-192.0.2.20\"]", `9: sets "x" and "y" overlap: both hold 192.0.2.8/31`},

@@ -17,7 +17,7 @@ const maxDerived = 24
 // it says behind it, so that a name never depends on another rule's place.
 func nameRules(p *Policy) {
 	taken := map[string]int{}
-	lists := [][]Rule{p.In, p.Out, p.Forward}
+	lists := [][]Rule{p.In, p.Out, p.Forward, p.Published}
 	for i, list := range lists {
 		for _, r := range list {
 			if !r.Counted {
@@ -48,7 +48,7 @@ func derived(list int, r Rule) string {
 	if !r.Allows() {
 		words = append(words, string(r.Verb))
 	}
-	if prefix := []string{"", "out", "fwd"}[list]; prefix != "" {
+	if prefix := []string{"", "out", "fwd", "pub"}[list]; prefix != "" {
 		words = append(words, prefix)
 	}
 	words = append(words, r.Traffic.words()...)

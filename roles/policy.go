@@ -2,6 +2,7 @@ package roles
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"fwpush/inventory"
@@ -30,9 +31,15 @@ type Policy struct {
 	// says. Else this host's forwarding is none of fwpush's business.
 	Forward  []Rule
 	Forwards bool
-	NAT      []NAT
-	Raw      []Raw
-	Probes   []inventory.Probe
+	// Published are the rules for connections to this host that the nat of somebody
+	// else hands on, as Docker does with the ports it publishes. They speak of the
+	// ports that were asked for, and count where Publishes is true: what none of them
+	// lets through is refused as Inbound says. Else they go as Forward decides.
+	Published []Rule
+	Publishes bool
+	NAT       []NAT
+	Raw       []Raw
+	Probes    []inventory.Probe
 	// Lifelines are what a closed outbound lets out to everywhere all the same:
 	// dns and ntp, each unless an allow in `out` of the host or its roles names
 	// a port of it. Such an allow takes the service over, even one that stands
@@ -157,7 +164,12 @@ const (
 	Input   Direction = "input"   // arriving for the host itself
 	Output  Direction = "output"  // sent by the host itself
 	Forward Direction = "forward" // arriving for somebody else
+	// Published is arriving for the host and handed on by the nat of somebody else.
+	Published Direction = "published"
 )
+
+// Directions are all there are.
+var Directions = [...]Direction{Input, Output, Forward, Published}
 
 // Rules are the rules of a direction.
 func (p Policy) Rules(d Direction) []Rule {
@@ -166,8 +178,15 @@ func (p Policy) Rules(d Direction) []Rule {
 		return p.Out
 	case Forward:
 		return p.Forward
+	case Published:
+		return p.Published
 	}
 	return p.In
+}
+
+// AllRules are the rules of every direction.
+func (p Policy) AllRules() []Rule {
+	return slices.Concat(p.In, p.Out, p.Forward, p.Published)
 }
 
 // Default is what a direction does with packets that no rule decides.
@@ -175,7 +194,7 @@ func (p Policy) Default(d Direction) inventory.Verdict {
 	switch {
 	case d == Output:
 		return p.Outbound
-	case d == Forward && !p.Forwards:
+	case d == Forward && !p.Forwards, d == Published && !p.Publishes:
 		return inventory.Accept
 	}
 	return p.Inbound

@@ -21,6 +21,7 @@ type Test struct {
 	Family            inventory.Family
 	Via               string // host that forwards, "" for none
 	InIface, OutIface string // as the file writes them
+	Published         bool   // packets are handed on by the nat of somebody else
 	RawOK             bool
 }
 
@@ -69,7 +70,7 @@ func (c *compiler) tests() []Test {
 
 // test resolves the names of a test.
 func (c *compiler) test(w inventory.Test) (Test, bool) {
-	t := Test{Name: w.Name.V, Place: w.Place, Family: w.Family, Via: w.Via.V, InIface: w.InIface.V, OutIface: w.OutIface.V, RawOK: w.RawOK}
+	t := Test{Name: w.Name.V, Place: w.Place, Family: w.Family, Via: w.Via.V, InIface: w.InIface.V, OutIface: w.OutIface.V, Published: w.Published, RawOK: w.RawOK}
 	from, okFrom := c.ends(w.From)
 	to, okTo := c.ends(w.To)
 	allow, okAllow := c.asks(w.Allow)

@@ -24,6 +24,10 @@ func write(r inventory.Role) string {
 	if r.Forwards && len(r.Forward) == 0 {
 		b.WriteString("forward = []\n")
 	}
+	writeRules(&b, "published", r.Published, "iface", "")
+	if r.Publishes && len(r.Published) == 0 {
+		b.WriteString("published = []\n")
+	}
 	writeList(&b, "nat", r.NAT, natFields)
 	writeList(&b, "probe", r.Probes, probeFields)
 	return b.String()

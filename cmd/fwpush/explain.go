@@ -27,6 +27,7 @@ type asked struct {
 	packet, from, to, via string
 	in, out               string
 	leaves, passes, near  bool
+	published             bool
 }
 
 func newExplain(c *console, g *globals) *cobra.Command {
@@ -82,6 +83,7 @@ func newExplain(c *console, g *globals) *cobra.Command {
 	f.BoolVar(&a.leaves, "leaves", false, "the host sends it")
 	f.BoolVar(&a.leaves, "out", false, "the same as --leaves")
 	f.BoolVar(&a.passes, "forward", false, "the host passes it on")
+	f.BoolVar(&a.published, "published", false, "the host hands it on, as Docker does with the ports it publishes")
 	f.BoolVar(&a.near, "why-not", false, "tell which rules came nearest to deciding otherwise")
 	addOutput(cmd, output)
 	return cmd
@@ -128,6 +130,8 @@ func (a asked) question(f *plan.File, host string) (query.Question, error) {
 		return bad("--leaves and --forward are for one host; --from and --to ask at both ends")
 	case a.leaves && a.passes:
 		return bad("a packet leaves the host or passes through it, not both")
+	case a.published && (a.leaves || a.passes):
+		return bad("--published is about packets that come to the host, and the host hands them on")
 	case a.leaves && a.in != "":
 		return bad("a packet that leaves comes in by no interface; --out-iface is the one it goes out by")
 	case host != "" && a.out != "" && !a.leaves && !a.passes:
@@ -153,12 +157,15 @@ func (a asked) question(f *plan.File, host string) (query.Question, error) {
 		}
 		*name = members[0].Host.Name
 	}
-	q = query.Question{Packet: k, Host: host, Direction: roles.Input, From: a.from, To: a.to, Way: expect.Way{Via: a.via, In: a.in, Out: a.out}}
+	q = query.Question{Packet: k, Host: host, Direction: roles.Input, From: a.from, To: a.to, Way: expect.Way{Via: a.via, In: a.in, Out: a.out, Published: a.published}}
 	if a.leaves {
 		q.Direction = roles.Output
 	}
 	if a.passes {
 		q.Direction = roles.Forward
+	}
+	if a.published {
+		q.Direction = roles.Published
 	}
 	return q, nil
 }

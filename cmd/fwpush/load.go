@@ -194,7 +194,7 @@ func (c *console) oneFamily(members []plan.Member) {
 	var order []half
 	hosts := map[half][]string{}
 	for _, m := range members {
-		for _, r := range slices.Concat(m.Policy.In, m.Policy.Out, m.Policy.Forward) {
+		for _, r := range m.Policy.AllRules() {
 			h := half{r.Place.String(), r.Name, r.LeftIn()}
 			if h.family == "" {
 				continue

@@ -12,8 +12,8 @@ import (
 
 // publishedNote tells of ports that go past the rules for the host itself.
 func (t Target) publishedNote(f commit.Facts) string {
-	if t.Policy.Forwards {
-		return "" // they pass the rules of forward
+	if t.Policy.Forwards || t.Policy.Publishes {
+		return "" // they pass rules of ours
 	}
 	var parts []string
 	more := 0
@@ -34,7 +34,7 @@ func (t Target) publishedNote(f commit.Facts) string {
 	if more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return text
+	return text + "; a list `published` rules on them"
 }
 
 // forUs says whether a translation is of an address of the host, as far as that is known.

@@ -97,7 +97,7 @@ func (g Gateway) unsure() string {
 func (h Hop) Behind(p Packets, o verdict.Outcome) []Packets {
 	b := o.Packets
 	switch {
-	case h.Direction == roles.Input:
+	case h.Direction == roles.Input, h.Direction == roles.Published:
 		return []Packets{{b, p.Behind}}
 	case h.Direction == roles.Forward && o.Direction == roles.Input:
 		return nil

@@ -11,6 +11,8 @@ import (
 type Way struct {
 	Via     string // host that forwards it, "" for none
 	In, Out string // interfaces of the host that forwards, else In of the one it comes to and Out of the one it leaves; aliases or names
+	// Published tells that the host it comes to hands it on by the nat of somebody else.
+	Published bool
 }
 
 // Hop is one host whose rules a flow meets.
@@ -66,7 +68,11 @@ func (f *Fleet) passes(fromNet, toNet string, w Way) (Hop, bool) {
 }
 
 func (f *Fleet) gets(host, fromNet, toNet string, w Way) (Hop, bool) {
-	h, ok := f.hop(host, roles.Input, toNet)
+	d := roles.Input
+	if w.Published {
+		d = roles.Published
+	}
+	h, ok := f.hop(host, d, toNet)
 	switch {
 	case w.Via != "":
 		h.in = f.iface(host, toNet) // they come from the gateway, and not from the net of their sender

@@ -198,7 +198,7 @@ func (q question) run() {
 	for i := range left {
 		left[i].Src = space.Of(left[i].Src...)
 	}
-	way := Way{q.result.Via, q.result.InIface, q.result.OutIface}
+	way := Way{q.result.Via, q.result.InIface, q.result.OutIface, q.result.Published}
 	if hop, ok := q.passes(q.from.net, q.to.net, way); ok {
 		left = q.through(hop, left)
 	}

@@ -49,7 +49,7 @@ func Diff(before, after roles.Policy) ([]Change, error) {
 	}
 	budget := effort
 	old, now := verdict.Bounded(before, &budget), verdict.Bounded(after, &budget)
-	directions := [...]roles.Direction{roles.Input, roles.Output, roles.Forward}
+	directions := roles.Directions
 	var found [len(directions)]map[Kind]space.Region
 	for i, d := range directions {
 		var err error

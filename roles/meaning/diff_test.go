@@ -71,6 +71,8 @@ func TestDiff(t *testing.T) {
 		{"a limit", `in = [ { allow = "http" } ]`, `in = [ { allow = "http", rate = "6/min" } ]`, ""},
 		{"out", `outbound = "drop"`, "outbound = \"drop\"\nout = [ { allow = \"https\", to = \"set:a\" } ]", "opened output tcp/443 any4>192.0.2.0/24"},
 		{"forward", `forward = []`, `forward = [ { allow = "http", in_iface = "eth1" } ]`, "opened forward tcp/80 any4>any4\nopened forward tcp/80 any6>any6"},
+		{"published ports", ``, `published = [ { allow = "all" }, { deny = "http", from = "set:a" } ]`, "closed published tcp/80 192.0.2.0/24>any4"},
+		{"a published port", `published = []`, `published = [ { allow = "tcp/8080", from = "set:a" } ]`, "opened published tcp/8080 192.0.2.0/24>any4"},
 		{"raw text behind the allows", `in = [ { allow = "http" } ]` + raw("before-allow", "udp dport 7 accept"), `in = [ { allow = "http" } ]` + raw("before-default", "udp dport 7 accept"),
 			"unclear input ping,tcp/80 any4>any4\nunclear input tcp/80,ping any6>any6"},
 		{"raw text for other", `in = [ { allow = "tcp/1-65535" } ]` + raw("before-default", "udp dport 7 accept"), `in = [ { allow = "tcp/1-65535" } ]` + raw("before-default", "udp dport 9 accept"),

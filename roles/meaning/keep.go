@@ -80,7 +80,7 @@ const (
 )
 
 func (p policy) sound() bool {
-	return len(p.In)+len(p.Out)+len(p.Forward)+len(p.NAT) <= mostRules && len(p.Ports) <= mostPorts &&
+	return len(p.In)+len(p.Out)+len(p.Forward)+len(p.Published)+len(p.NAT) <= mostRules && len(p.Ports) <= mostPorts &&
 		!slices.ContainsFunc(p.Addresses, func(a netip.Addr) bool { return !a.IsValid() || a.Zone() != "" })
 }
 

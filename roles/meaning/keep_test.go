@@ -19,6 +19,7 @@ func TestKeepAndRecall(t *testing.T) {
 	kept := policy(t, `outbound = "drop"
 in = [ { allow = "http", from = "set:b", rate = "6/min", expires = 2099-01-01, iface = "eth0", comment = "c", name = "n" }, { deny = "ping", from = "192.0.2.1" } ]
 forward = [ { allow = "gre", in_iface = "eth0" } ]
+published = [ { allow = "tcp/8080", from = "set:b" } ]
 nat = [ { dnat = true, to_addr = "10.0.0.9:80", dport = "http" } ]`)
 	text, err := meaning.Keep(kept)
 	if err != nil {

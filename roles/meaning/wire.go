@@ -27,6 +27,8 @@ type policy struct {
 	In         []rule            `json:",omitempty"`
 	Out        []rule            `json:",omitempty"`
 	Forward    []rule            `json:",omitempty"`
+	Publishes  bool              `json:",omitempty"`
+	Published  []rule            `json:",omitempty"`
 	NAT        []nat             `json:",omitempty"`
 	Raw        []raw             `json:",omitempty"`
 	Lifelines  []string          `json:",omitempty"`
@@ -111,7 +113,8 @@ func (k *kept) pack(p roles.Policy) policy {
 	out := policy{
 		Addresses: p.Addresses, Management: indexes(p.Management.Peers), Ports: p.Management.Ports, Inbound: p.Inbound, Outbound: p.Outbound,
 		Ping: p.Ping.On, DHCPClient: p.DHCPClient, Antispoof: p.Antispoof, IGMP: p.IGMP, AcceptRA: p.AcceptRA, SendsRA: p.SendsRA, Forwards: p.Forwards,
-		In: rules(p.In), Out: rules(p.Out), Forward: rules(p.Forward), Lifelines: words(p.Lifelines),
+		In: rules(p.In), Out: rules(p.Out), Forward: rules(p.Forward),
+		Publishes: p.Publishes, Published: rules(p.Published), Lifelines: words(p.Lifelines),
 	}
 	for _, n := range p.NAT {
 		out.NAT = append(out.NAT, nat{
@@ -174,7 +177,8 @@ func (k *kept) unpack() (roles.Policy, error) {
 	out := roles.Policy{
 		Addresses: p.Addresses, Management: roles.Management{Peers: peers(p.Management), Ports: p.Ports}, Inbound: p.Inbound, Outbound: p.Outbound,
 		Ping: inventory.Ping{On: p.Ping}, DHCPClient: p.DHCPClient, Antispoof: p.Antispoof, IGMP: p.IGMP, AcceptRA: p.AcceptRA, SendsRA: p.SendsRA,
-		Forwards: p.Forwards, In: rules(p.In), Out: rules(p.Out), Forward: rules(p.Forward), Lifelines: ports(p.Lifelines),
+		Forwards: p.Forwards, In: rules(p.In), Out: rules(p.Out), Forward: rules(p.Forward),
+		Publishes: p.Publishes, Published: rules(p.Published), Lifelines: ports(p.Lifelines),
 	}
 	for _, n := range p.NAT {
 		out.NAT = append(out.NAT, roles.NAT{

@@ -53,6 +53,17 @@ func (e *Engine) forward() []step {
 	return append([]step{e.errors(), e.invalid()}, e.judged(roles.Forward)...)
 }
 
+// published is for connections that the nat of somebody else hands on.
+func (e *Engine) published() []step {
+	switch {
+	case e.policy.Publishes:
+		return e.judged(roles.Published)
+	case e.policy.Forwards:
+		return []step{{stage: Open, verdict: Undecided, match: everything(), by: "forward, which is about the port that it is handed on to"}}
+	}
+	return []step{{stage: Open, verdict: inventory.Accept, match: everything(), by: "default, since no rule of the host is about published ports"}}
+}
+
 // forwarded is forward for what a dnat has sent on, which is let through unless a
 // rule refuses it.
 func (e *Engine) forwarded() []step {
@@ -205,7 +216,7 @@ func (e *Engine) judged(d roles.Direction) []step {
 		}
 		chain = append(chain, s)
 	}
-	if p.Ping.On && (d != roles.Output || p.Outbound != inventory.Accept) {
+	if p.Ping.On && d != roles.Published && (d != roles.Output || p.Outbound != inventory.Accept) {
 		s := accepts(Ping, "ping", space.Region{about(true, types(space.ICMPv6, 128))})
 		s.place = e.settled("ping")
 		if d != roles.Forward {

@@ -31,6 +31,8 @@ func (l Lists) Engine(p roles.Policy, budget *int) *Engine {
 		roles.Input:   e.input(),
 		roles.Output:  e.output(),
 		roles.Forward: e.forward(),
+		// As they were asked for: before the nat of somebody else.
+		roles.Published: e.published(),
 	}
 	e.sent = e.forwarded()
 	return e

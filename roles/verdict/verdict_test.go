@@ -40,7 +40,7 @@ func packet(t testing.TB, s string) verdict.Packet {
 	t.Helper()
 	f := strings.Fields(s)
 	k := verdict.Packet{
-		Direction: map[string]roles.Direction{"in": roles.Input, "out": roles.Output, "fwd": roles.Forward}[f[0]],
+		Direction: map[string]roles.Direction{"in": roles.Input, "out": roles.Output, "fwd": roles.Forward, "pub": roles.Published}[f[0]],
 		Src:       netip.MustParseAddr(f[2]), Dst: netip.MustParseAddr(f[3]), SrcPort: 50000,
 	}
 	rest := f[4:]
@@ -133,6 +133,17 @@ hosts = ["raw"]
 chain = "input"
 at = "before-default"
 nft = "tcp dport 3 accept"
+[hosts.docker]
+addresses = ["192.0.2.7", "2001:db8:1::7"]
+in = [ { allow = "tcp/8080", name = "own" } ]
+published = [
+  { allow = "tcp/8080-8081", from = "set:other", name = "app" },
+  { allow = "tcp/8082", iface = "eth1", name = "inner" },
+  { deny = "tcp/8081", name = "old" },
+]
+[hosts.shut]
+inbound = "reject"
+published = []
 [hosts.gw]
 addresses = ["192.0.2.9", "2001:db8:1::9", "10.20.0.1"]
 forward = [
@@ -173,6 +184,19 @@ nat = [
 		{"a protocol by number", "h", "in gre 192.0.2.11 192.0.2.1", inventory.Accept, "odd"},
 		{"a type of ICMP", "h", "in icmp 192.0.2.11 192.0.2.1 13", inventory.Accept, "odd"},
 		{"the same type over IPv6 is another", "h", "in icmpv6 2001:db8:9::9 2001:db8:1::1 13", inventory.Drop, "[state]"},
+
+		{"published", "docker", "pub tcp 192.0.2.11 192.0.2.7 8080", inventory.Accept, "app"},
+		{"published, from elsewhere", "docker", "pub tcp 203.0.113.9 192.0.2.7 8080", inventory.Drop, "[default]"},
+		{"published, over IPv6", "docker", "pub tcp 2001:db8:9::9 2001:db8:1::7 8080", inventory.Drop, "[default]"},
+		{"published, denied", "docker", "pub tcp 192.0.2.11 192.0.2.7 8081", inventory.Drop, "old"},
+		{"published, by the interface", "docker", "pub tcp 203.0.113.9 192.0.2.7 8082 eth1", inventory.Accept, "inner"},
+		{"published, by another", "docker", "pub tcp 203.0.113.9 192.0.2.7 8082 eth0", inventory.Drop, "[default]"},
+		{"not published", "docker", "in tcp 203.0.113.9 192.0.2.7 8080", inventory.Accept, "own"},
+		{"published to management", "docker", "pub tcp 10.0.0.7 192.0.2.7 22", inventory.Drop, "[default]"},
+		{"published, what passes through", "docker", "fwd tcp 172.17.0.2 203.0.113.9 443", inventory.Accept, "[open]"},
+		{"nothing published is open", "shut", "pub tcp 203.0.113.9 192.0.2.8 8080", inventory.Reject, "[default]"},
+		{"published, no word about it", "h", "pub tcp 203.0.113.9 192.0.2.1 8080", inventory.Accept, "[open]"},
+		{"published, forward decides", "gw", "pub tcp 203.0.113.9 192.0.2.9 8080", verdict.Undecided, "[open]"},
 
 		{"management", "h", "in tcp 10.0.0.7 192.0.2.1 22", inventory.Accept, "[management]"},
 		{"management, second port", "h", "in tcp 2001:db8::7 2001:db8:1::1 2222", inventory.Accept, "[management]"},

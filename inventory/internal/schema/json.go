@@ -62,7 +62,7 @@ func object(t Table) map[string]any {
 // oneOf are the keys of a table of which it has exactly one.
 func oneOf(t Table) []any {
 	names := map[string][]string{
-		ruleIn: verbNames(), ruleOut: verbNames(), ruleForward: verbNames(),
+		ruleIn: verbNames(), ruleOut: verbNames(), ruleForward: verbNames(), rulePublished: verbNames(),
 		ruleNAT: NATKinds,
 		"probe": ProbeKinds,
 	}[t.Name]

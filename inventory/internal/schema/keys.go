@@ -105,6 +105,13 @@ var tables = [...]Table{
 		{Name: "out_iface", Type: Strings, Default: "any interface", NotEmpty: true, Doc: "interfaces packets leave by, an alias or a name"},
 		{Name: "iface", Type: Strings, Doc: "one of the two", Refused: "a forwarded packet has two interfaces; write in_iface or out_iface"},
 	}, conditionKeys, noteKeys)},
+	{rulePublished, "lets connections to published ports pass, or refuses them; its ports are those of the host, not those in the container", join(Verbs, []Key{
+		{Name: "from", Type: Strings, Default: `"any"`, NotEmpty: true, Doc: "who may connect"},
+		{Name: "to", Type: Strings, Doc: "not in published", Refused: "whoever publishes a port says on which addresses"},
+		{Name: "iface", Type: Strings, Default: "any interface", NotEmpty: true, Doc: "interfaces packets come by, an alias or a name"},
+		{Name: "in_iface", Type: Strings, Doc: "interfaces packets come by", Refused: "write iface"},
+		{Name: "out_iface", Type: Strings, Doc: "interfaces packets leave by", Refused: "the bridge of containers may change; write iface, or leave it out"},
+	}, conditionKeys, noteKeys)},
 	{ruleNAT, "translates addresses of connections; exactly one of masquerade, snat, dnat and redirect", join([]Key{
 		{Name: "masquerade", Type: Bool, Doc: "connections leave with the address of the interface they leave by"},
 		{Name: "snat", Type: String, Doc: "connections leave with this address"},
@@ -148,6 +155,7 @@ var tables = [...]Table{
 		{Name: "deny", Type: Strings, NotEmpty: true, Doc: "services every pair of addresses must be refused"},
 		familyKey,
 		{Name: "via", Type: String, Doc: "host that packets pass between the two ends; its forward rules are asked as well, and its nat changes their source"},
+		{Name: "published", Type: Bool, Default: "false", Doc: "the ports are published: the rules of published are asked at the target, not those of in"},
 		{Name: "in_iface", Type: String, Doc: "interface of via, or of the target, that packets come by"},
 		{Name: "out_iface", Type: String, Doc: "interface of via that packets leave by"},
 		{Name: "raw_ok", Type: Bool, Default: "false", Doc: "the test passes where [[raw]] leaves it undecided"},

@@ -2,10 +2,11 @@ package schema
 
 // Names of the tables that rules and NAT entries are.
 const (
-	ruleIn      = "rule in in"
-	ruleOut     = "rule in out"
-	ruleForward = "rule in forward"
-	ruleNAT     = "entry of nat"
+	ruleIn        = "rule in in"
+	ruleOut       = "rule in out"
+	ruleForward   = "rule in forward"
+	rulePublished = "rule in published"
+	ruleNAT       = "entry of nat"
 )
 
 // Helpers are the connection tracking helpers of the kernel that a service may
@@ -49,6 +50,7 @@ var ruleKeys = []Key{
 	{Name: "in", Type: List, Table: ruleIn, Default: "[]", Doc: "rules for packets to the host"},
 	{Name: "out", Type: List, Table: ruleOut, Default: "[]", Doc: "rules for packets from the host"},
 	{Name: "forward", Type: List, Table: ruleForward, Default: "[]", Doc: "rules for packets through the host; with any, what none allows is refused"},
+	{Name: "published", Type: List, Table: rulePublished, Default: "as their owner has it", Doc: "rules for ports of the host that Docker and its like hand on to a container; once written, be it as [], what none allows is refused"},
 	{Name: "nat", Type: List, Table: ruleNAT, Default: "[]", Doc: "address translation"},
 	{Name: "probe", Type: List, Table: "probe", Default: "[]", Doc: "what must work before a change is confirmed"},
 }

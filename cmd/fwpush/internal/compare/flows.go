@@ -82,6 +82,8 @@ func (f flow) String() string {
 		word += " out"
 	case roles.Forward:
 		word += " through"
+	case roles.Published:
+		word += " to published ports"
 	}
 	return fmt.Sprintf("%s: %s %s", word, f.what, f.ends)
 }
@@ -122,11 +124,9 @@ func naming(policies ...roles.Policy) labels {
 			}
 		}
 		named(p.Management.Peers)
-		for _, rules := range [][]roles.Rule{p.In, p.Out, p.Forward} {
-			for _, r := range rules {
-				named(r.From)
-				named(r.To)
-			}
+		for _, r := range p.AllRules() {
+			named(r.From)
+			named(r.To)
 		}
 	}
 	return names
@@ -152,7 +152,7 @@ func (n labels) ends(c meaning.Change) string {
 	from, to := "from "+n.addresses(b.Src), "to "+n.addresses(b.Dst)
 	var parts []string
 	switch {
-	case c.Direction == roles.Input && to == "to any":
+	case (c.Direction == roles.Input || c.Direction == roles.Published) && to == "to any":
 		parts = []string{from}
 	case c.Direction == roles.Output && from == "from any":
 		parts = []string{to}

@@ -94,7 +94,7 @@ func (p *patient) interfaces() {
 	for _, i := range p.Host.Ifaces {
 		miss(i.V)
 	}
-	for _, r := range slices.Concat(p.Policy.In, p.Policy.Out, p.Policy.Forward) {
+	for _, r := range p.Policy.AllRules() {
 		for _, name := range slices.Concat(r.InIfaces, r.OutIfaces) {
 			miss(name)
 		}

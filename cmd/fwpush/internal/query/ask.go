@@ -106,7 +106,7 @@ func Ask(fleet *expect.Fleet, names roles.Names, q Question) (Reply, error) {
 			left = passed
 		}
 	}
-	r.Answers = slices.Concat(at[roles.Output], at[roles.Forward], at[roles.Input])
+	r.Answers = slices.Concat(at[roles.Output], at[roles.Forward], at[roles.Input], at[roles.Published])
 	if len(r.Answers) == 0 {
 		return Reply{}, errors.New("there is no such packet: its ends have no address family in common, are one and the same host, or neither is a host of the fleet file that gets rules")
 	}
@@ -160,7 +160,7 @@ func (q Question) ends(names roles.Names) (from, to []roles.End, err error) {
 			fromWord = map[roles.Direction]string{roles.Output: self}[q.Direction]
 		}
 		if toWord == "" {
-			toWord = map[roles.Direction]string{roles.Input: self}[q.Direction]
+			toWord = map[roles.Direction]string{roles.Input: self, roles.Published: self}[q.Direction]
 		}
 	}
 	for _, end := range []struct {

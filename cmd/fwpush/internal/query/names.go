@@ -51,7 +51,7 @@ func (n *Names) addEnds(ends []roles.End) {
 
 func (n *Names) addPolicy(p roles.Policy) {
 	peers := slices.Clone(p.Management.Peers)
-	for _, r := range slices.Concat(p.In, p.Out, p.Forward) {
+	for _, r := range p.AllRules() {
 		peers = slices.Concat(peers, r.From, r.To)
 	}
 	for _, peer := range peers {
