@@ -30,6 +30,7 @@ func TestPitfallsOnHosts(t *testing.T) {
 		"C8 a connection older than conntrack":    olderThanConntrack,
 		"C8 no memory of what is open":            strictTCP,
 		"C11 a published port of a container":     publishedPort,
+		"C11 rules for published ports":           publishedRules,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -279,43 +280,5 @@ func strictTCP(t *testing.T, h *host) {
 		if !knocks(t.Context(), h.Addr4(), 22) {
 			t.Error("a new connection does not pass")
 		}
-	}
-}
-
-// publishedPort has a container as Docker makes one: its port is reached through the
-// host, whose input chain never sees it.
-func publishedPort(t *testing.T, h *host) {
-	h.sh(`ip netns add box
-ip link add docker0 type veth peer name eth0 netns box
-ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
-ip -n box addr add 172.17.0.2/16 dev eth0; ip -n box link set eth0 up; ip -n box link set lo up
-ip -n box route add default via 172.17.0.1
-echo 1 >/proc/sys/net/ipv4/ip_forward
-iptables-nft -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80`)
-	for _, c := range []struct {
-		lines   string
-		reached bool
-	}{
-		{"", true}, // no forward chain without a forward rule
-		{`forward = [ { allow = "tcp/9" } ]`, false},
-		{`forward = [ { allow = "http", to = "172.17.0.2" } ]`, true},
-		{"", true}, // and it goes again
-	} {
-		text := nftables(t, ours(t, me(), c.lines))
-		if chain := strings.Contains(text, "hook forward"); chain != (c.lines != "") {
-			t.Errorf("%q: a forward chain: %v", c.lines, chain)
-		}
-		h.nft(text)
-		if got := knocks(t.Context(), h.Addr4(), 8080); got != c.reached {
-			t.Errorf("%q: port 8080 is reached: %v", c.lines, got)
-		}
-		if knocks(t.Context(), h.Addr4(), 8081) {
-			t.Error("port 8081 is reached")
-		}
-	}
-	// The port as it was before the translation, which a rule of nft can ask for.
-	h.nft("delete table inet fwpush\ntable inet t { chain c { type filter hook forward priority 0; policy accept; ct status dnat meta l4proto tcp ct original proto-dst 8080 drop; }; }")
-	if knocks(t.Context(), h.Addr4(), 8080) {
-		t.Error("ct original does not see the published port")
 	}
 }

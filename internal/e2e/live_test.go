@@ -138,6 +138,13 @@ func TestRulesOfLiveDaemons(t *testing.T) {
 			return got, got == "open"
 		})
 	}
+	// What answers the container is the other host's sshd, which sees docker's address.
+	getsOut := func(t *testing.T) {
+		t.Helper()
+		if got := docker.sh(t, fmt.Sprintf("docker exec web /bin/busybox nc -w 10 %s 22 </dev/null", other.Addr4())); !strings.HasPrefix(got, "SSH-2.0-") {
+			t.Errorf("the container gets %q from another host", got)
+		}
+	}
 	untouched := func(t *testing.T, ours bool) {
 		t.Helper()
 		everyone(t, hosts, func(t *testing.T, h *host) {
@@ -161,10 +168,7 @@ func TestRulesOfLiveDaemons(t *testing.T) {
 		if got, err := other.net.get(at(docker.Addr4(), 8080)); err != nil || !strings.HasSuffix(got, "\r\n\r\nfrom the container\n") {
 			t.Errorf("the container says %q %v", got, err)
 		}
-		// It gets out: what answers is the other host's sshd, which sees docker's address.
-		if got := docker.sh(t, fmt.Sprintf("docker exec web /bin/busybox nc -w 10 %s 22 </dev/null", other.Addr4())); !strings.HasPrefix(got, "SSH-2.0-") {
-			t.Errorf("the container gets %q from another host", got)
-		}
+		getsOut(t)
 	}
 	const published = "published past the rules of `in`: tcp/8080 to 172.17.0.2:80 by docker (iptables nat DOCKER: "
 	told := func(t *testing.T, exit int, verb string) {
@@ -205,8 +209,43 @@ func TestRulesOfLiveDaemons(t *testing.T) {
 		c.runJSON(t, 0, "rollback", "-y").expect(t, all(hosts, "confirmed"))
 		untouched(t, true)
 	})
+	// policed has Docker's port open to one host, by its number there and not in the container.
+	policed := func(t *testing.T, backend string, same func() bool) {
+		for _, s := range []struct{ rule, other, banned string }{
+			{"", "silent", "silent"},
+			{fmt.Sprintf(`{ allow = "tcp/8080", from = %q }`, other.Addr4()), "open", "silent"},
+			{`{ allow = "http" }`, "silent", "silent"},
+		} {
+			c.write(t, "fleet.toml", strings.Replace(f.String(), "[hosts.live-docker]\n",
+				fmt.Sprintf("[hosts.live-docker]\nbackend = %q\npublished = [ %s ]\n", backend, s.rule), 1))
+			if e := c.run(t, 0, "apply", "-l", "live-docker", "-y"); strings.Contains(e.stdout, "published past") {
+				t.Errorf("told of ports that have rules:\n%s", e)
+			}
+			for from, want := range map[*host]string{other: s.other, banned: s.banned} {
+				if got := from.net.probe(at(docker.Addr4(), 8080)); got != want {
+					t.Errorf("%q: from %s the published port is %s, want %s", s.rule, from.Name(), got, want)
+				}
+			}
+			getsOut(t)
+			if !same() {
+				t.Errorf("%q: the rules of the daemons are not as before", s.rule)
+			}
+		}
+	}
+	t.Run("with rules for published ports", func(t *testing.T) {
+		policed(t, "nftables", func() bool { return docker.foreign(t) == before[docker] })
+		c.write(t, "lockout.toml", strings.Replace(f.lockOut(window.String()).String(), "[hosts.live-docker]\n", "[hosts.live-docker]\npublished = []\n", 1))
+		c.write(t, "fleet.toml", f.String())
+		c.run(t, 0, "apply", "-y")
+		locksOut(t, true)
+	})
 	t.Run("after a removal", func(t *testing.T) {
 		c.runJSON(t, 0, "remove", "live-docker,live-bans", "-y").expect(t, all(hosts, "confirmed"))
 		untouched(t, false)
+	})
+	t.Run("with rules for published ports by iptables", func(t *testing.T) {
+		saved := func() string { return docker.sh(t, "iptables-save | sed '/FWPUSH/d; /^#/d; s/ \\[.*//'") }
+		was := saved()
+		policed(t, "iptables", func() bool { return saved() == was })
 	})
 }
