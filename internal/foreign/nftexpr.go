@@ -154,24 +154,29 @@ func (n *nftRule) expression(name string, body json.RawMessage) {
 	}
 }
 
+// usualBurst is what nft(8) does not write: packets of a limit that says none.
+const usualBurst = 5
+
 func limitText(body json.RawMessage) string {
 	var o struct {
-		Rate     uint64
-		RateUnit string `json:"rate_unit"`
-		Per      string
-		Inv      bool
+		Rate, Burst uint64
+		RateUnit    string `json:"rate_unit"`
+		Per         string
+		Inv         bool
 	}
 	if json.Unmarshal(body, &o) != nil {
 		return "limit " + compact(body)
 	}
-	over, unit := "", ""
+	over, unit, burst := "", "", ""
 	if o.Inv {
 		over = "over "
 	}
 	if o.RateUnit != "" && o.RateUnit != "packets" {
 		unit = " " + o.RateUnit
+	} else if o.Burst > 0 && o.Burst != usualBurst {
+		burst = " burst " + strconv.FormatUint(o.Burst, 10) + " packets"
 	}
-	return "limit rate " + over + strconv.FormatUint(o.Rate, 10) + unit + "/" + o.Per
+	return "limit rate " + over + strconv.FormatUint(o.Rate, 10) + unit + "/" + o.Per + burst
 }
 
 // compat takes an xtables compat expression: its type and name at best, or null.

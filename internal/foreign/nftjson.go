@@ -3,6 +3,7 @@ package foreign
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -51,6 +52,9 @@ func ParseNft(text string) (Ruleset, error) {
 	var doc struct{ Nftables []nftObject }
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		return Ruleset{}, fmt.Errorf("the listing of nft -j: %w", err)
+	}
+	if doc.Nftables == nil {
+		return Ruleset{}, errors.New(`the listing of nft -j: no "nftables" is in it`)
 	}
 	r := nftReader{map[string]*Table{}, map[string]*Chain{}, map[string][]json.RawMessage{}, nil, maxBranches}
 	for _, o := range doc.Nftables {

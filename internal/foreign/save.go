@@ -14,7 +14,7 @@ var ErrTooLarge = errors.New("too large to look into")
 
 // ParseSave reads what iptables-save prints, or ip6tables-save where family is IPv6. What cannot be
 // read is an error with the number of its line; a condition or target that is only not known
-// is not.
+// is not. Of a listing that is cut off, what is left is returned with the error.
 func ParseSave(text string, family Family, legacy bool) (Ruleset, error) {
 	var rs Ruleset
 	if len(text) > MaxText {
@@ -74,6 +74,9 @@ func ParseSave(text string, family Family, legacy bool) (Ruleset, error) {
 			r.Text, r.Line = line, number
 			c.Rules = append(c.Rules, r)
 		}
+	}
+	if table != nil {
+		return rs, fmt.Errorf("line %d of iptables-save: ends within table %.80q, without COMMIT: something is missing", number, table.Name)
 	}
 	return rs, nil
 }
