@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fwpush/internal/foreign"
+	"fwpush/roles/space"
 )
 
 // limit is a rate or a number of connections that a rule asks for.
@@ -17,6 +18,62 @@ type limit struct {
 	rate string // as a fleet file has it; "" for none
 	most int    // connections at a time of one source
 	note string // what differs from the key that it becomes
+}
+
+// curbedBox is packets that one limit is about, or none.
+type curbedBox struct {
+	box   space.Box
+	limit *limit
+}
+
+// curbed are packets of a piece by the limits that are about them. A rule of a role has one
+// rate and one number of connections; what is more than that is named.
+func (p *maker) curbed(of piece, b space.Box) []curbedBox {
+	list := []curbedBox{{b, of.limit}}
+	if of.accept {
+		for _, c := range of.curbs {
+			var next []curbedBox
+			for _, part := range list {
+				rest := space.Region{part.box}
+				for _, m := range c.packets {
+					for _, hit := range rest.And(m) {
+						next = append(next, curbedBox{hit, p.both(part.limit, c)})
+					}
+					rest = rest.Minus(m)
+				}
+				for _, r := range rest {
+					next = append(next, curbedBox{r, part.limit})
+				}
+			}
+			list = next
+		}
+	}
+	return list
+}
+
+// both is a limit with that of a curb.
+func (p *maker) both(l *limit, c curb) *limit {
+	if l == nil {
+		return c.limit
+	}
+	sum := *l
+	if c.limit.rate != "" && l.rate != "" || c.limit.most > 0 && l.most > 0 {
+		p.tell(&p.lost, c.at, c.rule.Text, "a second limit of the same packets, where a rule of a role has one")
+	}
+	if sum.rate == "" {
+		sum.rate = c.limit.rate
+	}
+	if sum.most == 0 {
+		sum.most = c.limit.most
+	}
+	return &sum
+}
+
+// unlimited names the limits of packets that all are let through but for some.
+func (p *maker) unlimited(h *hook) {
+	for _, c := range h.curbs {
+		p.tell(&p.lost, c.at, c.rule.Text, "a limit has no key where all else is let through")
+	}
 }
 
 // words of a save file that ask for a limit, by module.
@@ -150,7 +207,7 @@ func rated(rate, burst, scope string, over bool, usual string) *limit {
 	return &limit{over: over, rate: fmt.Sprintf("%s/%s %s burst %s", m[1], unit, scope, burst)}
 }
 
-var nftRate = regexp.MustCompile(`^limit rate (over )?(\d{1,9})/(second|minute|hour|day)$`)
+var nftRate = regexp.MustCompile(`^limit rate (over )?(\d{1,9})/(second|minute|hour|day)(?: burst (\d{1,9}) packets)?$`)
 
 // told reads a limit as nft -j lists it.
 func told(s string) *limit {
@@ -158,7 +215,5 @@ func told(s string) *limit {
 	if m == nil {
 		return nil
 	}
-	l := rated(m[2]+"/"+m[3], "", "global", m[1] != "", "5")
-	l.note = "the burst is nft's usual 5 packets"
-	return l
+	return rated(m[2]+"/"+m[3], m[4], "global", m[1] != "", "5")
 }

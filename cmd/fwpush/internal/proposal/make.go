@@ -16,6 +16,7 @@ import (
 type maker struct {
 	*reader
 	role         string
+	way          roles.Direction // of the rules that are made, "" for those of nat
 	sets         map[string]string
 	setList      []set
 	protos       []int // that need a service
@@ -30,12 +31,14 @@ type maker struct {
 // open6, nothing was told of IPv6: a rule that names no addresses is for both families, as
 // whoever wrote it meant it.
 func (p *maker) direction(d roles.Direction, pair chains, open6, otherwise bool) {
+	p.way = d
 	var lists [2][]entry
 	for i, h := range pair {
 		switch {
 		case i == 1 && open6:
 		case otherwise:
 			lists[i] = p.denials(h, i == 1)
+			p.unlimited(h)
 		default:
 			lists[i] = p.family(h, i == 1, open6)
 		}
@@ -44,14 +47,20 @@ func (p *maker) direction(d roles.Direction, pair chains, open6, otherwise bool)
 }
 
 // merged makes one rule of neighbours that differ in their sources only: a script has a
-// rule for each, and a role a list.
+// rule for each, and a role a list. What stands there already does not come again.
 func (p *maker) merged(list []entry) []entry {
 	var out []entry
 	same := func(a, b entry) bool {
 		a.from, b.from, a.at, b.at = nil, nil, "", ""
 		return a.text(roles.Forward) == b.text(roles.Forward)
 	}
+	said := map[string]bool{}
 	for _, e := range list {
+		text := e.text(roles.Forward)
+		if said[text] {
+			continue
+		}
+		said[text] = true
 		if n := len(out); n > 0 && len(e.from) > 0 && len(out[n-1].from) > 0 && same(e, out[n-1]) {
 			last := &out[n-1]
 			last.from = append(slices.Clip(last.from), e.from...)
@@ -130,7 +139,7 @@ func (p *maker) family(h *hook, v6, open6 bool) []entry {
 				if !denied[n] {
 					denied[n] = true
 					p.denied = append(p.denied, h.pieces[n].full...)
-					out = append(out, p.boxes("deny", h.pieces[n], h.pieces[n].full, v6, nil)...)
+					out = append(out, p.boxes("deny", h.pieces[n], h.pieces[n].full, v6)...)
 				}
 			}
 		}
@@ -141,7 +150,7 @@ func (p *maker) family(h *hook, v6, open6 bool) []entry {
 		} else {
 			done = append(done, boxes...)
 		}
-		allows := p.boxes("allow", a, boxes, v6, h.curbs)
+		allows := p.boxes("allow", a, boxes, v6)
 		if open6 && a.limit != nil && ok && anywhere(full) {
 			allows = withIPv6(allows)
 		}
@@ -181,7 +190,7 @@ func (p *maker) denials(h *hook, v6 bool) []entry {
 		if !d.full.Meets(free) {
 			boxes = d.full
 		}
-		out = append(out, p.boxes("deny", d, boxes, v6, nil)...)
+		out = append(out, p.boxes("deny", d, boxes, v6)...)
 	}
 	return out
 }
@@ -216,7 +225,7 @@ func (h *hook) refusing(at int, full, free space.Region) (list []int, ok bool) {
 }
 
 // boxes are packets as rules. What is no rule is named, and opens nothing.
-func (p *maker) boxes(verb string, of piece, boxes space.Region, v6 bool, curbs []curb) []entry {
+func (p *maker) boxes(verb string, of piece, boxes space.Region, v6 bool) []entry {
 	var out []entry
 	add := func(b space.Box, l *limit) {
 		if b.Key = asked(verb, b, v6); b.Key.Empty() {
@@ -244,21 +253,8 @@ func (p *maker) boxes(verb string, of piece, boxes space.Region, v6 bool, curbs 
 		out = append(out, e)
 	}
 	for _, b := range boxes.Simple() {
-		rest := space.Region{b}
-		if of.limit != nil {
-			add(b, of.limit)
-			continue
-		}
-		for _, c := range curbs {
-			for _, m := range c.packets {
-				for _, hit := range rest.And(m) {
-					add(hit, c.limit)
-				}
-				rest = rest.Minus(m)
-			}
-		}
-		for _, r := range rest {
-			add(r, nil)
+		for _, c := range p.curbed(of, b) {
+			add(c.box, c.limit)
 		}
 	}
 	return out

@@ -14,6 +14,7 @@ type matched struct {
 	box    space.Box // of packets that begin something
 	empty  bool      // it is about no such packet
 	limit  *limit
+	sentOn bool     // of what is not understood, one is that nat has sent it there
 	unsure []string // conditions that are not understood: it is about a part of the box at most
 }
 
@@ -103,7 +104,8 @@ func (m *matched) take(t *foreign.Table, c foreign.Match, v6 bool) {
 		m.keys(space.ProtoKeys(space.TCP), false)
 		m.empty = m.empty || c.Not
 	case foreign.CtStatus:
-		m.unsure = append(m.unsure, "connections that are translated")
+		m.sentOn = m.sentOn || !c.Not && slices.Equal(v.Names, []string{"dnat"})
+		m.unsure = append(m.unsure, "connections that are translated, or are not")
 	default:
 		m.unsure = append(m.unsure, unknown(c))
 	}

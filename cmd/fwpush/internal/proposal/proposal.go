@@ -39,16 +39,22 @@ func Make(role string, rs Rules) (Proposal, error) {
 	in, leaving, through := hooks[roles.Input], hooks[roles.Output], hooks[roles.Forward]
 	open6 := !rs.V6 || in[1].open() && !in[0].open()
 	p.direction(roles.Input, in, open6, false)
+	alike := func(c chains) bool { return !rs.V6 || open6 && c[1].open() }
 	lets := func(c chains) bool { return letsAll(c[0]) && (letsAll(c[1]) || !rs.V6) }
-	p.direction(roles.Output, leaving, open6, lets(leaving))
+	p.direction(roles.Output, leaving, alike(leaving), lets(leaving))
 	forwards := (!through[0].open() || rs.V6 && !through[1].open()) && through[0].others+through[1].others == ""
 	if !forwards { // and then it is none of the role's business
 		delete(hooks, roles.Forward)
+		p.unrouted(through)
 	}
 	if forwards {
-		p.direction(roles.Forward, through, open6, false)
+		p.direction(roles.Forward, through, alike(through), false)
 	}
-	p.translations = p.nat(rs)
+	p.way = ""
+	if p.translations, err = p.nat(rs); err != nil {
+		return out, err
+	}
+	r.elsewhere(rs)
 	settings := func(b *strings.Builder) {
 		fmt.Fprintf(b, "inbound = %s\n", inventory.TOML(inbound(in[0])))
 		if !lets(leaving) {
@@ -68,7 +74,7 @@ func Make(role string, rs Rules) (Proposal, error) {
 		}
 	}
 	out.notes(p, rs, in)
-	err = out.compare(rs, hooks)
+	err = out.compare(hooks, p.translations, map[roles.Direction]bool{roles.Input: open6, roles.Output: alike(leaving), roles.Forward: alike(through)})
 	out.Built, out.Lost = r.builtin, r.lost
 	return out, err
 }
@@ -92,14 +98,14 @@ func (p *maker) text(settings func(*strings.Builder), forwards bool) string {
 		}
 		fmt.Fprintf(&b, "%s = [\n", keyOf[d])
 		for _, e := range list {
-			fmt.Fprintf(&b, "  %-*s # %s\n", width+1, e.text(d)+",", e.at)
+			fmt.Fprintf(&b, "  %-*s # %s\n", width+1, e.text(d)+",", onOneLine(e.at))
 		}
 		b.WriteString("]\n")
 	}
 	if len(p.translations) > 0 {
 		b.WriteString("nat = [\n")
 		for _, n := range p.translations {
-			fmt.Fprintf(&b, "  %s, # %s\n", n.text, n.at)
+			fmt.Fprintf(&b, "  %s, # %s\n", n.text, onOneLine(n.at))
 		}
 		b.WriteString("]\n")
 	}
@@ -145,6 +151,18 @@ func (p *maker) mend(out Proposal) (again bool, err error) {
 	return false, fmt.Errorf("the proposal is no fleet file: %s: %s", bad.Key, bad.Msg)
 }
 
+// unrouted names what is routed otherwise than all, where that is none of the role's business.
+func (p *maker) unrouted(through chains) {
+	for _, h := range through {
+		p.unlimited(h)
+		for _, d := range h.pieces {
+			if d.rule != nil && h.others != "" {
+				p.tell(&p.lost, d.at, d.rule.Text, "what is routed is up to "+h.others+" here")
+			}
+		}
+	}
+}
+
 // letsAll tells whether what no rule refuses is let through.
 func letsAll(h *hook) bool { return !h.policy && !slices.ContainsFunc(h.pieces, refusesAll) }
 
@@ -156,12 +174,16 @@ func (p *maker) pings(in chains, open6 bool) {
 	if open6 {
 		return
 	}
-	if six := p.echoes(in[1], true); six != p.ping {
-		p.lost = append(p.lost, Line{"IPv4 and IPv6", "echo requests", "are let in otherwise of one family than of the other; the role takes the narrower for both"})
-		if p.ping == "true" || six == "false" {
-			p.ping = six
-		}
+	six, takes := p.echoes(in[1], true), "the narrower for both"
+	switch {
+	case six == p.ping:
+		return
+	case p.ping == "true" || six == "false":
+		p.ping = six
+	case p.ping != "false" && six != "true": // two rates: nobody knows which is the narrower
+		takes = "the rate of IPv4 for both"
 	}
+	p.lost = append(p.lost, Line{"IPv4 and IPv6", "echo requests", "are let in otherwise of one family than of the other; the role takes " + takes})
 }
 
 // settings are the keys of a role beside its rules.
@@ -245,7 +267,7 @@ func (out *Proposal) notes(p *maker, rs Rules, in chains) {
 	}
 	switch {
 	case !rs.V6:
-		note("No rules of IPv6 were read. If there are none, all of it is open; the role closes it but for what its rules say.")
+		note("No rules of IPv6 were read. What the role lets in without an address in the rule, it lets in over IPv6 too, and nothing else of IPv6. If ip6tables refuses any of that, pass --ip6tables as well.")
 	case in[1].open() && !in[0].open():
 		note("IPv6 is open: no rule refuses any of it. The role closes it but for what its rules say.")
 	}

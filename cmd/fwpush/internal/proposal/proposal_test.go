@@ -60,7 +60,7 @@ func TestRules(t *testing.T) {
 		"connlimit":                 {"-A INPUT -p tcp -m tcp --dport 80 -m connlimit --connlimit-above 20 --connlimit-mask 32 --connlimit-saddr -j REJECT\n-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT\n", `allow = "http", max_conns = 20`, ""},
 		"a limit on a part": {
 			ssh + "-s 10.0.0.0/8 -j ACCEPT\n" + ssh + "-m hashlimit --hashlimit-above 2/sec --hashlimit-mode srcip --hashlimit-name s -j DROP\n" + ssh + "-j ACCEPT\n",
-			`allow = "ssh", from = "10.0.0.0/8"` + "\n" + `allow = "ssh", from = ["0.0.0.0-9.255.255.255", "11.0.0.0-255.255.255.255"], rate = "2/s per source burst 5"` + "\n" + `allow = "ssh", from = "10.0.0.0/8"`, "",
+			`allow = "ssh", from = "10.0.0.0/8"` + "\n" + `allow = "ssh", from = ["0.0.0.0-9.255.255.255", "11.0.0.0-255.255.255.255"], rate = "2/s per source burst 5"`, "",
 		},
 		"a limit for all but some": {
 			ssh + "-s 10.0.0.0/8 -j ACCEPT\n" + ssh + "-m limit --limit 3/min -j ACCEPT\n",

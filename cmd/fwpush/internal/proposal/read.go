@@ -66,33 +66,83 @@ func everything(hook string, v6 bool) space.Region {
 	return space.Region{b}
 }
 
+// place is a chain.
+type place struct {
+	t *foreign.Table
+	c *foreign.Chain
+}
+
+// bases are the chains on a hook that see packets of a family, the first first; those that
+// translate, or the others. Others is who has one of them that is left out.
+func (r *reader) bases(rs Rules, hook string, v6, nat bool) (list []place, others string) {
+	for _, t := range rs.Rules.Tables {
+		for _, c := range t.Chains {
+			switch who := r.chains[c]; {
+			case c.Base == nil || c.Base.Hook != hook || c.Base.Type == "nat" != nat || !sees(t, v6):
+			case who != "":
+				r.tell(&r.lost, r.place(t, c.Name, nil), "the whole chain", "is of "+who+", which goes on by itself")
+				others = who
+			default:
+				list = append(list, place{t, c})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b place) int { return cmp.Compare(a.c.Base.Priority, b.c.Base.Priority) })
+	return list, others
+}
+
+// elsewhere names the rules of chains on hooks that a role has no rules for: what comes in
+// before it is known where it goes, what leaves, and what bridges and devices see.
+func (r *reader) elsewhere(rs Rules) {
+	for _, t := range rs.Rules.Tables {
+		known := sees(t, false) || sees(t, true)
+		for _, c := range t.Chains {
+			switch b := c.Base; {
+			case b == nil || known && (b.Type == "nat" || b.Hook == "input" || b.Hook == "forward" || b.Hook == "output"):
+			case r.chains[c] != "":
+				r.tell(&r.lost, r.place(t, c.Name, nil), "the whole chain", "is of "+r.chains[c]+", which goes on by itself")
+			default:
+				r.unknown(t, c, map[string]bool{})
+				if b.Policy == foreign.Drop {
+					r.tell(&r.lost, r.place(t, c.Name, nil), "policy drop", "is of a hook that a role has no rules for; "+mayEnter)
+				}
+			}
+		}
+	}
+}
+
+// unknown names the rules of a chain on such a hook, and of those that it jumps to.
+func (r *reader) unknown(t *foreign.Table, c *foreign.Chain, seen map[string]bool) {
+	seen[c.Name] = true
+	for i := range c.Rules {
+		rule, why := &c.Rules[i], "is of a hook that a role has no rules for"
+		switch rule.Verdict.Kind {
+		case foreign.Accept, foreign.Return, foreign.Continue:
+		case foreign.Jump, foreign.Goto:
+			if to := t.Chain(rule.Verdict.Chain); to != nil && !seen[to.Name] {
+				r.unknown(t, to, seen)
+			}
+			continue // what it leads to is named
+		default:
+			why += "; " + mayEnter
+		}
+		if who := r.managers[rule]; who != "" {
+			why = "is of " + who + ", which goes on by itself"
+		}
+		r.tell(&r.lost, r.place(t, c.Name, rule), rule.Text, why)
+	}
+}
+
 // hook leads packets through the base chains on a hook, one after the other: what a chain
 // accepts comes to the next. Of chains that refuse nothing nothing is said.
 func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
-	type place struct {
-		t *foreign.Table
-		c *foreign.Chain
-	}
-	var at []place
 	out := &hook{}
-	for _, t := range rs.Rules.Tables {
-		for _, c := range t.Chains {
-			if c.Base == nil || c.Base.Hook != name || c.Base.Type == "nat" || !sees(t, v6) {
-				continue
-			}
-			if who := r.chains[c]; who != "" {
-				r.tell(&r.lost, r.place(t, c.Name, nil), "the whole chain", "is of "+who+", which goes on by itself")
-				out.others = who
-				continue
-			}
-			at = append(at, place{t, c})
-		}
-	}
-	slices.SortStableFunc(at, func(a, b place) int { return cmp.Compare(a.c.Base.Priority, b.c.Base.Priority) })
+	var at []place
+	at, out.others = r.bases(rs, name, v6, false)
 	full := everything(name, v6)
 	alive := full
 	for i, p := range at {
-		h := &hook{maybe: out.maybe, curbs: out.curbs, others: out.others, policy: out.policy, log: out.log}
+		h := &hook{curbs: out.curbs, sentOn: out.sentOn, others: out.others, policy: out.policy, log: out.log}
 		w := walker{reader: r, table: p.t, v6: v6, out: h}
 		falls := w.walk(p.c, alive, full, 0)
 		if w.err != nil {
@@ -111,11 +161,11 @@ func (r *reader) hook(rs Rules, name string, v6 bool) (*hook, error) {
 		}
 		h.policy = h.policy || refuses
 		if len(falls) > 0 {
-			h.pieces = append(h.pieces, piece{packets: falls, full: falls, accept: !refuses, at: r.place(p.t, p.c.Name, nil) + ": policy"})
+			h.pieces = append(h.pieces, piece{packets: falls, full: falls, accept: !refuses, at: r.place(p.t, p.c.Name, nil) + ": policy", curbs: slices.Clip(h.curbs)})
 		}
 		drops := slices.DeleteFunc(slices.Clone(h.pieces), func(p piece) bool { return p.accept })
-		if len(drops) == 0 && (i < len(at)-1 || len(out.pieces) > 0) {
-			out.maybe, out.curbs, out.log, out.others = h.maybe, h.curbs, h.log, h.others
+		if len(drops) == 0 && len(h.curbs) == len(out.curbs) && (i < len(at)-1 || len(out.pieces) > 0) {
+			out.sentOn, out.log, out.others = h.sentOn, h.log, h.others
 			continue // it lets through what comes
 		}
 		// What an earlier chain refused stays refused.
@@ -160,5 +210,5 @@ func (h *hook) accepted() (free, limited space.Region) {
 
 // open tells whether a hook refuses nothing.
 func (h *hook) open() bool {
-	return !slices.ContainsFunc(h.pieces, func(p piece) bool { return !p.accept })
+	return len(h.curbs) == 0 && !slices.ContainsFunc(h.pieces, func(p piece) bool { return !p.accept })
 }

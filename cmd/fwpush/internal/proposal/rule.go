@@ -60,6 +60,12 @@ func (p *maker) entryOf(verb string, b space.Box, v6 bool) (e entry, why string)
 			return e, "a rule names interfaces, not all but some"
 		}
 	}
+	switch {
+	case p.way == roles.Input && len(e.out) > 0, p.way == roles.Output && len(e.in) > 0:
+		return e, "names an interface that packets have not got there"
+	case p.way == roles.Output && !b.Src.Equal(space.Everyone(v6)):
+		return e, "a rule of out has no source: it is the host"
+	}
 	e.from, e.to = p.peers(b.Src, v6), p.peers(b.Dst, v6)
 	e.services, e.part, why = p.services(verb, b.Key, v6)
 	return e, why

@@ -23,7 +23,20 @@ func (f Flow) String() string {
 	if !b.SrcPort.Equal(space.AllPorts()) {
 		parts = append(parts, fmt.Sprintf("with source port %d and perhaps others", b.SrcPort[0].From))
 	}
-	return strings.Join(append(parts, b.Interfaces()...), " ")
+	if parts = append(parts, b.Interfaces()...); f.Limit != "" {
+		parts = append(parts, f.Limit)
+	}
+	return strings.Join(parts, " ")
+}
+
+// onOneLine is text for a comment, whatever a host or a file is called.
+func onOneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 // mostTold bounds the lines of one kind in a file.
@@ -34,13 +47,7 @@ const mostTold = 200
 func (out Proposal) File(from string) string {
 	var b strings.Builder
 	comment := func(format string, args ...any) {
-		text := strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
-				return '?'
-			}
-			return r
-		}, strings.ToValidUTF8(fmt.Sprintf(format, args...), "?"))
-		b.WriteString(strings.TrimRight("# "+text, " ") + "\n")
+		b.WriteString(strings.TrimRight("# "+onOneLine(fmt.Sprintf(format, args...)), " ") + "\n")
 	}
 	list := func(head string, lines []string) {
 		if len(lines) == 0 {
@@ -68,7 +75,11 @@ func (out Proposal) File(from string) string {
 	list("Not carried over:", words(out.Lost))
 	if len(out.Opens)+len(out.Closes) == 0 {
 		comment("")
-		comment("It decides every first packet as the rules do, as far as those are understood and nobody else's.")
+		subject := "It"
+		if len(out.Lost) > 0 {
+			subject = "But for what is not carried over, it"
+		}
+		comment("%s decides every first packet as the rules do.", subject)
 	}
 	b.WriteString("\n" + out.Text)
 	if len(out.Built) > 0 {
