@@ -125,15 +125,43 @@ type Resolved struct {
 // file writes stays. The error joins one for each host that ssh says nothing usable of, or
 // is the only one if ssh refuses its configuration.
 func (r *Resolver) Resolve(ctx context.Context, eps []inventory.Endpoint) ([]Resolved, error) {
+	list := make([]Resolved, len(eps))
+	err := r.each(ctx, len(eps), func(ctx context.Context, i int) (err error) {
+		list[i], err = r.host(ctx, eps[i])
+		return err
+	})
+	return list, err
+}
+
+// Said is what ssh says of hosts by their names alone: the values of keys, as ssh -G prints
+// them, that are others than where nobody configured anything. The error is that of Resolve.
+func (r *Resolver) Said(ctx context.Context, names []string) ([]map[string][]string, error) {
+	list := make([]map[string][]string, len(names))
+	err := r.each(ctx, len(names), func(ctx context.Context, i int) error {
+		defaults, err := r.unconfigured(ctx)
+		if err != nil {
+			return err
+		}
+		a, err := r.ask(ctx, question{name: names[i]})
+		list[i] = maps.Clone(a)
+		maps.DeleteFunc(list[i], func(key string, values []string) bool { return slices.Equal(values, defaults[key]) })
+		return err
+	})
+	return list, err
+}
+
+// each asks about hosts, some at a time. After one that ssh refuses to say anything of, no
+// other is asked about.
+func (r *Resolver) each(ctx context.Context, hosts int, ask func(context.Context, int) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	list, errs := make([]Resolved, len(eps)), make([]error, len(eps))
+	errs := make([]error, hosts)
 	next := make(chan int)
 	var group sync.WaitGroup
 	for range cap(r.slots) {
 		group.Go(func() {
 			for i := range next {
-				list[i], errs[i] = r.host(ctx, eps[i])
+				errs[i] = ask(ctx, i)
 				var refused *RefusedError
 				if errors.As(errs[i], &refused) {
 					stop(errs[i]) // it would say the same of the next one
@@ -141,15 +169,15 @@ func (r *Resolver) Resolve(ctx context.Context, eps []inventory.Endpoint) ([]Res
 			}
 		})
 	}
-	for i := range eps {
+	for i := range hosts {
 		next <- i
 	}
 	close(next)
 	group.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return list, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // configured says which values differ from those that nobody configured.

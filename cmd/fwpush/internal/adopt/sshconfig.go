@@ -6,19 +6,19 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"fwpush/inventory"
+	"fwpush/transport/sshconfig"
 )
 
 const (
-	maxConfig   = 4 << 20          // bytes of one file
-	maxIncludes = 16               // files within each other, as in ssh(1)
-	askTime     = 10 * time.Second // for ssh -G
+	maxConfig   = 4 << 20 // bytes of one file
+	maxIncludes = 16      // files within each other, as in ssh(1)
 )
 
 // OfSSHConfig is the fleet of the hosts that an ssh_config names without wildcards. What
@@ -31,24 +31,22 @@ func OfSSHConfig(ctx context.Context, path string) (Fleet, error) {
 	if len(names) == 0 {
 		return Fleet{}, fmt.Errorf("%s: no Host line names a host without wildcards", path)
 	}
-	// What ssh does where nothing is configured needs not be said.
-	usual, err := ask(ctx, os.DevNull, "fwpush.invalid")
+	r, err := sshconfig.New(path, func(string) (inventory.Endpoint, bool) { return inventory.Endpoint{}, false })
+	if err != nil {
+		return Fleet{}, err
+	}
+	said, err := r.Said(ctx, names)
 	if err != nil {
 		return Fleet{}, err
 	}
 	var f Fleet
 	seen := map[string]string{}
-	for _, name := range names {
-		said, err := ask(ctx, path, name)
-		if err != nil {
-			f.Lost = append(f.Lost, Lost{name, err.Error()})
-			continue
-		}
-		h := configured(name, said, usual)
+	for i, name := range names {
+		h := configured(name, said[i])
 		switch first, twice := seen[h.Name]; {
 		case twice:
 			f.Lost = append(f.Lost, Lost{name, fmt.Sprintf("becomes %s, as %s does", h.Name, first)})
-		case slices.Equal(said["user"], []string{"git"}):
+		case slices.Equal(said[i]["user"], []string{"git"}):
 			f.Lost = append(f.Lost, Lost{name, "left out: its user is git, who is no login"})
 		default:
 			seen[h.Name] = name
@@ -60,37 +58,31 @@ func OfSSHConfig(ctx context.Context, path string) (Fleet, error) {
 	return f, nil
 }
 
-// configured is a host as ssh would reach it.
-func configured(name string, said, usual map[string][]string) Host {
+// configured is a host as ssh would reach it; said is what is configured of it.
+func configured(name string, said map[string][]string) Host {
 	at := name
 	if s := said["hostname"]; len(s) == 1 {
 		at = s[0]
 	}
 	h := reached(name, at)
-	other := func(option string) []string {
-		if slices.Equal(said[option], usual[option]) {
-			return nil
-		}
-		return said[option]
-	}
-	if p := other("port"); len(p) == 1 {
+	if p := said["port"]; len(p) == 1 {
 		if n, err := strconv.Atoi(p[0]); err == nil {
 			h.Keys = append(h.Keys, Key{"ssh.port", n})
 		}
 	}
-	if u := other("user"); len(u) == 1 {
+	if u := said["user"]; len(u) == 1 {
 		h.Keys = append(h.Keys, Key{"ssh.user", u[0]})
 	}
-	if files := other("identityfile"); len(files) > 0 {
+	if files := said["identityfile"]; len(files) > 0 {
 		h.Keys = append(h.Keys, Key{"ssh.identity", files})
 	}
-	if files := other("userknownhostsfile"); len(files) == 1 {
+	if files := said["userknownhostsfile"]; len(files) == 1 {
 		h.Keys = append(h.Keys, Key{"ssh.known_hosts", strings.Fields(files[0])})
 	}
-	if t := other("connecttimeout"); len(t) == 1 && t[0] != "none" {
+	if t := said["connecttimeout"]; len(t) == 1 && t[0] != "none" {
 		h.Keys = append(h.Keys, Key{"ssh.connect_timeout", t[0] + "s"})
 	}
-	if j := other("proxyjump"); len(j) == 1 && j[0] != "none" {
+	if j := said["proxyjump"]; len(j) == 1 && j[0] != "none" {
 		hops := strings.Split(j[0], ",")
 		h.Keys = append(h.Keys, Key{"ssh.jump", hops[len(hops)-1]})
 		if len(hops) > 1 {
@@ -98,8 +90,8 @@ func configured(name string, said, usual map[string][]string) Host {
 		}
 	}
 	for option, key := range map[string]string{"proxycommand": "ProxyCommand", "hostkeyalias": "HostKeyAlias", "certificatefile": "CertificateFile", "pkcs11provider": "PKCS11Provider", "addressfamily": "AddressFamily", "bindaddress": "BindAddress"} {
-		if len(other(option)) > 0 {
-			h.Lost = append(h.Lost, Lost{key, "has no key in a fleet file"})
+		if len(said[option]) > 0 {
+			h.Lost = append(h.Lost, Lost{key, "has no key in a fleet file: runs take it from ssh_config"})
 		}
 	}
 	slices.SortFunc(h.Lost, func(a, b Lost) int { return strings.Compare(a.Of, b.Of) })
@@ -117,29 +109,6 @@ func (f *Fleet) namedJumps() {
 			}
 		}
 	}
-}
-
-// ask asks ssh what it would do for a host (ssh(1), -G). Nothing is connected to.
-func ask(ctx context.Context, config, host string) (map[string][]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "ssh", "-G", "-F", config, "--", host)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
-		if line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n"); line != "" {
-			return nil, fmt.Errorf("ssh -G: %s", line)
-		}
-		return nil, fmt.Errorf("ssh -G: %w", err)
-	}
-	said := map[string][]string{}
-	for line := range strings.Lines(stdout.String()) {
-		if option, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok {
-			said[option] = append(said[option], value)
-		}
-	}
-	return said, nil
 }
 
 // hostNames are the names of Host lines without wildcards, each once, in the order of the
