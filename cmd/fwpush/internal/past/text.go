@@ -87,7 +87,7 @@ func WriteRecord(w io.Writer, colour ui.Colour, record journal.Record, typing re
 	hosts.Painted(colour.Dim, "OUTCOME", "WAVE", "HOSTS", "RULES", "")
 	for _, g := range r.fold() {
 		h := g.Host
-		hosts.Painted(report.Shade(colour, commit.Outcome(h.Outcome)), h.word(), r.wave(h.Wave), fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names)),
+		hosts.Painted(report.Shade(colour, commit.Outcome(h.Outcome), h.Error != ""), h.word(), r.wave(h.Wave), fmt.Sprintf("%s (%d)", inventory.Fold(g.names), len(g.names)),
 			h.rules(), h.story(len(g.names) == 1))
 	}
 	if err := hosts.Write(w); err != nil {

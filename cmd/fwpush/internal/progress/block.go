@@ -167,7 +167,7 @@ func (b *board) troubled(colour ui.Colour) []note {
 			}
 			t.what = ui.Safe(strings.TrimSpace(t.what))
 		}
-		notes[i] = note{t.hosts, len(t.names), t.what, report.Shade(colour, t.result.Outcome)}
+		notes[i] = note{t.hosts, len(t.names), t.what, report.Shade(colour, t.result.Outcome, true)}
 	}
 	return notes
 }

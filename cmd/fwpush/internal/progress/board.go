@@ -61,9 +61,10 @@ type wave struct {
 	rollout.Wave
 	places   [places]int
 	outcomes map[commit.Outcome]int
-	began    time.Time // zero until the first host has begun
-	ended    time.Time // zero while hosts are to end
-	soaking  time.Time // when the soak is over, zero unless there is one
+	bad      map[commit.Outcome]int // of these, those that have an error
+	began    time.Time              // zero until the first host has begun
+	ended    time.Time              // zero while hosts are to end
+	soaking  time.Time              // when the soak is over, zero unless there is one
 	soak     time.Duration
 	probes   []string // all that were as they must be
 	told     lines
@@ -94,7 +95,7 @@ func newBoard(now func() time.Time, targets []rollout.Target, waves []rollout.Wa
 		waves = []rollout.Wave{{Name: "all"}}
 	}
 	for _, w := range waves {
-		b.waves = append(b.waves, &wave{Wave: w, outcomes: map[commit.Outcome]int{}})
+		b.waves = append(b.waves, &wave{Wave: w, outcomes: map[commit.Outcome]int{}, bad: map[commit.Outcome]int{}})
 	}
 	for _, t := range targets {
 		s := &seat{name: t.Host.Name, run: t.Candidate.Stamp.Run, drill: t.Candidate.Drill, since: b.began}
@@ -190,7 +191,7 @@ func (b *board) step(w *wave, s *seat, e rollout.Event) {
 	case at == over && e.Step != rollout.StepEnded:
 		return // somewhere on the way, and it is over
 	case s.result != nil: // confirmed, and taken back after all
-		b.waves[s.wave].outcomes[s.result.Outcome]--
+		b.waves[s.wave].count(*s.result, -1)
 		s.result = nil
 	}
 	b.move(w, s, at)
@@ -200,7 +201,7 @@ func (b *board) step(w *wave, s *seat, e rollout.Event) {
 	r := *e.Result
 	r.Facts = nil // they hold a host's rules several times over
 	s.result = &r
-	w.outcomes[r.Outcome]++
+	w.count(r, 1)
 	b.file(r)
 	if w.places[over] == w.total() {
 		w.ended = b.now()
@@ -228,6 +229,14 @@ func (b *board) move(w *wave, s *seat, at place) {
 			w.began = b.now()
 		}
 		w.ended = time.Time{}
+	}
+}
+
+// count adds how a host ended, or takes it away.
+func (w *wave) count(r rollout.Result, by int) {
+	w.outcomes[r.Outcome] += by
+	if r.Err != nil {
+		w.bad[r.Outcome] += by
 	}
 }
 

@@ -144,21 +144,47 @@ func (p *Progress) tellEnded(w *wave) {
 	}
 }
 
-// tellNotes tells what is worth knowing of hosts, once for all who have it in common.
+// notes are what is worth knowing of hosts, and of whom.
+type notes struct {
+	order []string
+	hosts map[string][]string
+}
+
+func (n *notes) add(note, host string) {
+	if n.hosts == nil {
+		n.hosts = map[string][]string{}
+	}
+	if n.hosts[note] == nil {
+		n.order = append(n.order, note)
+	}
+	n.hosts[note] = append(n.hosts[note], host)
+}
+
+// tellNotes tells what is worth knowing of hosts, once for all who have it in common. What
+// was told of others before is left to the end of the run.
 func (p *Progress) tellNotes(prefix string, results []rollout.Result) {
-	var order []string
-	hosts := map[string][]string{}
+	var first notes
 	for _, r := range results {
 		for _, n := range r.Notes {
-			if hosts[n] == nil {
-				order = append(order, n)
+			if p.noted[n] {
+				p.later.add(n, r.Name)
+			} else {
+				first.add(n, r.Name)
 			}
-			hosts[n] = append(hosts[n], r.Name)
 		}
 	}
-	for _, n := range order {
-		p.say("%s%s  note: %s", prefix, folded(p.inOrder(hosts[n])), n)
+	for _, n := range first.order {
+		p.noted[n] = true
+		p.say("%s%s  note: %s", prefix, folded(p.inOrder(first.hosts[n])), n)
 	}
+}
+
+// tellLater tells the notes that are left.
+func (p *Progress) tellLater() {
+	for _, n := range p.later.order {
+		p.say("%s  note: %s", folded(p.inOrder(p.later.hosts[n])), n)
+	}
+	p.later = notes{}
 }
 
 // inOrder are hosts in the order of the run.

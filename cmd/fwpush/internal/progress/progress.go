@@ -37,6 +37,8 @@ type Progress struct {
 	mu       sync.Mutex
 	board    *board
 	shown    frame // on the screen
+	noted    map[string]bool
+	later    notes // told already of other hosts
 	lastWord time.Time
 	ended    bool // or left: nothing more is told of it
 	left     bool
@@ -71,7 +73,7 @@ const (
 
 // New returns a Progress for a run over targets.
 func New(log Log, targets []rollout.Target, does Manner) *Progress {
-	p := &Progress{log: log, does: does, now: time.Now}
+	p := &Progress{log: log, does: does, now: time.Now, noted: map[string]bool{}}
 	p.screen, p.colour = log.Live()
 	p.board = newBoard(p.clock, targets, nil)
 	p.lastWord = p.now()
@@ -134,6 +136,7 @@ func (p *Progress) end() {
 	for _, w := range p.board.waves {
 		p.tellEnded(w)
 	}
+	p.tellLater()
 	switch {
 	case p.screen == nil:
 	case p.does == Reads:

@@ -128,7 +128,7 @@ func (b *board) counts(colour ui.Colour, r row) []string {
 		}
 	}
 	var at [places]int
-	outcomes := map[commit.Outcome]int{}
+	outcomes, bad := map[commit.Outcome]int{}, map[commit.Outcome]int{}
 	held := "pending"
 	for _, w := range r.waves {
 		for p, n := range w.places {
@@ -136,6 +136,7 @@ func (b *board) counts(colour ui.Colour, r row) []string {
 		}
 		for o, n := range w.outcomes {
 			outcomes[o] += n
+			bad[o] += w.bad[o]
 		}
 		if left := w.soaking.Sub(b.now()); left > 0 {
 			held = fmt.Sprintf("soaking %ds", int((left+time.Second-1)/time.Second))
@@ -152,7 +153,7 @@ func (b *board) counts(colour ui.Colour, r row) []string {
 		add(at[isIn], held, colour.Yellow)
 	}
 	for _, o := range report.OutcomeOrder() {
-		add(outcomes[o], string(o), report.Shade(colour, o))
+		add(outcomes[o], string(o), report.Shade(colour, o, bad[o] > 0))
 	}
 	add(at[waiting], "waiting", colour.Dim)
 	return parts
@@ -162,11 +163,12 @@ func (b *board) counts(colour ui.Colour, r row) []string {
 func (w *wave) endings(colour ui.Colour, named bool) string {
 	var parts []string
 	for _, o := range report.OutcomeOrder() {
+		shade := report.Shade(colour, o, w.bad[o] > 0)
 		switch n := w.outcomes[o]; {
 		case n > 0 && named:
-			parts = append(parts, report.Shade(colour, o)(string(o))+" "+w.names[o])
+			parts = append(parts, shade(string(o))+" "+w.names[o])
 		case n > 0:
-			parts = append(parts, report.Shade(colour, o)(strconv.Itoa(n)+" "+string(o)))
+			parts = append(parts, shade(strconv.Itoa(n)+" "+string(o)))
 		}
 	}
 	text := strings.Join(parts, "  ")

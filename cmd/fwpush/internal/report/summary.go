@@ -68,7 +68,7 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 	var table ui.Table
 	for _, outcome := range OutcomeOrder() {
 		var remarks []string
-		names, drilled := map[string][]string{}, map[string]bool{}
+		names, bad := map[string][]string{}, map[string]bool{}
 		for _, r := range results {
 			if r.Outcome != outcome {
 				continue
@@ -78,14 +78,10 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 				remarks = append(remarks, m)
 			}
 			names[m] = append(names[m], r.Name)
-			drilled[m] = r.Drilled != nil && r.Err == nil
+			bad[m] = bad[m] || r.Err != nil
 		}
 		for _, m := range remarks {
-			shade := Shade(colour, outcome)
-			if drilled[m] {
-				shade = colour.Green // it is what was asked for
-			}
-			table.Painted(shade, "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
+			table.Painted(Shade(colour, outcome, bad[m]), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
 		}
 	}
 	return table.Write(w)
@@ -116,14 +112,15 @@ func remark(r rollout.Result) string {
 	return ""
 }
 
-// Shade is the colour of an outcome.
-func Shade(colour ui.Colour, o commit.Outcome) func(string) string {
-	switch o {
-	case commit.OutcomeConfirmed:
+// Shade is the colour of an outcome, of hosts of which some have an error or none has. A
+// revert without one is what was asked for, by a drill or by fwpush revert.
+func Shade(colour ui.Colour, o commit.Outcome, bad bool) func(string) string {
+	switch {
+	case o == commit.OutcomeConfirmed, o == commit.OutcomeReverted && !bad:
 		return colour.Green
-	case commit.OutcomeUnchanged, rollout.OutcomeSkipped:
+	case o == commit.OutcomeUnchanged, o == rollout.OutcomeSkipped:
 		return colour.Dim
-	case commit.OutcomeFailed, commit.OutcomeReverted, commit.OutcomeUnknown:
+	case o == commit.OutcomeFailed, o == commit.OutcomeReverted, o == commit.OutcomeUnknown:
 		return colour.Red
 	}
 	return colour.Yellow
