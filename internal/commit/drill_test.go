@@ -9,12 +9,12 @@ import (
 	"fwpush/render"
 )
 
-// drill begins a drill of what the host runs.
-func (h *host) drill(window time.Duration) (*Pending, string) {
+// drill begins a drill of what the host runs, on as many timers as its file asks for.
+func (h *host) drill(window time.Duration, timers int) (*Pending, string) {
 	h.t.Helper()
 	marker := ""
 	c := h.candidate(render.Ruleset{}, window)
-	c.Drill = true
+	c.Drill, c.Timers, c.Mode = true, timers, ModeSame
 	c.Judge = func(f Facts) Verdict {
 		rules, m, err := f.Marked()
 		marker = m
@@ -35,29 +35,41 @@ func (h *host) watch(p *Pending, marker string) Result {
 // kept is all that a host stores and runs, but what a drill is to leave there.
 func (h *host) kept() string {
 	return h.sh(`cd /var/lib/fwpush && find . -type f ! -name history ! -name last_drill -exec sha256sum {} + | sort
-find /etc/systemd/system -newer /var/lib/fwpush/owner -name 'fwpush*' | sort
-atq; nft -s list table inet fwpush; nft -s list table ip other 2>/dev/null; { iptables-save | grep -v '^#'; ipset save; } 2>/dev/null || true`)
+find /etc -name '*fwpush*' | sort
+atq 2>/dev/null; nft -s list table inet fwpush; nft -s list table ip other 2>/dev/null; { iptables-save | grep -v '^#'; ipset save; } 2>/dev/null || true`)
 }
 
 // A drill runs, is seen, is taken back by a timer in time, and leaves nothing but its
-// own record: not even that a revert ever fired.
+// own record: not even that a revert ever fired. What a host with mode = "exclusive" has
+// put away stays so, and what was made by hand since stays where it is.
 func TestDrill(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		o     lab.HostOptions
-		rules render.Ruleset
+		name   string
+		o      lab.HostOptions
+		rules  render.Ruleset
+		mode   Mode
+		timers int
 	}{
-		{"light", lab.HostOptions{}, rules(false, 80)},
-		{"systemd", lab.HostOptions{Systemd: true}, rules(false, 80)},
-		{"iptables", lab.HostOptions{}, xtRules(false, "one", 80)},
+		{"light", lab.HostOptions{}, rules(false, 80), ModeCoexist, 2},
+		{"systemd", lab.HostOptions{Systemd: true}, rules(false, 80), ModeCoexist, 2},
+		{"iptables", lab.HostOptions{}, xtRules(false, "one", 80), ModeCoexist, 2},
+		{"exclusive", lab.HostOptions{}, rules(false, 80), ModeExclusive, 2},
+		{"exclusive, iptables", lab.HostOptions{}, xtRules(false, "one", 80), ModeExclusive, 2},
+		{"busybox", lab.HostOptions{Root: root(t, "busybox")}, rules(false, 80), ModeCoexist, 1},
+		{"openrc", lab.HostOptions{OpenRC: true}, rules(false, 80), ModeCoexist, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, tc.o)
-			h.mustApply(h.candidate(tc.rules, time.Minute))
+			c := h.candidate(tc.rules, time.Minute)
+			if c.Timers = tc.timers; tc.mode == ModeExclusive {
+				h.nftables(homeTable)
+				c = h.adopting(tc.rules, time.Minute)
+			}
+			h.mustApply(c)
 			h.sh("nft add table ip other; nft 'add chain ip other in { type filter hook input priority 5; }'; nft add rule ip other in tcp dport 9 drop")
 			before := h.kept()
-			p, marker := h.drill(4 * time.Second)
+			p, marker := h.drill(4*time.Second, tc.timers)
 			if all := h.kept(); !strings.Contains(all, marker) {
 				t.Errorf("no %s in force:\n%s", marker, all)
 			}
@@ -75,6 +87,9 @@ func TestDrill(t *testing.T) {
 				t.Errorf("history: %s", got)
 			}
 			f, _ := Inspect(t.Context(), h.dial(), "", ModeSame, "")
+			if f.Exclusive != (tc.mode == ModeExclusive) {
+				t.Errorf("exclusive: %t", f.Exclusive)
+			}
 			if f.LastRevert != nil || f.LastDrill == nil || f.LastDrill.TX != p.tx || f.Pending != nil {
 				t.Errorf("last revert %+v, last drill %+v, pending %+v", f.LastRevert, f.LastDrill, f.Pending)
 			}
@@ -101,7 +116,7 @@ func TestDrillNotProven(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, lab.HostOptions{})
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
-			p, marker := h.drill(4 * time.Second)
+			p, marker := h.drill(4*time.Second, 2)
 			h.sh(tc.harm)
 			r := h.watch(p, marker)
 			if r.Outcome != tc.outcome || r.Stage != tc.stage || r.Err == nil || !strings.Contains(r.Err.Error(), tc.says) || !strings.Contains(r.Hint, tc.hint) {
