@@ -47,6 +47,29 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// TestDrillLeavesWhatWasMadeByHand drills hosts whose file says exclusive and that have one
+// timer: rules made by hand since the last apply are there before, during and after.
+func TestDrillLeavesWhatWasMadeByHand(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "web5")
+	f.rewrite("[hosts.web5]\n", "[hosts.web5]\nmode = \"exclusive\"\ntimers = 1\n")
+	f.sh("web5", "kill -9 $(cat /run/atd.pid); rm /run/atd.pid")
+	f.run(0, "apply", "-y")
+	f.sh("web5", "nft add table ip mine; nft 'add chain ip mine in { type filter hook input priority 5; }'; nft add rule ip mine in tcp dport 9 drop")
+	f.sh("web5", "(timeout 60 nft monitor >/root/monitor 2>&1 &)")
+	f.until("web5", "pgrep -x nft")
+	out, stderr := f.run(0, "drill", "-y", "--color", "never")
+	if !strings.Contains(out, "reverted  web5 (1), by its timer ") || !strings.Contains(stderr, "1 timer, accepted by fleet.toml:") {
+		t.Errorf("%s\n%s", out, stderr)
+	}
+	if got := f.sh("web5", "nft list table ip mine"); !strings.Contains(got, "tcp dport 9 drop") {
+		t.Errorf("left of what was made by hand: %s", got)
+	}
+	if got := f.sh("web5", "cat /root/monitor"); !strings.Contains(got, "drill_") || strings.Contains(got, "ip mine") {
+		t.Errorf("the host has seen\n%s", got)
+	}
+}
+
 // TestDrillOfAFleet is thirty hosts at once, of which one is held by another run and one
 // is not there. What a drill waits for nobody can confirm.
 func TestDrillOfAFleet(t *testing.T) {
