@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"slices"
 
 	"fwpush/cmd/fwpush/internal/plan"
@@ -29,11 +30,18 @@ func (i *inventories) Set(s string) error {
 			i.programs = append(i.programs, s)
 		}
 		return nil
+	case i.given && s != i.file && mayRun(s):
+		return errors.New(`given twice; a program that prints hosts begins with "#!"`)
 	case i.given && s != i.file:
 		return errors.New("given twice")
 	}
 	i.file, i.given = s, true
 	return nil
+}
+
+func mayRun(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
 // source is the fleet file that the flags mean, with the programs.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -74,6 +75,8 @@ func output(ctx context.Context, name, path string, args ...string) ([]byte, err
 		return failed(fmt.Sprintf("printed no inventory within %s", RunTime))
 	case ctx.Err() != nil:
 		return failed("interrupted")
+	case errors.Is(err, fs.ErrNotExist): // the program is there, it was looked at
+		return failed("what its first line names to run it with is not there")
 	case err != nil:
 		return failed(err.Error())
 	}
