@@ -134,6 +134,9 @@ func TestFindings(t *testing.T) {
 			s.target.Policy.Forwards, s.target.Policy.Forward = true, []roles.Rule{{Verb: inventory.AllowVerb, Family: inventory.IPv6}}
 			s.health.Forward4 = true
 		}, []string{"fail forwarding: forwards no packets, and the fleet file has nat or forward rules for it; sysctl -w net.ipv6.conf.all.forwarding=1"}},
+		{"a policy that forwards both families", func(s *seen) {
+			s.target.Policy.Forwards, s.target.Policy.Forward = true, []roles.Rule{{Verb: inventory.AllowVerb}, {Verb: inventory.AllowVerb, Family: inventory.IPv6}}
+		}, []string{"fail forwarding: forwards no packets, and the fleet file has nat or forward rules for it; sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1, and"}},
 		{"redirect needs no forwarding", func(s *seen) { s.target.Policy.NAT = []roles.NAT{{Kind: inventory.Redirect, ToPort: 8080}} }, nil},
 		{"a client of DHCP", func(s *seen) { s.health.Leased = "udhcpc" }, []string{"warn dhcp: has its address from DHCP, and dhcp_client is off; write dhcp_client = true for the host: answers of the server may be dropped (udhcpc)"}},
 		{"a client of DHCP that is known", func(s *seen) { s.health.Leased, s.target.Policy.DHCPClient = "udhcpc", true }, nil},

@@ -115,17 +115,17 @@ func (p *patient) interfaces() {
 
 func (p *patient) forwarding() {
 	v4, v6 := forwards(p.Policy)
-	off := ""
-	switch {
-	case v4 && !p.health.Forward4:
-		off = "net.ipv4.ip_forward"
-	case v6 && p.health.IPv6 && !p.health.Forward6:
-		off = "net.ipv6.conf.all.forwarding"
+	var off []string
+	if v4 && !p.health.Forward4 {
+		off = append(off, "net.ipv4.ip_forward=1")
+	}
+	if v6 && p.health.IPv6 && !p.health.Forward6 {
+		off = append(off, "net.ipv6.conf.all.forwarding=1")
 	}
 	switch {
-	case off != "":
+	case len(off) > 0:
 		p.add("forwarding", Fail, "forwards no packets, and the fleet file has nat or forward rules for it",
-			"sysctl -w "+off+"=1, and write it to /etc/sysctl.d", "")
+			"sysctl -w "+strings.Join(off, " ")+", and write it to /etc/sysctl.d", "")
 	case v4 || v6:
 		p.ok("forwarding", "forwards packets", "")
 	}
