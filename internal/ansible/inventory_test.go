@@ -111,6 +111,25 @@ func TestSaid(t *testing.T) {
 	}
 }
 
+// Twice the hosts are twice the work, also where each goes through a jump host that is none
+// of them.
+func TestManyBehindAJumpHost(t *testing.T) {
+	work := func(hosts int) float64 {
+		var inv Inventory
+		for i := range hosts {
+			inv.Hosts = append(inv.Hosts, Host{Name: fmt.Sprintf("h%d", i), Vars: map[string]any{"ansible_user": "ops", "ansible_ssh_common_args": "-J jump.example.com"}})
+		}
+		return testing.AllocsPerRun(3, func() {
+			if list, _ := inv.Machines(); len(list) != hosts {
+				t.Fatalf("%d machines", len(list))
+			}
+		})
+	}
+	if few, many := work(200), work(400); many > 3*few {
+		t.Errorf("%.0f allocations for 200 hosts, %.0f for 400", few, many)
+	}
+}
+
 // Whatever a program prints is either refused or read again as TOML that a fleet file
 // takes or finds mistakes in, each with the host that it is about.
 func FuzzRead(f *testing.F) {

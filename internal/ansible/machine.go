@@ -55,19 +55,49 @@ func (inv Inventory) Machines() ([]Machine, []Left) {
 		was[name] = h.Name
 		list = append(list, machine(name, h))
 	}
+	known := doors(list)
 	for _, m := range list {
 		for i, k := range m.Keys {
 			if jump, ok := k.Value.(string); ok && k.Path == "ssh.jump" {
-				m.Keys[i].Value = jumpHost(list, jump)
+				m.Keys[i].Value = jumpHost(known, jump)
 			}
 		}
 	}
 	return list, left
 }
 
+// door is how a machine is reached.
+type door struct{ name, was, at, user, port string }
+
+// doors are machines by all that they are called.
+func doors(list []Machine) map[string][]door {
+	known := map[string][]door{}
+	for _, m := range list {
+		d := door{m.Name, m.Was, m.Was, "", "22"}
+		for _, k := range m.Keys {
+			switch v := fmt.Sprint(k.Value); k.Path {
+			case "ssh.address":
+				d.at = v
+			case "addresses":
+				d.at = strings.Trim(v, "[]")
+			case "ssh.user":
+				d.user = v
+			case "ssh.port":
+				d.port = v
+			}
+		}
+		called := []string{d.name, d.was, d.at}
+		slices.Sort(called)
+		for _, word := range slices.Compact(called) {
+			known[word] = append(known[word], d)
+		}
+	}
+	return known
+}
+
 // jumpHost is the name of the machine that a jump leads to, where it is one of them: only
 // then is it known to the proof that the way in stays open. Else it is as it was.
-func jumpHost(list []Machine, jump string) string {
+func jumpHost(known map[string][]door, jump string) string {
 	user, host, _ := strings.Cut(jump, "@")
 	if host == "" {
 		user, host = "", user
@@ -76,24 +106,9 @@ func jumpHost(list []Machine, jump string) string {
 	if h, p, ok := strings.Cut(host, ":"); ok && !strings.Contains(p, ":") {
 		host, port = h, p
 	}
-	for _, m := range list {
-		at, as, behind := m.Was, user, "22"
-		for _, k := range m.Keys {
-			switch v := fmt.Sprint(k.Value); k.Path {
-			case "ssh.address":
-				at = v
-			case "addresses":
-				at = strings.Trim(v, "[]")
-			case "ssh.user":
-				as = v
-			case "ssh.port":
-				behind = v
-			}
-		}
-		if host == m.Was || host == m.Name || host == at && port == behind {
-			if user == "" || user == as {
-				return m.Name
-			}
+	for _, d := range known[host] {
+		if (host == d.was || host == d.name || port == d.port) && (user == "" || user == d.user) {
+			return d.name
 		}
 	}
 	return jump
