@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -226,7 +227,11 @@ func (c *console) first(ctx context.Context, f *initFlags, fleet adopt.Fleet) (s
 		if err := errors.Print(c.err); err != nil {
 			return "", err
 		}
-		return "", ended(exitConfig, "%s in what would be written; --from ADDRESS says where pushes come from", ui.Count(len(errors), "error"))
+		hint := ""
+		if slices.ContainsFunc(errors, func(p inventory.Problem) bool { return strings.HasPrefix(p.Key, "management") }) {
+			hint = "; --from ADDRESS says where pushes come from"
+		}
+		return "", ended(exitConfig, "%s in what would be written%s", ui.Count(len(errors), "error"), hint)
 	}
 	c.Note("%s, %s", ui.Count(len(fleet.Hosts), "host"), ui.Count(len(fleet.Roles), "role"))
 	return text, nil

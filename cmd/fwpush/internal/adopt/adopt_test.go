@@ -19,6 +19,7 @@ func FuzzMended(f *testing.F) {
 	f.Add([]byte(`{"_meta":{"hostvars":{"a":{"ansible_host":"192.0.2.1","ansible_port":"x"},"b":{"ansible_host":"192.0.2.1"},"c":{"fwpush_in":[{"allow":"nix"}],"fwpush_labels":{"a":7}}}},"web":["a","b"],"all":{"children":["web"]}}`))
 	f.Add([]byte(`{"_meta":{"hostvars":{"all":{},"x y":{},"h":{"ansible_ssh_common_args":"-J h","fwpush_ssh":7,"ansible_port":2,"fwpush_roles":["nobody"]}}}}`))
 	f.Add([]byte("{\"_meta\":{\"hostvars\":{\"h\\n[x]\":{\"ansible_user\":\"a\\nb\",\"fwpush_ssh\":{\"port\":[{}]}}}}}"))
+	f.Add([]byte(`{"prod":{"children":["web"]},"web":["h1","a b","h3"],"lone":{"children":["bad"]},"bad":["x y"],"_meta":{"hostvars":{"h1":{"ansible_host":"192.0.2.9"},"h3":{"ansible_host":"192.0.2.9"}}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		inv, found := ansible.Read(text)
 		for _, p := range found {

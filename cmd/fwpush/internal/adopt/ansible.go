@@ -40,7 +40,7 @@ func OfAnsible(inv ansible.Inventory, standard []string) Fleet {
 			f.Roles = append(f.Roles, Role{Name: name, Was: "group " + g.Name, Hosts: len(members), Standard: slices.Contains(standard, name)})
 		default:
 			inventory.Sort(members)
-			f.Groups = append(f.Groups, Group{Name: name, Was: "group " + g.Name, Hosts: []string{inventory.Fold(members)}})
+			f.Groups = append(f.Groups, Group{Name: name, Was: "group " + g.Name, Hosts: members})
 		}
 	}
 	for _, m := range machines {

@@ -46,7 +46,7 @@ type Role struct {
 // Group is hosts by name.
 type Group struct {
 	Name, Was string
-	Hosts     []string // patterns
+	Hosts     []string
 }
 
 // Lost is what could not be carried over, and why.
@@ -166,7 +166,7 @@ func (f Fleet) groups(w *writer) {
 			w.comment("%s", g.Was)
 		}
 		w.line("[groups.%s]", g.Name)
-		w.line("hosts = %s", inventory.TOML(g.Hosts))
+		w.line("hosts = %s", inventory.TOML([]string{inventory.Fold(g.Hosts)}))
 	}
 }
 

@@ -58,8 +58,17 @@ func (f Fleet) guarded() Fleet {
 	return f
 }
 
-// count counts the hosts of roles anew; roles and groups that have none any more go.
+// count counts the hosts of roles and groups anew; those that have none any more go.
 func (f *Fleet) count() {
+	there := map[string]bool{}
+	for _, h := range f.Hosts {
+		there[h.Name] = true
+	}
+	groups := slices.Clone(f.Groups)
+	for i, g := range groups {
+		groups[i].Hosts = slices.DeleteFunc(slices.Clone(g.Hosts), func(name string) bool { return !there[name] })
+	}
+	f.Groups = slices.DeleteFunc(groups, func(g Group) bool { return len(g.Hosts) == 0 })
 	roles := slices.Clone(f.Roles)
 	for i := range roles {
 		roles[i].Hosts = 0
