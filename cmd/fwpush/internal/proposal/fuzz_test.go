@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"fwpush/internal/foreign"
+	"fwpush/inventory"
 	"fwpush/roles"
 )
 
@@ -39,6 +40,31 @@ func FuzzMake(f *testing.F) {
 		}
 		if again, _ := Make("web", rules); again.File("f") != p.File("f") {
 			t.Fatal("not the same twice")
+		}
+	})
+}
+
+// The same of what nft lists, where chains, tables and interfaces may be called anything.
+func FuzzMakeNft(f *testing.F) {
+	f.Add(`{"nftables":[{"chain":{"family":"inet","table":"f","name":"x\n]\n[roles.evil]\nin = [\n#","type":"filter","hook":"input","prio":0,"policy":"drop"}},` +
+		`{"rule":{"family":"inet","table":"f","chain":"x\n]\n[roles.evil]\nin = [\n#","comment":"\"\n","expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"a\n\"b"}},{"limit":{"rate":9,"burst":0,"per":"minute"}},{"accept":null}]}}]}`)
+	f.Add(`{"nftables":[{"chain":{"family":"inet","table":"n","name":"o","type":"nat","hook":"postrouting","prio":100}},{"rule":{"family":"inet","table":"n","chain":"o","expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":{"prefix":{"addr":"10.0.0.0","len":8}}}},{"snat":{"addr":"192.0.2.1","port":7}}]}},` +
+		`{"rule":{"family":"inet","table":"n","chain":"o","expr":[{"jump":{"target":"o"}}]}},{"rule":{"family":"inet","table":"n","chain":"o","expr":[{"masquerade":{"flags":"random"}}]}},{"chain":{"family":"bridge","table":"b\r","name":"\u0085","hook":"forward","policy":"drop"}}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		rs, err := foreign.ParseNft(text)
+		if err != nil {
+			return
+		}
+		p, err := Make("web", Rules{Files: map[foreign.Family]string{foreign.Inet: "f"}, Rules: rs, V6: true})
+		if errors.Is(err, errTooMuch) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v of\n%s\n%s", err, text, p.Text)
+		}
+		fleet, _ := inventory.Parse("f", []byte(p.whole()))
+		if len(fleet.Roles) != 1 || len(fleet.Hosts) != 1 {
+			t.Fatalf("%d roles and %d hosts in\n%s", len(fleet.Roles), len(fleet.Hosts), p.Text)
 		}
 	})
 }

@@ -107,6 +107,9 @@ func (p *maker) translation(of piece, b space.Box, hook string, v6 bool) (n natE
 	switch r.Verdict.Kind {
 	case foreign.Masquerade:
 		add("masquerade", true)
+		if strings.Contains(r.Text, " --to-ports ") {
+			p.tell(&p.lost, of.at, r.Text, "which ports connections leave from is up to the kernel")
+		}
 		add("family", family)
 	case foreign.SNAT:
 		if !to.Addr().IsValid() || to.Port() != 0 || !source {

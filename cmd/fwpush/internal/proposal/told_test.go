@@ -156,6 +156,7 @@ func TestTranslations(t *testing.T) {
 			"-A POSTROUTING -s 10.0.0.0/8 -o eth0 -j MASQUERADE\n-A POSTROUTING -s 10.1.0.0/16 -o eth0 -j SNAT --to-source 192.0.2.9\n", "",
 			`masquerade = true, family = "ipv4", from = ["10.0.0.0/8"], out_iface = ["eth0"]`, "",
 		},
+		"from some ports":            {"-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports 1024-31000\n", "", `masquerade = true, family = "ipv4", dport = ["udp/1-65535"], out_iface = ["eth0"]`, "which ports connections leave from is up to the kernel"},
 		"what the host sends itself": {"-A OUTPUT -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1\n", "", "", "dnat is of services, to one address, for what comes in"},
 		"to where nothing is routed": {
 			"-A PREROUTING -i eth0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.0.0.1:80\n", "",
