@@ -39,10 +39,12 @@ func newImport(c *console, g *globals) *cobra.Command {
 
 		The rules of iptables and nft are asked in order, and those of a role have none. What
 		becomes of the first packet of everything is worked out, and the role is made of that
-		and compared with it: what it opens or closes is said. What each role has built in
-		(replies, loopback, ICMP, neighbours of IPv6) is left out and named, and so is what
-		belongs to Docker, ufw, firewalld and others: they go on beside fwpush, as coexist of
-		a host says. A rule that is not understood opens nothing, and is named with its line.
+		and compared with it: what it opens or closes is said, with limits and with where dnat
+		leads. What each role has built in (replies, loopback, ICMP, neighbours of IPv6) is
+		left out and named, and so is what belongs to Docker, ufw, firewalld and others: they
+		go on beside fwpush, as coexist of a host says. Each rule that is not carried over is
+		named with its line: one that lets in and is not understood opens nothing, and behind
+		one that refuses, what it refused may be let in.
 
 		What is let in over IPv4 without an address in the rule is let in over IPv6 too where
 		no rules of IPv6 were read: pass both.`) + exitStatus(exitOK, exitConfig, exitFailed, exitUnreachable, exitInterrupted),
