@@ -133,7 +133,9 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 		rules := proposal.Rules{Files: map[foreign.Family]string{foreign.Inet: "the host"}, Rules: r.Facts.Foreign.Ruleset, V6: true}
 		made, wrong := proposal.Make(f.role.v, rules)
 		if wrong != nil {
-			return ended(exitConfig, "%s: %v", r.Name, wrong)
+			c.Tell("%s: left out: %v", r.Name, wrong)
+			unread = append(unread, r.Name)
+			continue
 		}
 		text := made.File("")
 		if hosts[text] == nil {
@@ -144,7 +146,7 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 	for i, rules := range order {
 		names, role := hosts[texts[i]], f.role.v
 		if i > 0 {
-			role = fmt.Sprintf("%.27s-%d", role, i+1)
+			role = fmt.Sprintf("%.25s-%d", role, i+1) // 31 bytes are what a role's name may have
 			if _, printing := io.WriteString(c.out, "\n"); printing != nil {
 				return shown(err, printing)
 			}
@@ -158,7 +160,7 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 		}
 	}
 	if err == nil && len(unread) > 0 {
-		err = ended(exitFailed, "no role for %s: not all of the rules can be read", inventory.Fold(unread))
+		err = ended(exitFailed, "no role for %s: not all of the rules can be read, or worked out", inventory.Fold(unread))
 	}
 	return err
 }

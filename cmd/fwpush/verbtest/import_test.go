@@ -43,6 +43,13 @@ func TestImportFromHosts(t *testing.T) {
 	if strings.Contains(out, "Opens") || strings.Contains(out, "Closes, ") {
 		t.Errorf("it differs:\n%s", out)
 	}
+	// Rules that are too many to work out are left out, and the other hosts have their roles.
+	drops, jumps := strings.Repeat("ip saddr 203.0.113.7 tcp dport 9 drop\n", 100), strings.Repeat("jump d\n", 60)
+	f.sh("web64", "nft -f - <<'X'\ntable ip many {\nchain d {\n"+drops+"}\nchain c {\ntype filter hook input priority 0; policy accept;\n"+jumps+"}\n}\nX")
+	out, said := f.run(3, "import", "--host", "web[61-64]", "--role", "door")
+	if !strings.Contains(out, "[roles.door-2]") || strings.Contains(out, "door-3") || !strings.Contains(said, "web64: left out: too many rules") || !strings.Contains(said, "exit 3: no role for web64: ") {
+		t.Errorf("%s\n%s", out, said)
+	}
 	if after := f.sh("web61", "iptables-nft-save | grep -v '^[#:]'; nft list ruleset | grep -v counter"); after != before {
 		t.Errorf("the rules are\n%s\nand were\n%s", after, before)
 	}
