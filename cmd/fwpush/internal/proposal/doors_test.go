@@ -32,13 +32,26 @@ func drawSave(t *rapid.T, v6 bool) string {
 	if rapid.IntRange(0, 9).Draw(t, "raw") == 0 {
 		b.WriteString("-A PREROUTING -p udp -m udp --dport 53 -j DROP\n")
 	}
-	b.WriteString("COMMIT\n*filter\n")
+	b.WriteString("COMMIT\n")
+	for _, table := range []string{"mangle", "filter"} {
+		drawTable(t, &b, table, srcs, protos, limits, ifaces)
+	}
+	return b.String()
+}
+
+// drawTable is one table, of which the first seldom refuses anything.
+func drawTable(t *rapid.T, b *strings.Builder, table string, srcs, protos, limits []string, ifaces map[string][]string) {
+	policies, rules := []string{"DROP", "ACCEPT"}, 5
+	if table == "mangle" {
+		policies, rules = []string{"ACCEPT"}, rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "mangle")
+	}
+	fmt.Fprintf(b, "*%s\n", table)
 	for _, c := range []string{"INPUT", "FORWARD", "OUTPUT"} {
-		fmt.Fprintf(&b, ":%s %s [0:0]\n", c, rapid.SampledFrom([]string{"DROP", "ACCEPT"}).Draw(t, c))
+		fmt.Fprintf(b, ":%s %s [0:0]\n", c, rapid.SampledFrom(policies).Draw(t, c))
 	}
 	b.WriteString(":one - [0:0]\n")
 	for _, c := range []string{"INPUT", "FORWARD", "OUTPUT", "one"} {
-		for range rapid.IntRange(0, 5).Draw(t, c) {
+		for range rapid.IntRange(0, rules).Draw(t, c) {
 			words := []string{"-A", c}
 			for _, list := range [][]string{srcs, ifaces[c], protos, limits} {
 				if w := rapid.SampledFrom(list).Draw(t, "words"); w != "" {
@@ -56,7 +69,6 @@ func drawSave(t *rapid.T, v6 bool) string {
 		}
 	}
 	b.WriteString("COMMIT\n")
-	return b.String()
 }
 
 // drawDoor is the first packet of something.
