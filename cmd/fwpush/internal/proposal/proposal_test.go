@@ -120,4 +120,14 @@ func TestManyRules(t *testing.T) {
 	if _, err := Make("web", Rules{Rules: rs}); err != nil && err != errTooMuch {
 		t.Error(err)
 	}
+	b.Reset()
+	for i := range 4000 {
+		fmt.Fprintf(&b, "-A INPUT -s 10.%d.%d.0/24 -p tcp -m tcp --dport %d -m connlimit --connlimit-above 9 --connlimit-mask 32 --connlimit-saddr -j DROP\n", i%200, i/200, 1+i)
+	}
+	if rs, err = foreign.ParseSave("*filter\n:INPUT ACCEPT [0:0]\n"+b.String()+"COMMIT\n", foreign.IPv4, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Make("web", Rules{Rules: rs}); err != errTooMuch {
+		t.Errorf("4000 limits: %v", err)
+	}
 }

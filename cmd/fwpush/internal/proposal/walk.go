@@ -58,6 +58,7 @@ const (
 	mostBoxes = 2_000 // boxes at one place
 	mostSteps = 5_000 // rules that are walked through, in chains as often as they are jumped to
 	mostDeep  = 32
+	mostCurbs = 300 // limits of what goes on, each of which may cut all boxes behind it
 )
 
 // walker leads all first packets of a family through chains.
@@ -238,6 +239,10 @@ func (w *walker) rule(rest []foreign.Rule, r *foreign.Rule, at string, m matched
 // curb notes that packets are refused which are over a limit.
 func (w *walker) curb(packets space.Region, l *limit, at string, r *foreign.Rule) {
 	free, _ := w.out.accepted() // which never get here
+	if len(w.out.curbs) == mostCurbs {
+		w.err = errTooMuch
+		return
+	}
 	w.out.curbs = append(w.out.curbs, curb{packets: packets.Without(free), limit: l, at: at, rule: r})
 }
 
