@@ -25,6 +25,7 @@ type maker struct {
 	ping         string // true, false or a rate
 	translations []natEntry
 	dhcp         bool
+	toItself     bool // a dnat names no address that is asked for
 }
 
 // direction makes the rules of one direction, where all else is let through or not. With

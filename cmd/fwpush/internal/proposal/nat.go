@@ -127,6 +127,7 @@ func (p *maker) translation(of piece, b space.Box, hook string, v6 bool) (n natE
 			add("to_addr", to.Addr().String())
 		}
 		n.sent = space.Region{sent(b, to)}
+		p.toItself = p.toItself || len(e.to) == 0
 	case foreign.Redirect:
 		if to.Port() == 0 || len(e.services) == 0 || hook != "prerouting" {
 			return n, "redirect is of services, to one port, for what comes in"

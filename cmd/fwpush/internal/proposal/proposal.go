@@ -271,6 +271,9 @@ func (out *Proposal) notes(p *maker, rs Rules, in chains) {
 	case in[1].open() && !in[0].open():
 		note("IPv6 is open: no rule refuses any of it. The role closes it but for what its rules say.")
 	}
+	if p.toItself {
+		note("A dnat without to is of what goes to the host's own addresses, where the rules have it of what goes anywhere: to = \"any\" is that.")
+	}
 	for _, e := range p.entries[roles.Input] {
 		if e.verb == "allow" && slices.Contains(e.services, "ssh") {
 			if len(e.from) == 0 {

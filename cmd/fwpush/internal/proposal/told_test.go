@@ -178,6 +178,12 @@ func TestTranslations(t *testing.T) {
 			t.Errorf("%s: got\n%s\n%s\nwant\n%s", name, got, told, tt.want)
 		}
 	}
+	for to, want := range map[string]bool{"": true, "-d 192.0.2.1/32 ": false} {
+		p := proposalOf(t, "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING "+to+"-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1\nCOMMIT\n", "", "")
+		if got := strings.Contains(strings.Join(p.Notes, "\n"), `to = "any"`); got != want {
+			t.Errorf("%q: %q", to, p.Notes)
+		}
+	}
 	both := proposalOf(t, "", "", `{"nftables":[{"chain":{"family":"inet","table":"n","name":"o","type":"nat","hook":"postrouting","prio":100,"policy":"accept"}},
 		{"chain":{"family":"inet","table":"n","name":"i","type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
 		{"rule":{"family":"inet","table":"n","chain":"o","expr":[{"masquerade":null}]}},
