@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,10 +82,34 @@ func writeSummary(w io.Writer, colour ui.Colour, results []rollout.Result) error
 			bad[m] = bad[m] || r.Err != nil
 		}
 		for _, m := range remarks {
-			table.Painted(Shade(colour, outcome, bad[m]), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), m))
+			text := m
+			if m == byTimer {
+				text += lateness(results)
+			}
+			table.Painted(Shade(colour, outcome, bad[m]), "  "+string(outcome), fmt.Sprintf("%s (%d)%s", inventory.Fold(names[m]), len(names[m]), text))
 		}
 	}
 	return table.Write(w)
+}
+
+// byTimer is said of hosts that a drill has proved, with how late their timers were.
+const byTimer = ", by its timer "
+
+// lateness is how long after the deadline the hosts of a drill were as before: of many hosts
+// hardly two are alike.
+func lateness(results []rollout.Result) string {
+	var late []time.Duration
+	for _, r := range results {
+		if remark(r) == byTimer {
+			late = append(late, r.Drilled.Late)
+		}
+	}
+	first, last := slices.Min(late), slices.Max(late)
+	text := first.String()
+	if last > first {
+		text += " to " + last.String()
+	}
+	return text + " after the deadline, as it was before"
 }
 
 // remark says what an outcome leaves a host with, where the word does not.
@@ -98,7 +123,7 @@ func remark(r rollout.Result) string {
 		}
 	case commit.OutcomeReverted:
 		if r.Err == nil && r.Drilled != nil {
-			return fmt.Sprintf(", by its timer %s after the deadline, as it was before", r.Drilled.Late)
+			return byTimer
 		}
 		if errors.Is(r.Err, rollout.ErrStopped) {
 			return ", taken back with its group"

@@ -120,3 +120,21 @@ next: fwpush apply -l web02
 		})
 	}
 }
+
+// Hosts of a drill are one line, however late each of their timers was.
+func TestSummaryOfADrill(t *testing.T) {
+	var results []rollout.Result
+	for i, name := range []string{"web1", "web2", "web3"} {
+		results = append(results, rollout.Result{Name: name, Result: commit.Result{Outcome: commit.OutcomeReverted, Drilled: &commit.Drilled{Late: time.Duration(i) * time.Second}}})
+	}
+	results = append(results, rollout.Result{Name: "web4", Result: commit.Result{Outcome: commit.OutcomeReverted, Err: errors.New("late"), Drilled: &commit.Drilled{Late: time.Minute}}})
+	var out strings.Builder
+	if err := WriteResults(&out, ui.Colour{}, results, Ending{Run: "R", Drill: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  reverted  web[1-3] (3), by its timer 0s to 2s after the deadline, as it was before\n", "  reverted  web4 (1), back on the old rules\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
