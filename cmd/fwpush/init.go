@@ -70,7 +70,7 @@ func newInit(c *console) *cobra.Command {
 	flags.Lookup("from-ssh-config").NoOptDefVal = usualConfig
 	flags.Var(f.hosts, "hosts", "make it of the hosts in `FILE`, one a line; - is standard input")
 	flags.StringArrayVar(&f.from, "from", nil, "`ADDRESS` or prefix that pushes come from, for management.from; repeated: each")
-	flags.VarP(f.out, "out", "o", "write `FILE` instead of fleet.toml; - is standard output")
+	flags.Var(f.out, "out", "write `FILE` instead of fleet.toml; - is standard output")
 	return cmd
 }
 
