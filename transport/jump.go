@@ -133,7 +133,7 @@ func (d *Dialer) try(parent context.Context, h *hop, a *attempt) {
 	defer cancel(nil)
 	defer context.AfterFunc(d.closing, func() { cancel(errClosed) })()
 	a.conn, a.err = d.Dial(ctx, h.ep)
-	a.own = parent.Err() != nil
+	a.own = a.err != nil && parent.Err() != nil
 }
 
 // settle tells the others how an attempt ended.

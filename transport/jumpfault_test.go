@@ -136,34 +136,6 @@ func TestJumpHostDownIsFoundOutOnce(t *testing.T) {
 	}
 }
 
-// That somebody gives up while the others wait for the same jump host is not their end.
-func TestGivingUpOnAJumpHostIsNobodyElsesMatter(t *testing.T) {
-	accepted := make(chan int, 4)
-	m := newMaze(t, sshtest.Config{}, sshtest.Config{Fault: func(conn int) sshtest.Fault {
-		accepted <- conn
-		if conn == 1 {
-			return sshtest.Fault{At: sshtest.Accept, Do: sshtest.Hang}
-		}
-		return sshtest.Fault{}
-	}}, Options{})
-	m.via.ConnectTimeout = time.Minute
-	ctx, cancel := context.WithCancelCause(t.Context())
-	interrupted := errors.New("interrupted")
-	gaveUp, other := make(chan error, 1), make(chan error, 1)
-	go m.login(ctx, 1, gaveUp)
-	<-accepted
-	waiting := newWaiter(t)
-	go m.login(waiting, 2, other)
-	<-waiting.waits
-	cancel(interrupted)
-	if err := <-gaveUp; !errors.Is(err, interrupted) {
-		t.Errorf("who gave up: %v", err)
-	}
-	if err := <-other; err != nil {
-		t.Errorf("the other: %v", err)
-	}
-}
-
 // A connection to a jump host that ends takes along what goes through it, says so, and is
 // made anew by the next who needs it.
 func TestJumpHostDies(t *testing.T) {
