@@ -28,6 +28,9 @@ type agentKey struct {
 	signer  ssh.AlgorithmSigner
 }
 
+// label names the key in messages.
+func (k agentKey) label() string { return fmt.Sprintf("agent key %.80q", k.comment) }
+
 // agentKeys lists the keys of the ssh-agent behind a socket ("": the usual) over a connection of its own, so that
 // an agent stuck in one login does not hold up another. The keys sign until
 // done is called or the login's context ends.

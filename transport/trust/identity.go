@@ -34,8 +34,7 @@ type Identities struct {
 	Notes  []string // what could not be offered, and why
 	Locked []string // key files that a passphrase would open
 
-	certs []*ssh.Certificate
-	done  func()
+	done func()
 }
 
 // Close lets go of the agent. The keys sign no more.
@@ -45,10 +44,9 @@ func (ids *Identities) Close() {
 	}
 }
 
-// Identities finds the keys for a login. With named files: those only an agent
-// can use come first, then the others, and nothing else the agent holds. With
-// none: the agent's keys, then the usual files. A certificate comes before its key. The agent
-// is not asked where no key needs it, so that a stuck one cannot harm; ctx bounds its answers.
+// Identities finds the keys for a login: those of named files, or where there are none those
+// of the agent and of the usual files. A certificate comes before its key. The agent is not
+// asked where no key needs it, so that a stuck one cannot harm; ctx bounds its answers.
 //
 // The error joins a *FileError for each named file that cannot be used. The
 // result must be closed in any case.
@@ -67,13 +65,14 @@ func (s *Store) Identities(ctx context.Context, w Wanted) (*Identities, error) {
 			ids.Notes = append(ids.Notes, err.Error())
 		}
 	}
+	var certs []*ssh.Certificate
 	for _, path := range w.Certificates {
 		cert, err := s.certificate(path)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		ids.certs = append(ids.certs, cert)
+		certs = append(certs, cert)
 	}
 	var direct, blocked []*keyFile
 	for _, path := range files {
@@ -91,28 +90,44 @@ func (s *Store) Identities(ctx context.Context, w Wanted) (*Identities, error) {
 	absent := "ssh-agent does not hold it"
 	var held []agentKey
 	all := !named || w.Others
-	if all || len(blocked) > 0 || len(ids.certs) > 0 {
+	if all || len(blocked) > 0 || len(certs) > 0 {
 		var err error
 		if held, ids.done, err = s.agentKeys(ctx, w.Agent); err != nil {
 			absent = err.Error()
 			ids.Notes = append(ids.Notes, absent)
 		}
 	}
-	for _, key := range held {
-		label := fmt.Sprintf("agent key %.80q", key.comment)
-		i := slices.IndexFunc(blocked, func(k *keyFile) bool { return k.heldAs(key) })
-		if i >= 0 {
-			ids.certify(label, blocked[i].cert, key.signer, true)
+	// The order is that of ssh, for a host looks at a few only: named certificates, those of
+	// the agent's keys that a file names, its others, and last the other files.
+	for _, cert := range certs {
+		for _, k := range direct {
+			ids.certify(k.path, cert, k.signer(), false)
 		}
-		certified := ids.certified(label, key.signer, true)
-		if all || i >= 0 || certified {
-			ids.add(Identity{label, key.pub, key.signer, true})
+		for _, key := range held {
+			ids.certify(key.label(), cert, key.signer, true)
 		}
 	}
-	for _, k := range direct {
+	file := func(k *keyFile) {
 		ids.certify(k.path, k.cert, k.signer(), false)
-		ids.certified(k.path, k.signer(), false)
 		ids.add(Identity{k.path, k.signer().PublicKey(), k.signer(), false})
+	}
+	var others []agentKey
+	for _, key := range held {
+		is := func(k *keyFile) bool { return k.heldAs(key) }
+		if i := slices.IndexFunc(direct, is); i >= 0 {
+			file(direct[i])
+		} else if i := slices.IndexFunc(blocked, is); i >= 0 {
+			ids.certify(key.label(), blocked[i].cert, key.signer, true)
+			ids.add(Identity{key.label(), key.pub, key.signer, true})
+		} else if all {
+			others = append(others, key)
+		}
+	}
+	for _, key := range others {
+		ids.add(Identity{key.label(), key.pub, key.signer, true})
+	}
+	for _, k := range direct {
+		file(k)
 	}
 	for _, k := range blocked {
 		if slices.ContainsFunc(held, k.heldAs) {
@@ -127,29 +142,18 @@ func (s *Store) Identities(ctx context.Context, w Wanted) (*Identities, error) {
 	return ids, errors.Join(errs...)
 }
 
-// certified adds those of the named certificates that are a key's, and says whether there
-// are any.
-func (ids *Identities) certified(label string, key ssh.AlgorithmSigner, agent bool) (any bool) {
-	for _, cert := range ids.certs {
-		any = ids.certify(label, cert, key, agent) || any
-	}
-	return any
-}
-
 // certify adds a key's certificate, if it is its own.
-func (ids *Identities) certify(label string, cert *ssh.Certificate, key ssh.AlgorithmSigner, agent bool) bool {
+func (ids *Identities) certify(label string, cert *ssh.Certificate, key ssh.AlgorithmSigner, agent bool) {
 	if cert == nil || !sameKey(cert.Key, key.PublicKey()) {
-		return false
+		return
 	}
 	signer, err := ssh.NewCertSigner(cert, key)
 	if err != nil {
-		return false
+		return
 	}
-	signs, ok := signer.(ssh.AlgorithmSigner)
-	if ok {
+	if signs, ok := signer.(ssh.AlgorithmSigner); ok {
 		ids.add(Identity{label, cert, signs, agent})
 	}
-	return ok
 }
 
 // add appends a key unless it is there already or is a DSA key, or a certificate that the
