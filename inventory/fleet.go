@@ -180,7 +180,7 @@ type Endpoint struct {
 	Port       uint16
 	User       string   // "" as ssh would choose
 	Identity   []string // key files; empty: the agent, then ~/.ssh/id_*
-	KnownHosts []string // empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
+	KnownHosts []string // empty: those that ssh reads, ~/.ssh/known_hosts first
 	Become     string   // "none" | "sudo" | "doas" | "su"
 	Jump       string   // host of the fleet, or [user@]address[:port]; "" for none
 	// Via is how Jump is reached; nil for none. The way ends, even in a file in which jumps

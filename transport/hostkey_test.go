@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +204,21 @@ func TestDefaultKnownHosts(t *testing.T) {
 	want := "is not in " + home + "/.ssh/known_hosts or /etc/ssh/ssh_known_hosts; "
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
+	}
+	// The second file of the kind is read where there is one.
+	if err := os.Mkdir(filepath.Join(home, ".ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	key := f.KnownHosts(1)
+	for name, text := range map[string]string{"known_hosts": key, "known_hosts2": "@revoked " + key} {
+		if err := os.WriteFile(filepath.Join(home, ".ssh", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = New(Options{}).Dial(t.Context(), f.ep)
+	var refused *HostKeyError
+	if !errors.As(err, &refused) || refused.Kind != trust.Revoked {
+		t.Errorf("revoked in known_hosts2: %v", err)
 	}
 }
 

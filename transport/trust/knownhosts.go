@@ -16,6 +16,10 @@ import (
 // keys each.
 const maxKnownHosts = 64 << 20
 
+// usualKnownHosts are the files ssh reads (UserKnownHostsFile and GlobalKnownHostsFile in
+// ssh_config(5)). One of the second kind may revoke a key just as well.
+var usualKnownHosts = []string{"~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"}
+
 // KnownHosts is what a list of known_hosts files says. It is safe for any number of
 // goroutines, and shows what is recorded meanwhile.
 type KnownHosts struct {
@@ -33,7 +37,7 @@ type knownFile struct {
 	queue queue // of what is to be recorded
 }
 
-// KnownHosts loads a list of files. An empty list stands for the two files ssh
+// KnownHosts loads a list of files. An empty list stands for the files ssh
 // reads, which need not exist; a named one must, unless the Store may record hosts: then
 // it is made when it is needed. Beside it revoked may name a file of keys that no host may
 // have, "" or "none" for none. The error is a *FileError.
@@ -41,7 +45,7 @@ func (s *Store) KnownHosts(files []string, revoked string) (*KnownHosts, error) 
 	return s.known.get(strings.Join(append([]string{revoked}, files...), "\x00"), func() (*KnownHosts, error) {
 		optional := len(files) == 0
 		if optional {
-			files = []string{"~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"}
+			files = usualKnownHosts
 		}
 		k := &KnownHosts{}
 		if revoked != "" && revoked != "none" {
@@ -57,6 +61,8 @@ func (s *Store) KnownHosts(files []string, revoked string) (*KnownHosts, error) 
 			}
 			f, err := s.files.get(path, func() (*knownFile, error) { return loadKnownFile(path, s.log) })
 			switch {
+			case optional && strings.HasSuffix(path, "2") && errors.Is(err, fs.ErrNotExist):
+				continue // nobody has them any more, and no message names them
 			case (optional || s.recording) && errors.Is(err, fs.ErrNotExist):
 			case err != nil:
 				return nil, err
