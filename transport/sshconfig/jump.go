@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -134,7 +135,9 @@ func (r *Resolver) hop(ctx context.Context, ep inventory.Endpoint, jumps string,
 		return nil, fmt.Errorf("the way goes in a circle: %s; write jump = %q in the fleet file for the host that is reached without others",
 			strings.Join(append(trail, ep.Name), " → "), inventory.NoJump)
 	}
-	key := fmt.Sprintf("%q %q %d %q %q %q %q %q", ep.Name, ep.User, ep.Port, ep.Address, ep.Identity, ep.KnownHosts, jumps, ep.ConnectTimeout)
+	// What is written counts, too: port 22 in ProxyJump is no port that ssh_config may change.
+	written := slices.Sorted(maps.Keys(ep.Written))
+	key := fmt.Sprintf("%q %q %d %q %q %q %q %q %q", ep.Name, ep.User, ep.Port, ep.Address, ep.Identity, ep.KnownHosts, jumps, ep.ConnectTimeout, written)
 	r.mu.Lock()
 	known := r.hops[key]
 	r.mu.Unlock()

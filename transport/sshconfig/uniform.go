@@ -54,8 +54,8 @@ func alike(path, dir string, depth int) bool {
 			continue
 		}
 		end := strings.IndexAny(line, " \t=\"")
-		if end < 0 {
-			return false // no value: whatever ssh says of it
+		if end <= 0 {
+			return false // no value, or a key in quotes: whatever ssh says of it
 		}
 		key, value := strings.ToLower(line[:end]), strings.Trim(line[end:], " \t=")
 		switch {

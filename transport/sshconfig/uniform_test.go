@@ -48,6 +48,7 @@ func TestAskedOnce(t *testing.T) {
 		{"for all", "# all\nHost *\n  User ops\n  IdentityFile ~/.ssh/%r_%h\n  ProxyCommand nc %h %p\n  ControlPath /tmp/%C\n", true},
 		{"an include", "Include " + shared + "\nUser=ops\n", true},
 		{"a host", "Host web1\n  User ops\n", false},
+		{"a host in quotes", "\"Host\" web1\n  User ops\n", false},
 		{"a match", "Match user ops\n  Port 23\n", false},
 		{"a name", "HostName %h.example.com\n", false},
 		{"a token that ssh expands", "UserKnownHostsFile /tmp/known_%h\n", false},
