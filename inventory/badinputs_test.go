@@ -250,6 +250,11 @@ func TestP1ManyBadInputs(t *testing.T) {
 		}},
 		{36, base + "[rollout]\nparallel = 0\n", []string{`5:12 parallel must be 1..1024, not 0`}},
 		{36, base + "[rollout]\nparallel = 100000\n", []string{`5:12 parallel must be 1..1024, not 100000`}},
+		{36, base + "[defaults.ssh]\njump_logins = 0\n[hosts.a]\nssh.jump_logins = \"4\"\n[hosts.b]\nssh.jump_logins = 2000\n", []string{
+			`5:15 jump_logins must be 1..1024, not 0`,
+			`7:19 jump_logins must be a number, not the string "4"`,
+			`9:19 jump_logins must be 1..1024, not 2000`,
+		}},
 
 		{41, "version = 1\n[management\nfrom = 1\n", []string{`2:12 expected '.' or ']' to end table name, but got '\n' instead`}},
 		{41, base + "[defaults]\ninbound = drop\n", []string{`5:11 expected value but found "drop" instead; strings stand in quotes`}},

@@ -187,6 +187,7 @@ type Endpoint struct {
 	// go in a circle. Hosts share it: it must not be changed.
 	Via            *Endpoint
 	ConnectTimeout time.Duration
+	JumpLogins     int // under way at a time through it, where it is a jump host; 0: 16
 
 	HostKeyAlias  string   // looked up in known_hosts instead of address and port; "" for none
 	RevokedKeys   string   // file with host keys that are never accepted (RevokedHostKeys); "": none

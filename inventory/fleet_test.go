@@ -90,7 +90,7 @@ func TestLoadFleet(t *testing.T) {
 				Name: "gw1.example.net", Place: p(91, 8), Roles: []At[string]{base, monitored, str("bastion", 92, 10)},
 				SSH: Endpoint{
 					Name: "gw1.example.net", Place: p(91, 8), Address: "gw1.example.net", Port: 2222, User: "deploy",
-					Identity: []string{"testdata/keys/deploy"}, KnownHosts: known, Become: "sudo", ConnectTimeout: 5 * time.Second,
+					Identity: []string{"testdata/keys/deploy"}, KnownHosts: known, Become: "sudo", ConnectTimeout: 5 * time.Second, JumpLogins: 16,
 				},
 				SSHDPorts: []At[uint16]{{2222, p(91, 8)}},
 			},
@@ -98,7 +98,7 @@ func TestLoadFleet(t *testing.T) {
 				Name: "mon1", Place: p(86, 8), Roles: []At[string]{base, monitored},
 				SSH: Endpoint{
 					Name: "mon1", Place: p(86, 13), Address: "mon1.example.net", Port: 2222, User: "deploy",
-					Identity: []string{"/home/op/.ssh/id_ed25519"}, KnownHosts: known, Become: "none", ConnectTimeout: 5 * time.Second,
+					Identity: []string{"/home/op/.ssh/id_ed25519"}, KnownHosts: known, Become: "none", ConnectTimeout: 5 * time.Second, JumpLogins: 16,
 				},
 				SSHDPorts: []At[uint16]{{2222, p(86, 13)}},
 			},
@@ -110,7 +110,7 @@ func TestLoadFleet(t *testing.T) {
 				},
 				SSH: Endpoint{
 					Name: "web2", Place: p(80, 1), Address: "10.20.1.12", Port: 2222, User: "root",
-					KnownHosts: known, Become: "none", ConnectTimeout: 5 * time.Second,
+					KnownHosts: known, Become: "none", ConnectTimeout: 5 * time.Second, JumpLogins: 16,
 				},
 				SSHDPorts: []At[uint16]{{22, p(83, 15)}, {2222, p(83, 19)}},
 				Settings:  Settings{Ping: &At[Ping]{Ping{}, p(77, 8)}},
@@ -124,7 +124,7 @@ func TestLoadFleet(t *testing.T) {
 				Addresses: []Net{{"", p(73, 36), []At[netip.Addr]{ip("203.0.113.10", 73, 48)}}},
 				SSH: Endpoint{
 					Name: "web10", Place: p(73, 1), Address: "203.0.113.10", Port: 2222, User: "deploy",
-					Identity: []string{"testdata/keys/deploy"}, KnownHosts: known, Become: "sudo", ConnectTimeout: 5 * time.Second,
+					Identity: []string{"testdata/keys/deploy"}, KnownHosts: known, Become: "sudo", ConnectTimeout: 5 * time.Second, JumpLogins: 16,
 				},
 				SSHDPorts: []At[uint16]{{2222, p(73, 1)}},
 			},
@@ -164,7 +164,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("fleet %q, rollout %+v", fleet.Name, fleet.Rollout)
 	}
 	a, b, c := fleet.Hosts[0], fleet.Hosts[1], fleet.Hosts[2]
-	want := Endpoint{Name: "a", Place: a.Place, Address: "a", Port: 22, Become: "sudo", ConnectTimeout: 10 * time.Second, Written: map[string]Place{}}
+	want := Endpoint{Name: "a", Place: a.Place, Address: "a", Port: 22, Become: "sudo", ConnectTimeout: 10 * time.Second, JumpLogins: 16, Written: map[string]Place{}}
 	if os.Geteuid() == 0 {
 		want.Become = "none" // without a user root logs in as root
 	}
@@ -181,7 +181,7 @@ func TestDefaults(t *testing.T) {
 
 // What Schema tells of defaults is what an absent key means.
 func TestSchemaTellsTheTrueDefaults(t *testing.T) {
-	values := map[string]string{"window": `"2m"`, "parallel": "50", "port": "22", "connect_timeout": `"10s"`, "fleet": `"default"`}
+	values := map[string]string{"window": `"2m"`, "parallel": "50", "port": "22", "connect_timeout": `"10s"`, "jump_logins": "16", "fleet": `"default"`}
 	for _, table := range Schema() {
 		for _, k := range table.Keys {
 			if want, ok := values[k.Name]; ok && k.Default != want {

@@ -146,6 +146,7 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 		Become:         pick("become").Text(),
 		Jump:           through,
 		ConnectTimeout: seconds(pick("connect_timeout"), defaultConnectTimeout),
+		JumpLogins:     defaultJumpLogins,
 		Written:        map[string]Place{},
 	}
 	for _, f := range []fields{defaults, own} {
@@ -158,6 +159,9 @@ func (d *decoder) endpoint(h Host, own, defaults fields) Endpoint {
 	}
 	if n := pick("port"); n != nil {
 		e.Port = uint16(n.Value.(int64))
+	}
+	if n := pick("jump_logins"); n != nil {
+		e.JumpLogins = int(n.Value.(int64))
 	}
 	if e.Become == "" {
 		e.Become = "sudo"

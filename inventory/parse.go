@@ -17,6 +17,7 @@ const (
 	defaultFleet          = "default"
 	defaultPort           = 22
 	defaultConnectTimeout = 10 * time.Second
+	defaultJumpLogins     = 16
 	defaultWindow         = 2 * time.Minute
 	defaultParallel       = 50
 )

@@ -66,6 +66,7 @@ func stranger(behind Endpoint) *Endpoint {
 		Identity:       behind.Identity,
 		KnownHosts:     behind.KnownHosts,
 		ConnectTimeout: behind.ConnectTimeout,
+		JumpLogins:     behind.JumpLogins,
 		Written:        written,
 	}
 }

@@ -15,7 +15,7 @@ func way(ep Endpoint) string {
 	var hops []string
 	for hop := &ep; hop != nil; hop = hop.Via {
 		text := fmt.Sprintf("%s=%s@%s:%d", hop.Name, hop.User, hop.Address, hop.Port)
-		hops = append([]string{text + " " + strings.Join(hop.Identity, ",") + " " + hop.ConnectTimeout.String()}, hops...)
+		hops = append([]string{text + " " + strings.Join(hop.Identity, ",") + " " + fmt.Sprint(hop.ConnectTimeout, " ", hop.JumpLogins)}, hops...)
 	}
 	return strings.Join(hops, " > ")
 }
@@ -33,7 +33,7 @@ jump = "outer"
 from = ["192.0.2.1"]
 [hosts.outer]
 addresses = ["192.0.2.10"]
-ssh = { port = 2222, user = "hop", identity = "/k/outer", connect_timeout = "9s" }
+ssh = { port = 2222, user = "hop", identity = "/k/outer", connect_timeout = "9s", jump_logins = 4 }
 [hosts.inner]
 unmanaged = true
 addresses = ["10.0.0.2"]
@@ -48,7 +48,7 @@ addresses = ["10.1.0.1"]
 ssh = { jump = "gw.example.net", user = "root", identity = "/k/a1" }
 [hosts.a2]
 addresses = ["10.1.0.2"]
-ssh = { jump = "ops@GW.example.net:2200", connect_timeout = "7s" }
+ssh = { jump = "ops@GW.example.net:2200", connect_timeout = "7s", jump_logins = 2 }
 [hosts.a3]
 addresses = ["10.1.0.3"]
 ssh.jump = "[2001:DB8::1]:22"
@@ -64,16 +64,16 @@ ssh.jump = "ops@2001:db8::2"
 	for _, h := range fleet.Hosts {
 		got[h.Name] = h.SSH
 	}
-	const outer = "outer=hop@192.0.2.10:2222 /k/outer 9s"
-	const inner = outer + " > inner=deploy@10.0.0.2:22 /k/all 5s"
+	const outer = "outer=hop@192.0.2.10:2222 /k/outer 9s 4"
+	const inner = outer + " > inner=deploy@10.0.0.2:22 /k/all 5s 16"
 	for name, want := range map[string]string{
 		"outer": outer,
 		"inner": inner,
-		"web1":  inner + " > web1=deploy@10.0.0.11:22 /k/all 5s",
-		"a1":    "gw.example.net=root@gw.example.net:22 /k/a1 5s > a1=root@10.1.0.1:22 /k/a1 5s",
-		"a2":    "ops@GW.example.net:2200=ops@gw.example.net:2200 /k/all 7s > a2=deploy@10.1.0.2:22 /k/all 7s",
-		"a3":    "[2001:DB8::1]:22=deploy@2001:db8::1:22 /k/all 5s > a3=deploy@10.1.0.3:22 /k/all 5s",
-		"a4":    "ops@2001:db8::2=ops@2001:db8::2:22 /k/all 5s > a4=deploy@10.1.0.4:22 /k/all 5s",
+		"web1":  inner + " > web1=deploy@10.0.0.11:22 /k/all 5s 16",
+		"a1":    "gw.example.net=root@gw.example.net:22 /k/a1 5s 16 > a1=root@10.1.0.1:22 /k/a1 5s 16",
+		"a2":    "ops@GW.example.net:2200=ops@gw.example.net:2200 /k/all 7s 2 > a2=deploy@10.1.0.2:22 /k/all 7s 2",
+		"a3":    "[2001:DB8::1]:22=deploy@2001:db8::1:22 /k/all 5s 16 > a3=deploy@10.1.0.3:22 /k/all 5s 16",
+		"a4":    "ops@2001:db8::2=ops@2001:db8::2:22 /k/all 5s 16 > a4=deploy@10.1.0.4:22 /k/all 5s 16",
 	} {
 		if w := way(got[name]); w != want {
 			t.Errorf("%s is reached by\n%s\nwant\n%s", name, w, want)

@@ -20,7 +20,6 @@ const (
 	defaultTimeout   = 10 * time.Second
 	defaultKeepAlive = 5 * time.Second
 	defaultMaxOutput = 16 << 20
-	defaultPerJump   = 16
 	defaultAnswer    = 30 * time.Second // PAM waits some seconds after a wrong password, and may ask a directory
 )
 
@@ -29,7 +28,6 @@ type Options struct {
 	Log       *slog.Logger  // nil: nothing is logged
 	KeepAlive time.Duration // between keepalives; 0: 5 s. Three without a sign of life end a connection
 	MaxOutput int           // bytes of stdout and stderr together that one command may send; 0: 16 MiB
-	PerJump   int           // logins under way at a time through one jump host; 0: 16
 	HostKeys  HostKeyPolicy // "": Strict
 	Answer    time.Duration // for sudo or su to ask for a password, and again to judge it; 0: 30 s
 
@@ -81,9 +79,6 @@ func New(opts Options) *Dialer {
 	if opts.MaxOutput <= 0 {
 		opts.MaxOutput = defaultMaxOutput
 	}
-	if opts.PerJump <= 0 {
-		opts.PerJump = defaultPerJump
-	}
 	if opts.Answer <= 0 {
 		opts.Answer = defaultAnswer
 	}
@@ -101,7 +96,7 @@ func New(opts Options) *Dialer {
 // key and its own ConnectTimeout, once: all logins through it share that connection. The
 // jump host sees only the ciphertext of what goes through it. It connects to the host, and
 // looks up ep.Address if that is a name. ep.ConnectTimeout begins when its login is one of
-// the Options.PerJump at a time; until then only ctx ends the wait.
+// those at a time through the jump host (JumpLogins of that); until then only ctx ends the wait.
 //
 // The error is a *DialError, *HostKeyError or *AuthError, wraps a
 // *trust.FileError, or

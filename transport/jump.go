@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,12 @@ type attempt struct {
 	own  bool // the one who made it gave up: that says nothing about the jump host
 }
 
+// defaultJumpLogins is what a small jump host connects to at a time.
+const defaultJumpLogins = 16
+
 // hop finds the place of a jump host. Two endpoints are the same hop if they are logged
-// in to, checked and reached in the same way; how they are called does not matter.
+// in to, checked and reached in the same way, with as many logins at a time; how they are
+// called does not matter.
 func (d *Dialer) hop(ep inventory.Endpoint) (*hop, error) {
 	var key string
 	for at := &ep; at != nil; at = at.Via {
@@ -39,13 +44,13 @@ func (d *Dialer) hop(ep inventory.Endpoint) (*hop, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", peerOf(*at), err)
 		}
-		key += fmt.Sprintf("%q %q %d %q\n%s\n", user, at.Address, at.Port, []string{at.AddressFamily, at.BindAddress, at.BindInterface, at.ProxyCommand}, Settings(*at))
+		key += fmt.Sprintf("%q %q %d %d %q\n%s\n", user, at.Address, at.Port, cmp.Or(at.JumpLogins, defaultJumpLogins), []string{at.AddressFamily, at.BindAddress, at.BindInterface, at.ProxyCommand}, Settings(*at))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.hops[key]
 	if h == nil {
-		h = &hop{ep: ep, places: make(chan struct{}, d.opts.PerJump), closed: d.closing.Err() != nil}
+		h = &hop{ep: ep, places: make(chan struct{}, cmp.Or(ep.JumpLogins, defaultJumpLogins)), closed: d.closing.Err() != nil}
 		d.hops[key] = h
 	}
 	return h, nil

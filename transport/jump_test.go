@@ -283,7 +283,7 @@ func (m *maze) farName() string {
 	return fmt.Sprintf("[%s]:%d", m.far.Host(1).Addr(), m.far.Addr().Port())
 }
 
-// At most PerJump logins are under way through one jump host. Those that wait do not
+// At most JumpLogins logins are under way through one jump host. Those that wait do not
 // lose their own time, and can be called off.
 func TestLoginsAtATimeThroughAJumpHost(t *testing.T) {
 	const hosts, bound = 9, 3
@@ -297,7 +297,8 @@ func TestLoginsAtATimeThroughAJumpHost(t *testing.T) {
 		<-release
 		now.Add(-1)
 		return address
-	}}, Options{PerJump: bound})
+	}}, Options{})
+	m.via.JumpLogins = bound
 	done := make(chan error, hosts)
 	for i := range hosts {
 		go func() {
@@ -353,7 +354,8 @@ func TestWaitingForAPlaceTakesNoTimeFromTheHost(t *testing.T) {
 		arrived <- address
 		<-release
 		return address
-	}}, Options{PerJump: 1})
+	}}, Options{})
+	m.via.JumpLogins = 1
 	done := make(chan error, 2)
 	login := func(ep inventory.Endpoint) {
 		conn, err := m.dialer.Dial(t.Context(), ep)

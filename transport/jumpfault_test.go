@@ -109,7 +109,8 @@ func TestJumpHostDownIsFoundOutOnce(t *testing.T) {
 		close(accepted)
 		<-fail
 		return sshtest.Fault{CutAfter: 5} // one that closes without a word is asked again
-	}}, Options{PerJump: 2})
+	}}, Options{})
+	m.via.JumpLogins = 2
 	m.via.ConnectTimeout = time.Minute
 	errs := make(chan error, hosts)
 	go m.login(t.Context(), 1, errs)

@@ -43,6 +43,7 @@ type Endpoint struct {
 	Identity   []string   `json:"identity,omitempty"`
 	KnownHosts []string   `json:"known_hosts,omitempty"`
 	Timeout    float64    `json:"connect_timeout,omitempty"` // seconds
+	JumpLogins int        `json:"jump_logins,omitempty"`     // at a time through it
 	Jump       []Endpoint `json:"jump,omitempty"`            // the first hop first; they have no jumps of their own
 
 	// What ssh_config said of it, beside the above.

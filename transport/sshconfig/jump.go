@@ -91,7 +91,7 @@ func (r *Resolver) jump(behind inventory.Endpoint, text string) (inventory.Endpo
 	}
 	over, ours := r.fleet(host)
 	if !ours {
-		over = inventory.Endpoint{Name: text, Outside: true, Place: behind.Place, Address: host, Port: 22, ConnectTimeout: behind.ConnectTimeout}
+		over = inventory.Endpoint{Name: text, Outside: true, Place: behind.Place, Address: host, Port: 22, ConnectTimeout: behind.ConnectTimeout, JumpLogins: behind.JumpLogins}
 	}
 	written := map[string]inventory.Place{}
 	for key, place := range over.Written {
@@ -137,7 +137,7 @@ func (r *Resolver) hop(ctx context.Context, ep inventory.Endpoint, jumps string,
 	}
 	// What is written counts, too: port 22 in ProxyJump is no port that ssh_config may change.
 	written := slices.Sorted(maps.Keys(ep.Written))
-	key := fmt.Sprintf("%q %q %d %q %q %q %q %q %q", ep.Name, ep.User, ep.Port, ep.Address, ep.Identity, ep.KnownHosts, jumps, ep.ConnectTimeout, written)
+	key := fmt.Sprintf("%q %q %d %q %q %q %q %q %d %q", ep.Name, ep.User, ep.Port, ep.Address, ep.Identity, ep.KnownHosts, jumps, ep.ConnectTimeout, ep.JumpLogins, written)
 	r.mu.Lock()
 	known := r.hops[key]
 	r.mu.Unlock()

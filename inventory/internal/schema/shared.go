@@ -64,6 +64,7 @@ var sshKeys = []Key{
 	{Name: "become", Type: String, Values: []string{"none", "sudo", "doas", "su"}, Default: `"none" to log in as root, else "sudo"`, Doc: "how to be root on the host"},
 	{Name: "connect_timeout", Type: Duration, Min: 1, Max: 300, Default: `"10s"`, Doc: "time for one connection, from the first packet to the login"},
 	{Name: "jump", Type: String, Doc: `host to go through: its name in the fleet, or [user@]address[:port], which is logged in to with the keys and known_hosts of this host; a jump host may be behind another; "none" for none, whatever ssh_config and [defaults] say`},
+	{Name: "jump_logins", Type: Integer, Min: 1, Max: 1024, Default: "16", Doc: "logins under way at a time through this host, where others are reached through it; a jump host that is no host of the fleet has that of the host behind it"},
 }
 
 // Verbs are the keys that say what a rule does.

@@ -35,7 +35,7 @@ func endpoint(e inventory.Endpoint) journal.Endpoint {
 
 func hop(e inventory.Endpoint) journal.Endpoint {
 	return journal.Endpoint{Name: e.Name, Address: e.Address, Port: e.Port, User: e.User, Become: e.Become,
-		Identity: e.Identity, KnownHosts: e.KnownHosts, Timeout: e.ConnectTimeout.Seconds(),
+		Identity: e.Identity, KnownHosts: e.KnownHosts, Timeout: e.ConnectTimeout.Seconds(), JumpLogins: e.JumpLogins,
 		HostKeyAlias: e.HostKeyAlias, RevokedKeys: e.RevokedKeys, HashNames: e.HashNames, Certificates: e.Certificates, OtherKeys: e.OtherKeys, IdentityAgent: e.IdentityAgent,
 		Family: e.AddressFamily, Bind: e.BindAddress, BindInterface: e.BindInterface, ProxyCommand: e.ProxyCommand}
 }
@@ -58,7 +58,7 @@ func Endpoint(name string, e journal.Endpoint) inventory.Endpoint {
 
 func back(name string, e journal.Endpoint) inventory.Endpoint {
 	return inventory.Endpoint{Name: name, Address: e.Address, Port: e.Port, User: e.User, Become: e.Become,
-		Identity: e.Identity, KnownHosts: e.KnownHosts, ConnectTimeout: time.Duration(e.Timeout * float64(time.Second)),
+		Identity: e.Identity, KnownHosts: e.KnownHosts, ConnectTimeout: time.Duration(e.Timeout * float64(time.Second)), JumpLogins: e.JumpLogins,
 		HostKeyAlias: e.HostKeyAlias, RevokedKeys: e.RevokedKeys, HashNames: e.HashNames, Certificates: e.Certificates, OtherKeys: e.OtherKeys, IdentityAgent: e.IdentityAgent,
 		AddressFamily: e.Family, BindAddress: e.Bind, BindInterface: e.BindInterface, ProxyCommand: e.ProxyCommand}
 }

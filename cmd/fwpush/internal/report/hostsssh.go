@@ -27,6 +27,7 @@ type ListedSettings struct {
 	BindInterface  string   `json:"bind_interface,omitempty"`
 	ProxyCommand   string   `json:"proxy_command,omitempty"`
 	ConnectTimeout float64  `json:"connect_timeout"` // seconds
+	JumpLogins     int      `json:"jump_logins"`     // at a time through it, where it is a jump host
 	// Through is every jump host on the way, the first one first.
 	Through []ListedHop `json:"through,omitempty"`
 	// From says of each setting that is no default where it comes from: a place in the fleet
@@ -55,7 +56,7 @@ func WithWays(hosts []inventory.Host, ways []Way) []ListedHost {
 	for i, w := range ways {
 		s := &ListedSettings{Identity: w.Identity, OtherKeys: w.OtherKeys || len(w.Identity) == 0, Certificates: w.Certificates, IdentityAgent: w.IdentityAgent,
 			KnownHosts: w.KnownHosts, HostKeyAlias: w.HostKeyAlias, RevokedKeys: w.RevokedKeys, AddressFamily: w.AddressFamily, BindAddress: w.BindAddress,
-			BindInterface: w.BindInterface, ProxyCommand: w.ProxyCommand, ConnectTimeout: w.ConnectTimeout.Seconds(), From: map[string]string{}}
+			BindInterface: w.BindInterface, ProxyCommand: w.ProxyCommand, ConnectTimeout: w.ConnectTimeout.Seconds(), JumpLogins: w.JumpLogins, From: map[string]string{}}
 		for hop := w.Via; hop != nil; hop = hop.Via {
 			s.Through = slices.Insert(s.Through, 0, ListedHop{hop.Name, hop.Address, hop.Port, hop.User})
 		}
@@ -75,7 +76,7 @@ func (l ListedSSH) values() map[string]string {
 	s := l.ListedSettings
 	return map[string]string{
 		"address": l.Address, "port": strconv.Itoa(int(l.Port)), "user": l.User, "become": l.Become, "jump": cmp.Or(l.Jump, inventory.NoJump),
-		"identity": strings.Join(s.Identity, " "), "known_hosts": strings.Join(s.KnownHosts, " "), "connect_timeout": fmt.Sprintf("%gs", s.ConnectTimeout),
+		"identity": strings.Join(s.Identity, " "), "known_hosts": strings.Join(s.KnownHosts, " "), "connect_timeout": fmt.Sprintf("%gs", s.ConnectTimeout), "jump_logins": strconv.Itoa(s.JumpLogins),
 		"ProxyCommand": s.ProxyCommand, "HostKeyAlias": s.HostKeyAlias, "CertificateFile": strings.Join(s.Certificates, " "),
 		"IdentitiesOnly": map[bool]string{true: "no", false: "yes"}[s.OtherKeys], "IdentityAgent": s.IdentityAgent,
 		"RevokedHostKeys": s.RevokedKeys, "HashKnownHosts": "yes", "AddressFamily": s.AddressFamily, "BindAddress": s.BindAddress, "BindInterface": s.BindInterface,
