@@ -34,6 +34,9 @@ type Conn struct {
 	tries     int // connections that sshd took or turned away, this one included
 	execs     atomic.Int64
 
+	mu      sync.Mutex
+	closing []*Exec // given up, and maybe not let go of by the host yet
+
 	once  sync.Once
 	done  chan struct{}
 	cause error // why it ended; set before done is closed

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ func (c *Conn) Start(ctx context.Context, command string) (*Exec, error) {
 	stop := context.AfterFunc(starting, func() { c.fail(context.Cause(starting)) })
 	defer stop()
 
+	c.settle(starting)
 	channel, requests, err := c.client.OpenChannel("session", nil)
 	var rejected *ssh.OpenChannelError
 	switch {
@@ -80,7 +82,8 @@ func (c *Conn) Start(ctx context.Context, command string) (*Exec, error) {
 	return x, nil
 }
 
-// endTime bounds the wait for how a command ended that takes no more input.
+// endTime bounds the wait for the end of a command that takes no more input, or was given
+// up.
 const endTime = time.Second
 
 // Write sends p to the command's stdin. It waits while the host takes nothing,
@@ -193,7 +196,32 @@ func (x *Exec) Close() error {
 		x.conn.fail(errors.New("given up while sending to a command"))
 		return nil
 	}
+	x.conn.mu.Lock()
+	x.conn.closing = append(x.conn.closing, x)
+	x.conn.mu.Unlock()
 	// It may block on a stuck connection, until that is closed.
 	go x.channel.Close()
 	return nil
+}
+
+// settle gives dropbear the time to let go of commands that were given up: it closes the
+// channel of one that is started while another is being closed from here. One that takes
+// longer than endTime is not waited for again.
+func (c *Conn) settle(ctx context.Context) {
+	if !bytes.HasPrefix(c.client.ServerVersion(), []byte("SSH-2.0-dropbear")) {
+		return
+	}
+	c.mu.Lock()
+	closing := c.closing
+	c.closing = nil
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	for _, x := range closing {
+		select {
+		case <-x.over:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

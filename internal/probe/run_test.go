@@ -127,6 +127,32 @@ func TestRunOnBusybox(t *testing.T) {
 	tryRuns(t, h, entry(h, "root", "none"), map[string]string{"as root that it is not": ""})
 }
 
+// Dropbear closes the channel of a command that is started while the one before it is
+// being closed from this side.
+func TestRunOneAfterAnotherOnDropbear(t *testing.T) {
+	tree, err := world.Root(t.Context(), "busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := labHost(t, lab.HostOptions{Name: "router", Root: tree})
+	p := prober(t)
+	e := entry(h, "root", "none")
+	probes := p.Of(e, []inventory.Probe{
+		read(t, `run = "true"`), read(t, `run = "exit 3", expect = false`), read(t, `run = "exit $(id -u)", become = true`), read(t, `run = "sleep 69 & exit 0"`),
+	})
+	for round := range 5 {
+		conn := dial(t, e)
+		for range 3 {
+			for _, probe := range probes {
+				if err := probe.Try(t.Context(), conn); err != nil {
+					t.Fatalf("round %d, %s: %v", round, probe, err)
+				}
+			}
+		}
+		conn.Close()
+	}
+}
+
 // What a login script does to the command.
 func TestRunAfterLoginScript(t *testing.T) {
 	h := labHost(t, lab.HostOptions{Name: "chatty"})
