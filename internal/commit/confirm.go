@@ -209,11 +209,7 @@ func ask(ctx context.Context, conn *transport.Conn, verb, tx string) (word, rest
 		return "", "", err
 	}
 	defer d.close()
-	word, rest, err = d.hear(ctx, stageTime)
-	if err == nil && verb != "confirm" { // which waits for a word
-		d.end(ctx)
-	}
-	return word, rest, err
+	return d.hear(ctx, stageTime)
 }
 
 // abort asks for the revert over the first connection, which the new rules may

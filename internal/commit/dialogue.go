@@ -111,15 +111,6 @@ func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
 	return line, nil
 }
 
-// end lets a program that has said all come to its own end, so that another one can be
-// started on the connection: dropbear closes the channel of the next one if that is opened
-// while the first is closed from this side.
-func (d *dialogue) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_ = d.exec.Wait(ctx) // how it ended does not matter; one that hangs is closed
-}
-
 // close ends the execution without waiting for it.
 func (d *dialogue) close() { d.exec.Close() }
 

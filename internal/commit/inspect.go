@@ -32,7 +32,6 @@ func Inspect(ctx context.Context, conn *transport.Conn, backend render.Backend, 
 	if err != nil {
 		return f, beginTrouble(StageInspect, err)
 	}
-	d.end(ctx)
 	if r, ok := f.usable(backend); !ok {
 		return f, r
 	}

@@ -63,7 +63,6 @@ func Past(ctx context.Context, conn *transport.Conn, which string) (Generation, 
 	if err != nil {
 		return Generation{}, beginTrouble(StageInspect, err)
 	}
-	d.end(ctx)
 	var who Facts
 	if who.UID, err = strconv.Atoi(told.words["uid"]); err == nil {
 		who.Protocol, err = strconv.Atoi(told.words["proto"])
