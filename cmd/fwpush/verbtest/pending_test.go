@@ -19,17 +19,18 @@ func (f *fleet) stoppable() string {
 }
 
 // abandon applies the fleet file and dies, as of kill -9, when every host runs
-// the new rules and none is confirmed. It returns the run that is pending.
-func (f *fleet) abandon(binary string) string {
+// the new rules and none is confirmed. It returns the run that is pending. Words are how
+// hosts are got into.
+func (f *fleet) abandon(binary string, words ...string) string {
 	f.t.Helper()
-	cmd := f.command("apply", "-y", "--window", "120s")
+	cmd := f.command(append([]string{"apply", "-y", "--window", "120s"}, words...)...)
 	cmd.Path = binary
 	cmd.Env = append(cmd.Env, "FWPUSH_TEST_STOP=confirm:"+string(rune('0'+len(f.order))))
 	out, err := cmd.CombinedOutput()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 		f.t.Fatalf("not killed: %v\n%s", err, out)
 	}
-	o := f.json(0, "status")
+	o := f.json(0, append([]string{"status"}, words...)...)
 	run := ""
 	for _, h := range o.Hosts {
 		if h.Outcome != "pending" || h.Pending == nil || h.Pending.By != "tester" || h.Pending.State != "applied" || h.Pending.Deadline == "" {
