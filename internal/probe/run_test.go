@@ -14,6 +14,7 @@ import (
 	"fwpush/internal/lab"
 	"fwpush/internal/sshtest"
 	"fwpush/inventory"
+	"fwpush/transport"
 )
 
 // runs are probes of the kind run, and how they end on each kind of host.
@@ -111,6 +112,43 @@ func TestRunBecomes(t *testing.T) {
 	expect(t, try(guest, `run = "false", become = true, expect = false`), "?sudo: a password is required")
 	expect(t, try(admin, `run = "sleep 68; exit 0", become = true, timeout = "1s"`), "?did not end within 1s")
 	for end := time.Now().Add(5 * time.Second); sh(t, web1(t), `pgrep -f '^sleep 68' || true`) != ""; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("root's command is still running")
+		}
+	}
+}
+
+// A probe that becomes root has the password of its host; a wrong one says so, and nothing
+// of what was asked.
+func TestRunBecomesWithAPassword(t *testing.T) {
+	h := labHost(t, lab.HostOptions{Name: "asking", Users: []lab.User{{Name: "ops", Password: "p w%u", Sudoers: "ops ALL=(ALL:ALL) ALL\n"}}})
+	e := entry(h, "ops", "sudo")
+	for _, tt := range []struct{ word, text, want string }{
+		{"p w%u", `run = "exit $(id -u)", become = true`, ""},
+		{"p w%u", `run = "[ $(id -un) = ops ]"`, ""},
+		{"p w%u", `run = "read x && exit 1; exit 4", become = true, expect = false`, ""},
+		{"p w%u", `run = "echo p w%u >&2; exit 3", become = true`, "exit status 3: [password]"},
+		{"p w%u", `run = "sleep 70; exit 0", become = true, timeout = "1s"`, "?did not end within 1s"},
+		{"wrong", `run = "true", become = true, timeout = "9s"`, "?does not accept the password"},
+		{"wrong", `run = "true", become = true, expect = false, timeout = "9s"`, "?does not accept the password"},
+		{"", `run = "true", become = true`, "?sudo: a password is required"},
+	} {
+		t.Run(tt.word+" "+tt.text, func(t *testing.T) {
+			dialer := transport.New(transport.Options{})
+			if tt.word != "" {
+				if err := dialer.Password(e.Name, []byte(tt.word)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			conn, err := dialer.Dial(t.Context(), e.SSH)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			expect(t, prober(t).Of(e, []inventory.Probe{read(t, tt.text)})[0].Try(t.Context(), conn), tt.want)
+		})
+	}
+	for end := time.Now().Add(5 * time.Second); sh(t, h, `pgrep -f '^sleep 70' || true`) != ""; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("root's command is still running")
 		}
