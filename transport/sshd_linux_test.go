@@ -187,6 +187,42 @@ func TestRealSSHD(t *testing.T) {
 	})
 }
 
+// Keepalives end what goes on with a host that is there for the kernels alone, and leave
+// alone one that is silent because its command is.
+func TestRealSSHDKeepAlive(t *testing.T) {
+	h := newSSHD(t, "")
+	d := New(Options{KeepAlive: 200 * time.Millisecond})
+	dial := func() *Conn {
+		conn, err := d.Dial(t.Context(), h.endpoint(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	stopped, silent := dial(), dial()
+	quiet := start(t, silent, "sleep 2")
+	x := start(t, stopped, "echo $PPID; read x; kill -STOP $PPID")
+	line, err := x.ReadLine(t.Context())
+	if pid, e := strconv.Atoi(line); e != nil || err != nil {
+		t.Fatal(line, e, err)
+	} else {
+		defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }() // nothing else would end it
+	}
+	if _, err := x.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	within(t, missedKeepAlives*200*time.Millisecond+slack, "the end", func() {
+		var lost *LostError
+		if err := x.Wait(t.Context()); !errors.As(err, &lost) || !strings.Contains(err.Error(), "no sign of life for ") {
+			t.Errorf("stopped: %v", err)
+		}
+	})
+	if err := quiet.Wait(t.Context()); err != nil {
+		t.Errorf("silent: %v", err)
+	}
+}
+
 // What the host offers and we lack is named.
 func TestRealSSHDNoCommonAlgorithm(t *testing.T) {
 	const missing = "sntrup761x25519-sha512@openssh.com"
