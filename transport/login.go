@@ -112,7 +112,9 @@ func (d *Dialer) handshake(ctx, parent context.Context, l *login, jump *ride, ke
 		l.peer.Addr = addr.String()
 	}
 	w := newWire(raw, d.quickAck)
-	w.first = l.first
+	if w.first = l.first; w.first != nil {
+		w.first.Reset()
+	}
 	w.SetDeadline(l.until)
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, dialled, l.config(w, keys.List))

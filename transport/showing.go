@@ -162,7 +162,7 @@ func (d *Dialer) show(parent context.Context, o order, algorithms []string, jump
 	l := &login{order: o, first: new(bytes.Buffer)}
 	ctx, cancel := l.begin(parent)
 	defer cancel()
-	conn, err := d.handshake(ctx, parent, l, jump, &trust.Identities{})
+	conn, err := d.patiently(ctx, parent, l, jump, &trust.Identities{})
 	if err == nil { // not with a key that is refused
 		conn.Close()
 		return nil, nil, errors.New("logged in without a key")

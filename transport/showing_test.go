@@ -77,6 +77,20 @@ func TestShowingFaults(t *testing.T) {
 	}
 }
 
+// An sshd that takes no connection while others are logging in (MaxStartups) is asked again.
+func TestShowingOfABusyHost(t *testing.T) {
+	f := newFixture(t, sshtest.Config{Fault: func(conn int) sshtest.Fault {
+		if conn == 1 {
+			return sshtest.Fault{At: sshtest.Accept, Do: sshtest.Drop}
+		}
+		return sshtest.Fault{}
+	}}, Options{HostKeys: Collect})
+	f.ep.ConnectTimeout = time.Minute
+	if s, err := f.dialer.Showing(t.Context(), f.ep); err != nil || s.Standing != StandingKnown {
+		t.Errorf("%s, %v", s.Standing, err)
+	}
+}
+
 // With accept-new an unknown key is recorded before the login, and so is known to the
 // next run; keys that have changed, are revoked, or lack the certificate of a recorded
 // authority are refused as ever.

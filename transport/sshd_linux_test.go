@@ -191,7 +191,7 @@ func TestRealSSHD(t *testing.T) {
 // alone one that is silent because its command is.
 func TestRealSSHDKeepAlive(t *testing.T) {
 	h := newSSHD(t, "")
-	d := New(Options{KeepAlive: 200 * time.Millisecond})
+	d := New(Options{KeepAlive: 500 * time.Millisecond})
 	dial := func() *Conn {
 		conn, err := d.Dial(t.Context(), h.endpoint(t))
 		if err != nil {
@@ -201,7 +201,7 @@ func TestRealSSHDKeepAlive(t *testing.T) {
 		return conn
 	}
 	stopped, silent := dial(), dial()
-	quiet := start(t, silent, "sleep 2")
+	quiet := start(t, silent, "sleep 3")
 	x := start(t, stopped, "echo $PPID; read x; kill -STOP $PPID")
 	line, err := x.ReadLine(t.Context())
 	if pid, e := strconv.Atoi(line); e != nil || err != nil {
@@ -212,7 +212,7 @@ func TestRealSSHDKeepAlive(t *testing.T) {
 	if _, err := x.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
 	}
-	within(t, missedKeepAlives*200*time.Millisecond+slack, "the end", func() {
+	within(t, missedKeepAlives*500*time.Millisecond+slack, "the end", func() {
 		var lost *LostError
 		if err := x.Wait(t.Context()); !errors.As(err, &lost) || !strings.Contains(err.Error(), "no sign of life for ") {
 			t.Errorf("stopped: %v", err)
