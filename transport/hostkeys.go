@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"slices"
+
 	"golang.org/x/crypto/ssh"
 
 	"fwpush/inventory"
@@ -44,7 +46,9 @@ func (n newcomer) Check(key ssh.PublicKey) *trust.Refusal {
 	}
 	n.d.mu.Lock()
 	defer n.d.mu.Unlock()
-	n.d.met = append(n.d.met, Met{n.ep.Name, n.File()})
+	if met := (Met{n.ep.Name, n.File()}); !slices.Contains(n.d.met, met) { // by two logins at a time
+		n.d.met = append(n.d.met, met)
+	}
 	return nil
 }
 

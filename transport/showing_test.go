@@ -77,6 +77,30 @@ func TestShowingFaults(t *testing.T) {
 	}
 }
 
+// A new host that is met by two logins at a time, as one that is a jump host too, is one.
+func TestMetOnce(t *testing.T) {
+	f := newFixture(t, sshtest.Config{}, Options{HostKeys: AcceptNew})
+	f.ep.KnownHosts = []string{writeFile(t, "known_hosts", "")}
+	var both []order
+	for range 2 {
+		o, err := f.dialer.order(f.ep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, o)
+	}
+	for _, o := range both {
+		conn, err := f.dialer.enter(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	if met := f.dialer.Met(); len(met) != 1 {
+		t.Errorf("met %v", met)
+	}
+}
+
 // An sshd that takes no connection while others are logging in (MaxStartups) is asked again.
 func TestShowingOfABusyHost(t *testing.T) {
 	f := newFixture(t, sshtest.Config{Fault: func(conn int) sshtest.Fault {
