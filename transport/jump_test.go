@@ -368,8 +368,10 @@ func TestWaitingForAPlaceTakesNoTimeFromTheHost(t *testing.T) {
 	slow.ConnectTimeout = time.Minute
 	go login(slow)
 	<-arrived
-	go login(m.host(2))
-	<-time.After(soon + 100*time.Millisecond)
+	waits := m.host(2)
+	waits.ConnectTimeout = 3 * time.Second // enough for a login on a busy machine
+	go login(waits)
+	<-time.After(waits.ConnectTimeout + 100*time.Millisecond)
 	close(release)
 	for range 2 {
 		if err := <-done; err != nil {
