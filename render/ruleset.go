@@ -66,6 +66,13 @@ func Stored(text string) (Ruleset, error) {
 	return r, nil
 }
 
+// Forwards tells of a ruleset that decides all that passes through the host, and not only
+// what is sent on to published ports.
+func (r Ruleset) Forwards() bool {
+	return strings.Contains(r.Text, "hook forward priority filter - 10; policy drop;") ||
+		strings.Contains(r.Text, "\n-A FWPUSH-FWD -m conntrack --ctstate INVALID -j DROP\n")
+}
+
 // Nftables renders a policy for nftables 0.9.8 and newer. The same policy gives
 // the same bytes, in whatever order its rules and peers stand.
 //

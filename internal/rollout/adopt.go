@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"strings"
 
 	"fwpush/internal/commit"
 	"fwpush/render"
@@ -35,16 +34,11 @@ func (t Target) unadoptable(f commit.Facts, rules render.Ruleset) *commit.Verdic
 	case len(f.HomeStuck) > 0:
 		return &commit.Verdict{Err: fmt.Errorf("the host's home-made rules cannot be taken away and put back: %.200q", f.HomeStuck[0]),
 			Hint: `mend that on the host, or keep them: mode = "coexist"`}
-	case f.HomeFwd && !forwards(rules.Text):
+	case f.HomeFwd && !rules.Forwards():
 		return &commit.Verdict{Err: fmt.Errorf("the host forwards packets, its home-made rules say which ones, and those of the fleet file do not"),
 			Hint: "write forward rules for it, or turn forwarding off on the host: sysctl net.ipv4.ip_forward=0"}
 	}
 	return nil
-}
-
-// forwards says whether rules are asked about packets that a host passes on.
-func forwards(text string) bool {
-	return strings.Contains(text, " hook forward ") || strings.Contains(text, "\n:FWPUSH-FWD ")
 }
 
 // adoptionNote is what to know of home-made rules beside a change.

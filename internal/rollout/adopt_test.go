@@ -8,6 +8,7 @@ import (
 	"fwpush/internal/commit"
 	"fwpush/inventory"
 	"fwpush/render"
+	"fwpush/roles"
 )
 
 func TestJudgeOfHomeMadeRules(t *testing.T) {
@@ -18,9 +19,9 @@ func TestJudgeOfHomeMadeRules(t *testing.T) {
 	gone, back := exclusive, exclusive
 	gone.Candidate = commit.Candidate{Remove: true, Stamp: exclusive.Candidate.Stamp}
 	back.Past = &Past{Which: commit.Before}
-	gateway := exclusive
-	text := strings.Replace(exclusive.Candidate.Rules.Text, " hook input ", " hook forward priority 0;\n\t}\n\tchain input {\n\t\ttype filter hook input ", 1)
-	gateway.Candidate.Rules = render.Ruleset{Backend: render.BackendNftables, Text: text, Digest: "sha256:forwards"}
+	gateway, publishes := exclusive, exclusive
+	gateway.Candidate.Rules = passing(t, render.BackendNftables, func(p *roles.Policy) { p.Forwards = true })
+	publishes.Candidate.Rules = passing(t, render.BackendNftables, func(p *roles.Policy) { p.Publishes = true })
 
 	runs := func(change func(*commit.Facts)) commit.Facts {
 		rules := exclusive.Candidate.Rules.Text
@@ -50,6 +51,7 @@ func TestJudgeOfHomeMadeRules(t *testing.T) {
 		{"what cannot be put back", exclusive, runs(func(f *commit.Facts) { home(f); f.HomeStuck = []string{"x\x1b[2J"} }), commit.Refuse,
 			`cannot be taken away and put back: "x\x1b[2J"; mend that on the host, or keep them: mode = "coexist"`},
 		{"a gateway that the file does not know of", exclusive, runs(func(f *commit.Facts) { home(f); f.HomeFwd = true }), commit.Refuse, "write forward rules for it"},
+		{"a gateway of which the file knows published ports alone", publishes, runs(func(f *commit.Facts) { home(f); f.HomeFwd = true }), commit.Refuse, "write forward rules for it"},
 		{"a gateway", gateway, runs(func(f *commit.Facts) { home(f); f.HomeFwd = true }), commit.Go, "takes the home-made rules away"},
 		{"a rollback", back, runs(func(f *commit.Facts) { adopted(f); home(f); f.HomeStuck = []string{"x"} }), commit.Unchanged, ""},
 		{"a removal", gone, runs(func(f *commit.Facts) { adopted(f); home(f) }), commit.Go, "are not put back; they are kept in /var/lib/fwpush/adopted"},
@@ -68,6 +70,21 @@ func TestJudgeOfHomeMadeRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// passing are rules for what passes through a host.
+func passing(t *testing.T, backend render.Backend, of func(*roles.Policy)) render.Ruleset {
+	t.Helper()
+	p := policy("web1", netip.MustParseAddr("10.0.0.1"), 80)
+	of(&p)
+	rules, err := render.Nftables(p)
+	if backend == render.BackendIptables {
+		rules, err = render.Iptables(p, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
 }
 
 // What somebody agreed to were these rules that go and no others.

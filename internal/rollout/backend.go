@@ -53,8 +53,8 @@ func (t Target) behindNote(f commit.Facts) string {
 	}
 	var behind []string
 	for _, rule := range f.Foreign.Behind() {
-		// Without a forward chain nothing of ours stands before theirs there.
-		if strings.HasPrefix(rule, "INPUT ") || strings.Contains(rules.Text, "\n:FWPUSH-FWD ") {
+		// Where ours do not decide on forwarding, none of them accepts before theirs.
+		if strings.HasPrefix(rule, "INPUT ") || rules.Forwards() {
 			behind = append(behind, fmt.Sprintf("%.64q", rule))
 		}
 	}

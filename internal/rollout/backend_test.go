@@ -14,6 +14,7 @@ import (
 	"fwpush/internal/lab"
 	"fwpush/inventory"
 	"fwpush/render"
+	"fwpush/roles"
 )
 
 // xtRules admit SSH from one address and everybody to a port, for iptables.
@@ -72,9 +73,11 @@ func TestBackendOfATarget(t *testing.T) {
 	told := func(which string) string {
 		return "with iptables no ban of others holds for what fwpush accepts: rules of theirs come behind its own (" + which + ")"
 	}
-	forwarding := render.Ruleset{Backend: render.BackendIptables, Text: xt.Text + ":FWPUSH-FWD - [0:0]\n", Digest: "sha256:forwards"}
-	forwards := auto
+	forwarding := passing(t, render.BackendIptables, func(p *roles.Policy) { p.Forwards = true })
+	publishing := passing(t, render.BackendIptables, func(p *roles.Policy) { p.Publishes = true })
+	forwards, publishes := auto, auto
 	forwards.Print = func(commit.Choice) (render.Ruleset, error) { return forwarding, nil }
+	publishes.Print = func(commit.Choice) (render.Ruleset, error) { return publishing, nil }
 	for _, tt := range []struct {
 		name   string
 		target Target
@@ -96,6 +99,7 @@ func TestBackendOfATarget(t *testing.T) {
 		{"bans behind iptables", auto, bans(runs(xt.Text), "INPUT a", "INPUT b", "INPUT c", "INPUT \x1b"), xt.Digest,
 			told(`"INPUT f2b-sshd", "INPUT a", "INPUT b", "INPUT c" and 1 more`)},
 		{"Docker behind a gateway", forwards, bans(runs(xt.Text)), forwarding.Digest, told(`"INPUT f2b-sshd", "FORWARD DOCKER-USER"`)},
+		{"Docker behind rules for published ports", publishes, bans(runs(xt.Text)), publishing.Digest, told(`"INPUT f2b-sshd"`)},
 		{"a ban and a removal", gone, bans(runs(xt.Text)), "", ""},
 		{"no rules", Target{}, fails, "", ""},
 		{"remove", gone, fails, "", ""},

@@ -28,7 +28,8 @@ func (t Target) beside(f commit.Facts) foreign.Ruleset {
 			copied.Chains = nil
 			for _, c := range table.Chains {
 				ours := map[string]string{"INPUT": "IN", "OUTPUT": "OUT", "FORWARD": "FWD"}[c.Name]
-				if c.Base == nil || ours == "" || !strings.Contains(rules.Text, "\n:FWPUSH-"+ours+" ") {
+				last := strings.Contains(rules.Text, "\n:FWPUSH-"+ours+" ") && (c.Name != "FORWARD" || rules.Forwards())
+				if c.Base == nil || ours == "" || !last {
 					copied.Chains = append(copied.Chains, c)
 				}
 			}

@@ -156,7 +156,7 @@ func TestWhatOthersOverride(t *testing.T) {
 		{"of one source", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 198.51.100.0/24 -p udp -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n",
 			[]string{"udp/53 from 198.51.100.1 is allowed here and rejected by iptables filter INPUT: -A INPUT -s 198.51.100.0/24 -p udp -j REJECT --reject-with icmp-port-unreachable"}},
 		{"published", someDocker,
-			[]string{"published past the rules of `in`: tcp/8080 to 172.17.0.2:80 by docker (iptables nat DOCKER: -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80)"}},
+			[]string{"published past the rules of `in`: tcp/8080 to 172.17.0.2:80 by docker (iptables nat DOCKER: -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80); a list `published` rules on them"}},
 	} {
 		got := slices.DeleteFunc(notes(web, others(t, commit.Facts{}, tt.rules)), func(n string) bool { return n == "" })
 		if !slices.Equal(got, tt.want) {
