@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -93,6 +94,7 @@ func (f *knownFile) write(batch []*entry) error {
 	if len(old) > 0 && old[len(old)-1] != '\n' {
 		added.WriteByte('\n')
 	}
+	slices.SortStableFunc(batch, func(a, b *entry) int { return strings.Compare(a.name.Recorded(), b.name.Recorded()) })
 	for _, e := range batch {
 		more, err := e.missing(lines)
 		e.err = err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -130,19 +131,25 @@ func (h *Host) ask(ctx context.Context, by Shower) {
 }
 
 // Record writes down what new hosts have shown. Where somebody else has recorded another
-// key since, the outcome is changed.
+// key since, the outcome is changed. Those that come together share a writing of the file.
 func Record(hosts []*Host) {
+	var all sync.WaitGroup
 	for _, h := range hosts {
-		err := h.Showing.Record(func(k transport.HostKey) bool { return h.listed == nil || h.listed(k) })
-		var changed *transport.HostKeyError
-		switch {
-		case errors.As(err, &changed):
-			h.Outcome, h.Err = OutcomeChanged, err
-		case err != nil:
-			h.Outcome, h.Err = OutcomeUnwritten, fmt.Errorf("%s: %w", h.Name, err)
-		default:
-			h.Recorded = true
-		}
+		all.Go(h.record)
+	}
+	all.Wait()
+}
+
+func (h *Host) record() {
+	err := h.Showing.Record(func(k transport.HostKey) bool { return h.listed == nil || h.listed(k) })
+	var changed *transport.HostKeyError
+	switch {
+	case errors.As(err, &changed):
+		h.Outcome, h.Err = OutcomeChanged, err
+	case err != nil:
+		h.Outcome, h.Err = OutcomeUnwritten, fmt.Errorf("%s: %w", h.Name, err)
+	default:
+		h.Recorded = true
 	}
 }
 
