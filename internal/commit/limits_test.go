@@ -20,7 +20,7 @@ func TestFileSystemsThatCannotBeWritten(t *testing.T) {
 	}{
 		{"/var/lib/fwpush read-only", false, `mkdir -p /var/lib; mount --bind /var/lib /var/lib; mount -o remount,ro,bind /var/lib`,
 			[]string{"/var/lib/fwpush", "read-only", "mount -o remount,rw"}},
-		{"root read-only, /var writable", false, `kill $(cat /run/atd.pid); mount --bind /var /var; mount -o remount,ro,bind /; cd /var/spool/cron/atjobs; atd`, nil},
+		{"root read-only, /var writable", false, `pid=$(cat /run/atd.pid); kill $pid; while kill -0 $pid 2>/dev/null; do :; done; mount --bind /var /var; mount -o remount,ro,bind /; cd /var/spool/cron/atjobs; atd`, nil},
 		{"/etc read-only, systemd", true, `mount --bind /etc /etc; mount -o remount,ro,bind /etc`,
 			[]string{"/etc/systemd/system/fwpush.service", "read-only", "mount -o remount,rw"}},
 		{"programs run nowhere below /tmp, /run and /var", false, `for d in /tmp /run /var; do mount --bind $d $d; mount -o remount,noexec,bind $d; done`, nil},
