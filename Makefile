@@ -6,7 +6,7 @@ GO ?= go
 # Test binaries that run at the same time. Those that make hosts mostly wait for them.
 P ?= 3
 # For one test binary.
-TIMEOUT ?= 20m
+TIMEOUT ?= 25m
 # How gotestsum shows results: a line for each package as soon as it is done.
 FORMAT ?= standard-quiet
 # For each fuzz target.

@@ -34,6 +34,7 @@ const mayAll = "ops ALL=(ALL:ALL) ALL\n"
 // All ways to be root commit, with both timers and a fresh connection, and without more
 // executions than a login as root takes.
 func TestBecome(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		by, password string
 		host         lab.HostOptions
@@ -51,6 +52,7 @@ func TestBecome(t *testing.T) {
 		"su from csh to fish":            {"su", "s3", lab.HostOptions{RootPassword: "s3", Users: []lab.User{{Name: "ops"}}}, "usermod -s /bin/tcsh ops; usermod -s /usr/bin/fish root"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := as(t, tt.by, tt.password, tt.host)
 			if tt.prepare != "" {
 				h.sh(tt.prepare)
@@ -73,6 +75,7 @@ func TestBecome(t *testing.T) {
 
 // Each way not to become root has a message and a remedy of its own.
 func TestBecomeRefused(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		by, password string
 		host         lab.HostOptions
@@ -102,6 +105,7 @@ func TestBecomeRefused(t *testing.T) {
 		"pam_wheel":                 {"su", "right", lab.HostOptions{RootPassword: "right", Users: []lab.User{{Name: "ops"}}}, "sed -i '1i auth required pam_wheel.so' /etc/pam.d/su", "Permission denied", "pam_wheel"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := as(t, tt.by, tt.password, tt.host)
 			if tt.prepare != "" {
 				h.sh(tt.prepare)

@@ -94,8 +94,10 @@ func TestIptablesAllTheWay(t *testing.T) {
 
 // Every shell that may be /bin/sh on a host runs the loader.
 func TestIptablesUnderEachShell(t *testing.T) {
+	t.Parallel()
 	for shell, install := range shells {
 		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
 			h := newHost(t, lab.HostOptions{})
 			h.sh(install)
 			h.sh(foreignRules)

@@ -21,7 +21,7 @@ var world *lab.World
 // The tests of this package run on real hosts: a world of namespaces with sshd,
 // atd and nft of their own.
 func TestMain(m *testing.M) {
-	os.Exit(lab.Tests(m, 8, func(w *lab.World) error { world = w; return nil }))
+	os.Exit(lab.Tests(m, 12, func(w *lab.World) error { world = w; return nil }))
 }
 
 // host is one lab host and the way to it.

@@ -83,6 +83,7 @@ func FuzzFacts(f *testing.F) {
 // Every script is POSIX sh and nothing in it is put together by Go: what the
 // programs are made of are the files and one fixed line.
 func TestProgramsHoldOnlyFiles(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		// Those of mode exclusive have all that the others have.
 		"begin": beginProgram(ModeExclusive), "inspect": inspectProgram(ModeExclusive), "finish": finishProgram(),

@@ -12,6 +12,7 @@ import (
 // Without two timers that proved themselves nothing is applied. A light host
 // has at and the watchdog that at starts; it has no systemd.
 func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, harm, remedy string }{
 		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "systemctl start atd"},
 		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "systemctl start atd"},
@@ -20,6 +21,7 @@ func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
 		{"spool not writable", "mount -t tmpfs -o ro none /var/spool/cron/atjobs", "at refused"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			h := newHost(t, lab.HostOptions{})
 			conn := h.dial() // an expired account cannot log in any more
 			h.sh(tc.harm)
@@ -93,6 +95,7 @@ func TestOneTimerWhereTheFileSaysSo(t *testing.T) {
 }
 
 func TestSystemdHostArmsWithoutAt(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.sh("systemctl stop atd")
 	r := h.mustApply(h.candidate(rules(false, 80), time.Minute))
