@@ -105,6 +105,14 @@ func TestWriteChanges(t *testing.T) {
 			t.Errorf("no %q in:\n%s", line, got)
 		}
 	}
+	b.Reset()
+	if err := WriteStat(&b, ui.Colour{}, changes); err != nil {
+		t.Fatal(err)
+	}
+	if line := "✗ db[1-2] (2)  unreachable: connection refused; check the port\n"; !strings.Contains(b.String(), line) {
+		t.Errorf("no %q in:\n%s", line, b.String()) // the trouble and its remedy, in one line too
+	}
+	got += b.String()
 	if strings.Contains(got, "\x1b") {
 		t.Error("an escape character of a host reached the terminal")
 	}

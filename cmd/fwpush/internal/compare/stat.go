@@ -10,9 +10,11 @@ import (
 	"fwpush/internal/ui"
 )
 
-// WriteStat prints the changes of a fleet, each in one line, and what they come to.
+// WriteStat prints the changes of a fleet, each in one line, and what they come to. A host
+// that could not be compared says why, or nobody would know what to do about it.
 func WriteStat(w io.Writer, colour ui.Colour, changes []Change) error {
 	var table ui.Table
+	var trouble strings.Builder
 	var sum tally
 	for _, g := range fold(changes) {
 		switch g.Outcome {
@@ -23,14 +25,14 @@ func WriteStat(w io.Writer, colour ui.Colour, changes []Change) error {
 			table.Painted(colour.Dim, "○ "+g.hosts(), "", "no change")
 			sum.same += len(g.names)
 		default:
-			table.Painted(colour.Red, "✗ "+g.hosts(), "", string(g.Outcome))
+			g.writeTrouble(&trouble, colour)
 			sum.apart += len(g.names)
 		}
 	}
 	if err := table.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, sum)
+	_, err := fmt.Fprint(w, trouble.String(), sum, "\n")
 	return err
 }
 
