@@ -128,6 +128,24 @@ func TestConnectErrorKinds(t *testing.T) {
 	}
 }
 
+// The address and the step are told once, and the port of this end is not, by which the
+// same trouble of many hosts would be many.
+func TestConnectErrorTellsAddressesOnce(t *testing.T) {
+	here, there := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 40123}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 22}
+	for want, err := range map[string]error{
+		"web1 (10.0.0.1:22): connect: no route to host; check the address and the routes of this machine": &net.OpError{
+			Op: "dial", Net: "tcp", Addr: there, Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)},
+		"web1 (10.0.0.1:22): the host closed the connection during the connect: connection reset by peer; " +
+			"sshd may be limiting connections (MaxStartups, PerSourcePenalties): wait, then try again": &net.OpError{
+			Op: "read", Net: "tcp", Source: here, Addr: there, Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+	} {
+		l := &login{order: order{peer: Peer{"web1", "10.0.0.1:22"}}}
+		if got := l.connectError(t.Context(), err); got.Error() != want {
+			t.Errorf("got  %v\nwant %s", got, want)
+		}
+	}
+}
+
 // Giving up on purpose is not the host's fault: the caller's own cause comes
 // back, and at once.
 func TestDialCancelled(t *testing.T) {

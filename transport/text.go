@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 )
@@ -39,6 +42,13 @@ func printable(text string) string {
 func because(err error) string {
 	if err == nil {
 		return "no reason given"
+	}
+	// Package net puts the address and the step before the errno, which the message has already,
+	// and the port of this end, by which the same trouble of two hosts would not be one.
+	var op *net.OpError
+	var errno syscall.Errno
+	if errors.As(err, &op) && op.Net == "tcp" && errors.As(op, &errno) {
+		return errno.Error()
 	}
 	return printable(err.Error())
 }
