@@ -92,7 +92,7 @@ func Write(w io.Writer, colour ui.Colour, hosts []*Host) error {
 				what += ", as the fingerprints say"
 			}
 			if len(b.names) == 1 {
-				what += ", recorded as " + b.Showing.Name
+				what += ", to be recorded as " + b.Showing.Name
 			}
 			fmt.Fprintf(&out, "%s %s   %s\n", colour.Yellow("●"), who, ui.Safe(what))
 			var table ui.Table
