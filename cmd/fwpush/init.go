@@ -262,7 +262,7 @@ func free(path string) error {
 	}
 	switch _, err := os.Lstat(path); {
 	case err == nil:
-		return ended(exitConfig, "%s is there already and is not overwritten; -o names another file, -o - prints", path)
+		return ended(exitConfig, "%s is there already and is not overwritten; --out names another file, --out - prints", path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return ended(exitConfig, "%v", err)
 	}
