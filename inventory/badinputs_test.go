@@ -282,7 +282,7 @@ func TestP1ManyBadInputs(t *testing.T) {
 		{54, base + "[sets.x]\naddresses = [\n" + strings.Repeat("\"10.0.0.1\",\n", 100_001) + "]\n", []string{`5:13 a set has at most 100000 addresses, not 100001; write prefixes or ranges`}},
 
 		// Not of the list: what a file must have, and verbs.
-		{0, "", []string{`1:1 [management] is missing; who may always reach SSH`, `1:1 version is missing; write version = 1`}},
+		{0, "", []string{`1:1 [management] is missing; write from = ["ADDRESS"] in it: who may always reach SSH`, `1:1 version is missing; write version = 1`}},
 		{0, "version = 2\n[management]\n", []string{`1:11 unknown schema version 2; this fwpush knows version 1`,
 			`2:2 from is missing in [management]; addresses, prefixes, ranges, set:, host:, role: and group: references, the last three with @net`}},
 		{0, rule(`{ from = "any" }, { allow = "http", deny = "ssh" }, { alow = "http", deny = "x" }`), []string{

@@ -150,8 +150,11 @@ func (d *decoder) missing(n *source.Node, t Table, k Key, where string) {
 		if name = k.Name + " is missing"; k.Type == schema.Sub {
 			name = "[" + k.Name + "] is missing"
 		}
-		if k.Name == "version" {
+		switch k.Name {
+		case "version":
 			hint = "write version = 1"
+		case "management":
+			hint = `write from = ["ADDRESS"] in it: ` + k.Doc
 		}
 		// The first line is not about the key; nothing in the file is.
 		d.tell(Problem{Place: Place{File: d.file, Line: 1, Col: 1}, Key: k.Name, Width: 1, Source: d.docs[d.file].Line(1), Msg: name, Hint: hint})
