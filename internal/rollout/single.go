@@ -99,7 +99,7 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 		case f.Meta["run"] == run && f.Stored():
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
 				Err:  errors.New("the run is confirmed here, a revert comes too late"),
-				Hint: "apply the fleet file as it was before"}
+				Hint: "fwpush rollback goes back to the rules before it"}
 		case revertedBy(run, f):
 			return commit.Result{Outcome: commit.OutcomeReverted, Facts: &f}
 		}
