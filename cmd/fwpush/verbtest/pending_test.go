@@ -89,7 +89,7 @@ func TestConfirmAndRevert(t *testing.T) {
 		t.Errorf("web1 is not back on its old rules:\n%s", got)
 	}
 	out, _ := f.run(0, "status")
-	for _, want := range []string{"ok       web1 (1)", "pending  web2 (1)", "reverts by ", "run " + second + " by tester, applied", "a revert fired 20"} {
+	for _, want := range []string{"ok       web1 (1)", "pending  web2 (1)", "reverts by ", "run " + second + " by tester, applied; fwpush confirm " + second + " keeps what runs", "a revert fired 20"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +106,10 @@ func StatusOf(r rollout.Result, now time.Time) Status {
 	}
 	if h.Outcome == "" {
 		h.Outcome = stateOf(f)
+	}
+	if h.Outcome == "pending" && h.Hint == "" {
+		run := ui.Shell(h.Pending.Run)
+		h.Hint = fmt.Sprintf("fwpush confirm %s keeps what runs, fwpush revert %s takes it back", run, run)
 	}
 	return h
 }

@@ -74,6 +74,9 @@ func TestStatusOf(t *testing.T) {
 			if tt.facts.Pending != nil && (h.Pending.Deadline != "2026-11-22T14:31:55Z" || h.Pending.By != "bob" || h.Pending.From != "198.51.100.7") {
 				t.Errorf("pending: %+v", h.Pending)
 			}
+			if says := "fwpush confirm 20261122T143000Z-00000001 keeps what runs"; strings.HasPrefix(h.Hint, says) != (tt.want == "pending") {
+				t.Errorf("hint %q", h.Hint)
+			}
 		})
 	}
 	f := base(func(f *commit.Facts) {
