@@ -76,7 +76,7 @@ func TestConfirmAndRevert(t *testing.T) {
 		}
 	}
 	f.json(0, "confirm", run)
-	if o := f.json(3, "revert", run); o.outcomes()["web1"] != "confirmed" || !strings.Contains(o.Hosts[0].Error, "too late") {
+	if o := f.json(3, "revert", run); o.outcomes()["web1"] != "confirmed" || !strings.Contains(o.Hosts[0].Error, "too late") || !strings.Contains(o.Hosts[0].Hint, "fwpush rollback") {
 		t.Errorf("revert of what is confirmed: %+v", o)
 	}
 
