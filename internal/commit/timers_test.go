@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,17 @@ func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A full /run is told as what it is, and not as a host that fell silent.
+func TestTimersWithoutAWayToProveThemselves(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.wrap("mkfifo", "exit 1")
+	if r := h.apply(h.candidate(rules(false, 80), time.Minute)); r.Outcome != OutcomeFailed || r.Stage != StageArm || !strings.Contains(fmt.Sprint(r.Err), "is /run full?") {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.clean()
 }
 
 // A host whose file says timers = 1 is changed on the one that it has, which takes the

@@ -148,7 +148,8 @@ arm() {
 	need=2
 	{ read -r need <"$D/need"; } 2>/dev/null
 	TIMERS='' COUNT=0 WHY='' WATCHER=0
-	[ -p "$D/proof" ] || mkfifo "$D/proof" || return 1
+	UNARMED="no timer can prove itself: $D/proof could not be made (is /run full?)"
+	[ -p "$D/proof" ] || mkfifo "$D/proof" 2>/dev/null || return 1
 	exec 8<>"$D/proof"
 	if ! arm_at; then
 		TIMERS='' COUNT=0
