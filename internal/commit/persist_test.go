@@ -217,6 +217,24 @@ func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
 	}
 }
 
+// A first adoption whose confirm cannot be made to last: at no moment would a boot take
+// home-made rules away and find no loader to do it, and none for the rules either.
+func TestLoaderStaysAsLongAsABootNeedsIt(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.mustApply(h.candidate(rules(false, 80), time.Minute))
+	h.wrap("sync", `case "$*" in *gen/[0-9]*) echo "sync: Input/output error" >&2; exit 1 ;; esac`)
+	h.wrap("rm", `case "$*" in */fwpush/load.sh) ls /var/lib/fwpush >>/run/moment ;; esac`)
+	if r := h.apply(h.adopting(rules(false, 443), time.Minute)); r.Outcome != OutcomeReverted {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.unwrap("rm")
+	h.unwrap("sync")
+	if got := h.sh("cat /run/moment"); !strings.Contains(got, "load.sh") || strings.Contains(got, "exclusive") {
+		t.Errorf("when the loader went there were:\n%s", got)
+	}
+}
+
 // /run turns read-only after the decision, and the disk fails: nothing can be
 // decided any more until it is writable again, and then all of it goes one way.
 func TestReadOnlyStateAtTheDecision(t *testing.T) {

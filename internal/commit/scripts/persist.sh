@@ -46,6 +46,7 @@ put_back() {
 					{ [ "$OLDBOOT" = "$NEWBOOT" ] || rm -f "$B/$NEWBOOT"; }
 			fi && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
 		fi
+		be_exclusive 1 # first: a boot in that mode has no way without the loader
 		if [ -e "$B/load.prev" ]; then
 			mv -f "$B/load.prev" "$B/load.sh"
 		elif [ -e "$D/noloader" ]; then
@@ -56,7 +57,6 @@ put_back() {
 		elif [ -e "$D/noowner" ]; then
 			rm -f "$B/owner"
 		fi
-		be_exclusive 1
 		for a in "$B"/adopted/*; do
 			! grep -qsx "$T" "$a/tx" || rm -rf "$a"
 		done
