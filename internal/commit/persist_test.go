@@ -155,6 +155,39 @@ func TestBootUnitLoadsOverRulesOfNobody(t *testing.T) {
 	}
 }
 
+// A boot file that is empty, or that was cut off before its rules, is no error to nft. The
+// host must not boot open and call it a success.
+func TestBootFileThatHoldsNoRulesIsNoneThatLoads(t *testing.T) {
+	for _, mode := range []Mode{ModeCoexist, ModeExclusive} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, lab.HostOptions{Systemd: true})
+			commit := func(port int) string {
+				c := h.candidate(rules(false, port), time.Minute)
+				c.Mode = mode
+				h.mustApply(c)
+				return h.table()
+			}
+			before := commit(80)
+			commit(443)
+			h.sh("rm -rf /run/fwpush; cp /var/lib/fwpush/boot.nft /run/whole")
+			for what, how := range map[string]string{"empty": "head -c 0", "cut": "head -n 2"} {
+				h.sh(how + " /run/whole >/var/lib/fwpush/boot.nft; nft delete table inet fwpush; systemctl restart fwpush.service")
+				if got := h.table(); got != before {
+					t.Errorf("%s: it loads\n%s\nconfirmed before was\n%s", what, got, before)
+				}
+				if f, _ := Inspect(t.Context(), h.dial(), "", mode, ""); !f.FellBack {
+					t.Errorf("%s: the host does not tell", what)
+				}
+			}
+			h.sh(": >/var/lib/fwpush/boot.prev; nft delete table inet fwpush")
+			if got := h.sh("systemctl restart fwpush.service || echo failed"); got != "failed" {
+				t.Errorf("nothing is loaded, and the unit says %q", got)
+			}
+		})
+	}
+}
+
 // A second controller must not read success from a generation that another run,
 // or nobody, has made last.
 func TestStored(t *testing.T) {

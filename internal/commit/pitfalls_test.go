@@ -294,6 +294,7 @@ func bootFileNotWhole(t *testing.T, h *host) {
 	for what, how := range map[string]string{
 		"empty":       ": >/var/lib/fwpush/boot.ipt",
 		"cut":         "head -c -20 /run/whole >/var/lib/fwpush/boot.ipt",
+		"only top":    "head -n 1 /run/whole >/var/lib/fwpush/boot.ipt",
 		"without top": "tail -n +2 /run/whole >/var/lib/fwpush/boot.ipt",
 		"half":        "sed '/^#: ip6tables/,$ s/ACCEPT$/NONSENSE/' /run/whole >/var/lib/fwpush/boot.ipt",
 	} {

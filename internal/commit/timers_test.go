@@ -171,7 +171,7 @@ func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
 	t.Run("of a boot file that does not load the generation before, loudly", func(t *testing.T) {
 		h.mustApply(h.candidate(rules(false, 443), time.Minute))
-		h.sh("echo nonsense >/var/lib/fwpush/boot.nft")
+		h.sh("echo nonsense >>/var/lib/fwpush/boot.nft")
 		h.reboot()
 		if got := h.table(); got != confirmed {
 			t.Errorf("with a broken boot file:\n%s", got)

@@ -68,9 +68,14 @@ xt_try() {
 # is or not.
 alone() { xt_alone 120 || cat "$D/err" >&2; }
 
+# holds TEXT FILE: a file that is empty, or cut off before its rules, is no error to what
+# loads it.
+holds() { grep -qs -e "$1" "$2" || { echo "$2 holds no rules" >"$D/err" && return 1; }; }
+
 # load_iptables FILE: by the other variant where the kernel does not know that of now.
 load_iptables() {
 	xt_now
+	holds '^:FWPUSH-' "$1" || return
 	xt_try "$1" || { xt_swap && xt_try "$1"; } || return
 	alone
 	if nft list table inet fwpush >/dev/null 2>&1; then nft delete table inet fwpush; fi
@@ -82,7 +87,7 @@ load_text() {
 	if is_iptables "$1"; then
 		load_iptables "$1"
 	else
-		[ -s "$1" ] && nft -f "$1" 2>"$D/err" || return
+		holds 'hook input' "$1" && nft -f "$1" 2>"$D/err" || return
 		! running || { xt_unload 120 && alone; }
 	fi
 }

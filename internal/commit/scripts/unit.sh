@@ -10,9 +10,11 @@
 # /run/fwpush.boot, which facts.sh reads; then the rules before it are loaded.
 
 # Both units have these lines, systemd between double quotes: no ", $, % or \ in them.
-LOADELSE="then rm -f /run/fwpush.boot; else echo previous >/run/fwpush.boot; echo 'fwpush: /var/lib/fwpush/boot.nft does not load; loading boot.prev, the rules before it' >&2; nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous; fi"
-LOADSTART="if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh start; fi; { ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || if nft -f /var/lib/fwpush/boot.nft; $LOADELSE"
-LOADAGAIN="if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh reload; fi; if nft -f /var/lib/fwpush/boot.nft; $LOADELSE"
+# A file that is empty, or cut off before its table, is no error to nft: hence grep.
+LOADPREV="grep -qs 'hook input' /var/lib/fwpush/boot.prev && nft -f /var/lib/fwpush/boot.prev || exec /bin/sh /var/lib/fwpush/load.sh previous"
+LOADBOOT="if grep -qs 'hook input' /var/lib/fwpush/boot.nft && nft -f /var/lib/fwpush/boot.nft; then rm -f /run/fwpush.boot; else echo previous >/run/fwpush.boot; echo 'fwpush: /var/lib/fwpush/boot.nft does not load; loading boot.prev, the rules before it' >&2; $LOADPREV; fi"
+LOADSTART="if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh start; fi; { ls /run/fwpush/S.* && nft list table inet fwpush; } >/dev/null 2>&1 || $LOADBOOT"
+LOADAGAIN="if [ -e /var/lib/fwpush/boot.ipt ] || [ -e /var/lib/fwpush/exclusive ]; then exec /bin/sh /var/lib/fwpush/load.sh reload; fi; $LOADBOOT"
 
 # shellcheck disable=SC2034 # read by facts.sh and begin.sh
 UNITTEXT="# Written by fwpush; taken away by fwpush remove.
