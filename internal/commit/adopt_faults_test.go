@@ -122,6 +122,70 @@ func TestAdoptionWhoseRevertFailsInTheMiddle(t *testing.T) {
 	}
 }
 
+// Home-made rules that cannot be put back at all are told of, and kept on the disk: what
+// stands in for the old rules, or a person, ends the transaction, and a next one clears away
+// everything else that is left of it.
+func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
+	kept := func(h *host) {
+		h.t.Helper()
+		if got := h.sh("ls /var/lib/fwpush/adopted; cat /var/lib/fwpush/adopted/1/iptables-nft"); !strings.HasPrefix(got, "1\n") || !strings.Contains(got, "LOGDROP") {
+			h.t.Errorf("adopted has\n%s", got)
+		}
+	}
+	stuck := func(h *host) {
+		h.firewall()
+		h.sh("readlink /proc/self/ns/net >/run/ns")
+	}
+	fails := outside("*--noflush*", "{ echo 'no such device' >&2; exit 1; }")
+
+	t.Run("beside confirmed rules", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t, lab.HostOptions{})
+		h.mustApply(h.candidate(rules(false, 80), time.Minute))
+		confirmed := h.table()
+		stuck(h)
+		p := h.begin(h.adopting(rules(true), 30*time.Second))
+		h.wrap("iptables-restore", fails)
+		r := p.Confirm(t.Context(), h.dialer)
+		if r.Outcome != OutcomeUnknown || r.Stage != StageRevert || !strings.Contains(r.Hint, "fwpush/adopted") || h.table() != confirmed {
+			t.Errorf("%s at %s: %v; %s\n%s", r.Outcome, r.Stage, r.Err, r.Hint, h.table())
+		}
+		if r := p.await(t.Context(), h.dialer, StageConfirm, r.Err); r.Outcome != OutcomeUnknown {
+			t.Errorf("asked again: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+		}
+		h.unwrap("iptables-restore")
+		kept(h)
+		h.mustApply(h.candidate(rules(false, 80, 443), time.Minute))
+		kept(h)
+	})
+	t.Run("in Begin", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t, lab.HostOptions{})
+		h.mustApply(h.candidate(rules(false, 80), time.Minute))
+		stuck(h)
+		h.nftables(homeTable)
+		h.wrap("nft", outside("'-f /dev/stdin'", "{ echo 'no such device' >&2; touch /run/taken; exit 1; }"))
+		h.wrap("iptables-restore", outside("*--noflush*", "[ ! -e /run/taken ] || exit 1"))
+		if r := h.apply(h.adopting(rules(false, 443), 30*time.Second)); r.Outcome != OutcomeUnknown || r.Stage != StageRevert || !strings.Contains(r.Hint, "fwpush/adopted") {
+			t.Errorf("%s at %s: %v; %s", r.Outcome, r.Stage, r.Err, r.Hint)
+		}
+		kept(h)
+	})
+	t.Run("on a first push, given up", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t, lab.HostOptions{})
+		stuck(h)
+		p := h.begin(h.adopting(rules(false, 443), 3*time.Second))
+		h.wrap("iptables-restore", fails)
+		p.hangUp()
+		h.until("the host is open", 25*time.Second, func() bool { return h.sh("ls /run/fwpush/tx/*/open 2>/dev/null || true") != "" })
+		c := h.adopting(rules(false, 443), time.Minute)
+		c.AcceptStuckRevert = true
+		h.mustApply(c)
+		kept(h)
+	})
+}
+
 // A lock that another program holds while the rules are to go, and one while they are to
 // come back.
 func TestAdoptionBehindTheLockOfIptables(t *testing.T) {

@@ -339,6 +339,8 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		case "open":
 			return nil, Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: errors.New(rest), Facts: b.facts,
 				Hint: "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"}
+		case "homeless":
+			return nil, Result{Outcome: OutcomeUnknown, Stage: StageRevert, Err: errors.New(rest), Facts: b.facts, Hint: hintHomeless}
 		case "dropped", "refused":
 			e := refusal(rest)
 			return nil, failed(e.stage, e, e.hint())

@@ -236,10 +236,16 @@ func (p *Pending) abort(ctx context.Context, stage Stage, cause error) (Result, 
 			return p.over("reverted", stage, cause), true
 		case word == "open":
 			return p.over("reverting open", stage, fmt.Errorf("%w; %s", cause, rest)), true
+		case word == "homeless":
+			return p.over("reverted home", stage, cause), true
 		}
 		// What the host said before it heard of the revert: applied, late.
 	}
 }
+
+// hintHomeless is about a host that runs our old rules again, and not all of those that
+// an adoption had taken away.
+const hintHomeless = "the last confirmed rules run again, but not all home-made ones could be put back: the newest directory in /var/lib/fwpush/adopted has them"
 
 // over turns the host's word about a finished transaction into an outcome.
 // cause is why it was not confirmed, if it was not.
@@ -253,6 +259,8 @@ func (p *Pending) over(word string, stage Stage, cause error) Result {
 	case mark == "boot":
 		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StagePersist, cause
 		r.Hint = "the old rules run again, but the boot file could not be put back: a boot would load the new ones; look at the disk of /var/lib/fwpush and apply again"
+	case mark == "home":
+		r.Outcome, r.Stage, r.Err, r.Hint = OutcomeUnknown, StageRevert, cause, hintHomeless
 	case mark == "open":
 		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
 		r.Hint = "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"

@@ -54,6 +54,7 @@ stuck() {
 	[ "$WORD" = accept ] || exit 0
 	printf '' >"$D/givenup"
 	record 'given-up (stuck-revert accepted)'
+	salvage
 	disarm
 	turn reverted 0
 }
@@ -312,7 +313,7 @@ mine() { [ -e "$R/$NAME" ]; }
 taken_back() {
 	case $1 in
 	2) say open "$2" ;;
-	*) say reverted "$2" ;;
+	*) if [ -e "$D/homeless" ]; then say homeless "$2"; else say reverted "$2"; fi ;;
 	esac
 	exit 0
 }

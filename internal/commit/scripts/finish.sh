@@ -28,6 +28,7 @@ over() {
 # say_over: the outcome, and what of it is not as the word says.
 say_over() {
 	mark=''
+	[ ! -e "$D/homeless" ] || mark=' home'
 	[ ! -e "$D/bootbad" ] || mark=' boot'
 	[ ! -e "$D/open" ] || mark=' open'
 	say over "$OUTCOME$mark"

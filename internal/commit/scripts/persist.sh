@@ -85,6 +85,12 @@ keep_adopted() {
 	{ [ -d "$B/adopted" ] || mkdir "$B/adopted"; } && mv -f "$B/.adopted.$T" "$B/adopted/$((LAST + 1))"
 }
 
+# salvage: what could not be put back is kept for somebody to do it by hand.
+salvage() {
+	[ -d "$D/adopt" ] && ! grep -qsx "$T" "$B"/adopted/*/tx || return 0
+	[ -d "$B/.adopted.$T" ] || cp -R "$D/adopt" "$B/.adopted.$T" && keep_adopted
+} 2>/dev/null
+
 # adoptions: FIRST and LAST, the numbers of those that are kept; 0 if there are none.
 adoptions() {
 	FIRST=0 LAST=0
@@ -186,7 +192,7 @@ flush_disk() {
 	esac
 }
 
-# forget: an unmanaged host keeps one thing of ours, its history.
+# forget: an unmanaged host keeps our history, and what was taken away of its own.
 forget() {
 	unit_away --now
 	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/last_drill" "$B/load.sh" "$B/load.prev" "$B/exclusive"

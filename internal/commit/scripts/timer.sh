@@ -70,6 +70,7 @@ unlocked() {
 # 1: nothing of ours could be loaded, and the rules of ours are gone.
 old_rules() {
 	tries=0
+	rm -f "$D/homeless" 2>/dev/null
 	load_limit
 	while [ "$tries" -lt 5 ]; do
 		unlocked load_old
@@ -98,6 +99,7 @@ old_rules() {
 	[ ! -e "$D/bootbad" ] || confirmed=$B/boot.prev
 	if [ -f "$confirmed" ] && unlocked load_confirmed "$confirmed"; then
 		printf '' >"$D/differs"
+		[ ! -d "$D/adopt" ] || ! adopted differs 0 || printf '' >"$D/homeless"
 		note 'the old rules could not be loaded; the last confirmed ones are'
 		return 0
 	fi
@@ -300,6 +302,7 @@ finish_revert() {
 		proof=" $((U - DL)) $BY"
 		[ ! -e "$D/differs" ] || proof=" $((U - DL)) differs"
 	fi
+	[ ! -e "$D/homeless" ] || { salvage && said="$said, but not all of the home-made ones are back: $B/adopted has them"; }
 	# Before anything is tidied away: B goes with its last file.
 	if [ -e "$D/differs" ]; then record "$word differs"; else record "$word"; fi
 	run=''
