@@ -177,6 +177,52 @@ func TestHomeMadeRulesComeBackAsTheyWere(t *testing.T) {
 	})
 }
 
+// Home-made rules come back with what they, and the policies beside them, have counted.
+func TestHomeMadeRulesComeBackWithTheirCounters(t *testing.T) {
+	t.Parallel()
+	const script = `
+R=$1 D=$1/tx/t T=t NAME=S
+mkdir -p "$D/adopt"
+printf '' >"$R/S"
+myself
+messages
+counted() { iptables-$VARIANT-save -c 2>/dev/null | grep -v '^#'; }
+iptables-$VARIANT-restore -c <<'X'
+*filter
+:INPUT DROP [5:50]
+:FORWARD ACCEPT [6:60]
+:OUTPUT ACCEPT [7:70]
+:mine - [0:0]
+[8:80] -A INPUT -i lo -j ACCEPT
+[9:90] -A INPUT -j mine
+[3:30] -A mine -j DROP
+COMMIT
+X
+counted
+home_chains
+KEEPING=yes
+homemade
+home_take 60 && home_back 60 || { cat "$MESSAGES"; exit 1; }
+echo back:
+counted
+`
+	text := program("", "base", "list", "load", "timer", "homemade", "adopt")
+	for _, variant := range []string{"nft", "legacy"} {
+		dir, err := os.MkdirTemp("/run", "adopt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		cmd := exec.Command("unshare", "-n", "sh", "-s", dir)
+		cmd.Stdin = strings.NewReader(text + "VARIANT=" + variant + script)
+		out, err := cmd.CombinedOutput()
+		before, after, _ := strings.Cut(string(out), "back:\n")
+		if err != nil || before != after || !strings.Contains(before, "[3:30]") {
+			t.Errorf("%s: %v\n%s", variant, err, out)
+		}
+	}
+}
+
 // builtIn are the rules of built-in chains, all or those that lead to a manager's.
 func builtIn(save string, managers bool) string {
 	var out []string

@@ -186,11 +186,14 @@ sort_out() {
 		for (i = 1; i <= rules["old", t, c]; i++) if (rule["old", t, c, i] != rule["now", t, c, i]) return 0
 		return 1
 	}
-	function put(t,  i, j, k, c, head, body, passing, placed) {
+	# The legacy variant forgets what its policies have counted whenever it is changed.
+	function put(t,  i, j, k, c, head, still, body, passing, placed) {
 		for (i = 1; i <= chains["old", t]; i++) {
 			c = chain["old", t, i]
 			if (policy_goes("old", t, c) && policy["now", t, c] != policy["old", t, c])
 				head = head ":" c " " policy["old", t, c] " " passed["old", t, c] "\n"
+			else if (builtin("old", t, c) && policy["now", t, c] == policy["old", t, c] && passed["now", t, c] != passed["old", t, c])
+				still = still ":" c " " policy["old", t, c] " " passed["old", t, c] "\n"
 			if (chain_goes("old", t, c) && !same(t, c)) {
 				head = head ":" c " - [0:0]\n"
 				for (j = 1; j <= rules["old", t, c]; j++) body = body counter["old", t, c, j] rule["old", t, c, j] "\n"
@@ -209,7 +212,7 @@ sort_out() {
 					body = body counter["old", t, c, j] "-I " c " " ++placed substr(rule["old", t, c, j], length("-A " c) + 1) "\n"
 			}
 		}
-		if (head body != "") printf "*%s\n%s%sCOMMIT\n", t, head, body
+		if (head body != "") printf "*%s\n%s%s%sCOMMIT\n", t, still, head, body
 	}
 	END {
 		for (n = 1; n <= tables["now"]; n++) sort("now", table["now", n])
