@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,10 @@ func TestDoctorUnderOtherShellsAndTools(t *testing.T) {
 			}
 			if left := h.sh("ls -d /run/fwpush* 2>/dev/null || true; ps -o args | grep '[c]anary' || true"); left != "" {
 				t.Errorf("left: %s", left)
+			}
+			h.sh("mkdir -p /var/lib; mount -t tmpfs -o ro none /var/lib")
+			if got := h.health(rules(false, 80)); !slices.ContainsFunc(got.Space, func(s Space) bool { return s.Path == "/var/lib" && s.ReadOnly }) {
+				t.Errorf("read-only: %+v", got.Space)
 			}
 		})
 	}

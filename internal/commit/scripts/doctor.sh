@@ -101,10 +101,12 @@ timers() {
 }
 
 # space KEY PATH: how much room there is: blocks and their size in bytes, inodes left
-# and in all, and whether it can be written at all.
+# and in all, and whether it can be written at all. busybox says of root that it can, so
+# something is taken away there that does not exist.
 space() {
 	writable=rw
 	[ -w "$2" ] || writable=ro
+	case $(rmdir "$2/$T" 2>&1) in *'Read-only file system'*) writable=ro ;; esac
 	tell "$1" "$writable $2 $(stat -f -c '%f %S %d %c' "$2" 2>/dev/null)"
 }
 
