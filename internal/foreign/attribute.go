@@ -164,7 +164,7 @@ func (a *attribution) meet(t *Table, c *Chain) {
 				continue
 			}
 			for _, cond := range r.Matches {
-				if cond.Field == OutIface && !cond.Not && !slices.Contains(m.Ifaces, cond.Names[0]) {
+				if cond.Field == OutIface && !cond.Not && len(cond.Names) > 0 && !slices.Contains(m.Ifaces, cond.Names[0]) {
 					a.managers[i].Ifaces = append(a.managers[i].Ifaces, cond.Names[0])
 				}
 			}

@@ -142,3 +142,15 @@ func TestSaysWhatCannotBeRead(t *testing.T) {
 		t.Errorf("too large: %v", err)
 	}
 }
+
+// TestBridgesInASet: a rule that hands on to Docker what leaves by one of a set of interfaces names none.
+func TestBridgesInASet(t *testing.T) {
+	rs, err := ParseNft(`{"nftables": [{"rule": {"family": "ip", "table": "t", "chain": "c", "expr": [
+		{"match": {"op": "==", "left": {"meta": {"key": "oifname"}}, "right": "@bridges"}}, {"jump": {"target": "DOCKER"}}]}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if items := rs.Items(); len(items) != 1 || items[0].Manager != "docker" {
+		t.Errorf("%v", items)
+	}
+}
