@@ -47,7 +47,7 @@ var house = []room{
 	{dir: "transport/sshconfig", rooms: []string{"inventory", "transport"}, tests: []string{xcrypto}},
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
-	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp}},
+	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp, rapid}},
 	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign"}, tests: []string{rapid}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},

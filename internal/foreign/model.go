@@ -69,6 +69,10 @@ type Rule struct {
 	Matches []Match
 	Opaque  []string // conditions that are not understood, in the engine's words
 	Verdict Verdict
+	// Untracks and Rewrites are of rules that take a packet out of connection tracking, or write into
+	// its headers, before Verdict.
+	Untracks, Rewrites bool
+
 	Comment string
 	Text    string // the rule as its engine writes it
 	Line    int    // where it stands in what iptables-save printed; 0 for rules of nft

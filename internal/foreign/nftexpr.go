@@ -14,6 +14,7 @@ type nftRule struct {
 	v6    bool // the last protocol named is ICMPv6
 	words []string
 	maybe bool // an expression was not understood that may be what the rule does
+	odd   bool // one that does something of its own beside it
 }
 
 // rules reads a rule. One that looks its verdict up in a map is as many as that has elements.
@@ -34,7 +35,7 @@ func (r *nftReader) rules(family, table, comment string, exprs []json.RawMessage
 			n.expression(name, body)
 		}
 	}
-	if n.maybe && n.rule.Verdict.Kind == Continue {
+	if n.odd || n.maybe && n.rule.Verdict.Kind == Continue {
 		n.rule.Verdict.Kind = Unknown
 	}
 	text := strings.Join(n.words, " ")
@@ -79,17 +80,18 @@ func (r *nftReader) branches(n *nftRule, where string, body json.RawMessage) []R
 		}
 		elements = set.Set
 	}
-	if r.left -= len(elements); r.left < 0 {
+	if r.left -= len(elements) * (1 + len(n.rule.Matches)); r.left < 0 {
 		return unknown()
 	}
 	before, words := len(n.rule.Matches), len(n.words)
 	key, ok := n.field(o.Key)
-	if !ok {
+	if !ok || key == CtStatus { // of which all bits are compared
 		n.words = n.words[:words]
 		return unknown()
 	}
 	implied := n.rule.Matches[before:]
 	list, shown := []Rule{}, []string{}
+	rest, other := Match{Field: key, Not: true}, -1 // what no other element is, and where in the list that is
 	for _, e := range elements {
 		var pair []json.RawMessage
 		if json.Unmarshal(e, &pair) != nil || len(pair) != 2 {
@@ -98,7 +100,12 @@ func (r *nftReader) branches(n *nftRule, where string, body json.RawMessage) []R
 		m := Match{Field: key}
 		one := nftRule{}
 		var does map[string]json.RawMessage
-		if !m.Values.element(pair[0]) || !m.numbers(n.v6) || json.Unmarshal(pair[1], &does) != nil {
+		if text := string(bytes.TrimSpace(pair[0])); text == `"`+catchAll+`"` {
+			other = len(list)
+		} else if !m.Values.element(pair[0]) || !m.numbers(n.v6) {
+			return unknown()
+		}
+		if json.Unmarshal(pair[1], &does) != nil {
 			return unknown()
 		}
 		for name, body := range does {
@@ -106,10 +113,18 @@ func (r *nftReader) branches(n *nftRule, where string, body json.RawMessage) []R
 				return unknown()
 			}
 		}
-		shown = append(shown, m.right()+" : "+strings.Join(one.words, " "))
+		right := m.right()
+		if other == len(list) {
+			right = catchAll
+		}
+		shown = append(shown, right+" : "+strings.Join(one.words, " "))
 		one.rule.Matches = append(append([]Match{}, n.rule.Matches[:before]...), implied...)
+		rest.Values = rest.Values.and(m.Values)
 		one.rule.Matches = append(one.rule.Matches, m)
 		list = append(list, one.rule)
+	}
+	if other >= 0 {
+		list[other].Matches[before+len(implied)] = rest
 	}
 	if name == "" {
 		name = "{ " + strings.Join(shown[:min(len(shown), mostShown)], ", ") + " }"
@@ -135,13 +150,19 @@ func (n *nftRule) expression(name string, body json.RawMessage) {
 	switch name {
 	case "match":
 		n.match(body)
-	case "counter", "log", "mangle", "notrack", "meter", "quota", "ct helper", "ct timeout", "ct expectation", "flow", "secmark":
-		// They pass on every packet, except a quota and a meter that may end a rule.
-		if name == "quota" || name == "meter" {
+	case "counter", "last", "log", "dup", "ct helper", "ct timeout", "ct expectation", "flow", "secmark":
+		if bytes.Contains(body, []byte(`"map"`)) { // which one it is; a packet that the map does not know does not match
 			n.opaque(name+" "+compact(body), false)
 		} else {
 			n.words = append(n.words, name)
 		}
+	case "notrack":
+		n.rule.Untracks = true
+		n.words = append(n.words, name)
+	case "mangle":
+		n.mangle(body)
+	case "quota", "meter": // they may end a rule
+		n.opaque(name+" "+compact(body), false)
 	case "set", "map":
 		// Adding to a set that is full ends the rule.
 		n.opaque(name+" "+compact(body), false)
@@ -150,7 +171,25 @@ func (n *nftRule) expression(name string, body json.RawMessage) {
 	case "limit":
 		n.opaque(limitText(body), false)
 	default: // a limit of connections narrows; what is not known may do more
-		n.opaque(name+" "+compact(body), name != "ct count" && name != "connlimit")
+		n.opaque(name+" "+compact(body), false)
+		n.odd = n.odd || name != "ct count" && name != "connlimit"
+	}
+}
+
+// mangle takes a statement that writes into a packet or into what the kernel keeps beside it.
+func (n *nftRule) mangle(body json.RawMessage) {
+	var o struct {
+		Key struct{ Meta, Ct, Payload json.RawMessage }
+	}
+	switch {
+	case json.Unmarshal(body, &o) != nil || o.Key.Payload != nil:
+		n.rule.Rewrites = true
+		n.opaque("mangle "+compact(body), false)
+	case o.Key.Meta == nil && o.Key.Ct == nil, bytes.Contains(body, []byte(`"map"`)):
+		// An option that the packet has not, or a value that the map does not know, ends the rule.
+		n.opaque("mangle "+compact(body), false)
+	default:
+		n.words = append(n.words, "mangle")
 	}
 }
 
@@ -193,6 +232,7 @@ func (n *nftRule) compat(body json.RawMessage) {
 		return
 	}
 	n.rule.Verdict.Kind = target(o.Name)
+	n.rule.Untracks = o.Name == "CT" || o.Name == "NOTRACK" // with which options is not told
 	n.words = append(n.words, "-j "+o.Name)
 }
 

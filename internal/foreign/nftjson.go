@@ -39,9 +39,9 @@ type nftReader struct {
 	left   int // rules that elements of maps may still become
 }
 
-// maxBranches is how many rules the elements of verdict maps become in all. Many rules could name
-// one large map.
-const maxBranches = 50_000
+// maxBranches is how many rules, with the conditions that each has, the elements of verdict maps become
+// in all. Many rules could name one large map, and one with many conditions a map with many elements.
+const maxBranches = 200_000
 
 // ParseNft reads what `nft -j list ruleset` prints. Expressions that are not understood, xtables
 // compat expressions among them, are opaque; only text that is not such a listing is an error.
@@ -126,8 +126,35 @@ func (s *nftSet) read() *Set {
 			set.Opaque = true
 		}
 	}
+	m := Match{Field: s.field(), Values: set.Values}
+	if m.Field != 0 && m.numbers(s.isType("icmpv6_type")) {
+		set.Values = m.Values
+	} else {
+		set.Opaque = true
+	}
 	return set
 }
+
+// field is one that elements of the set are compared with: names of protocols stand for numbers.
+func (s *nftSet) field() Field {
+	var of struct{ Typeof json.RawMessage }
+	if json.Unmarshal(s.Type, &of) == nil && of.Typeof != nil {
+		f, _ := new(nftRule).field(of.Typeof)
+		return f
+	}
+	for name, f := range map[string]Field{"inet_proto": Proto, "icmp_type": ICMPType, "icmpv6_type": ICMPType, "inet_service": DstPort,
+		"mark": Mark, "ipv4_addr": SrcAddr, "ipv6_addr": SrcAddr} {
+		if s.isType(name) {
+			return f
+		}
+	}
+	return InIface
+}
+
+func (s *nftSet) isType(name string) bool { return string(bytes.TrimSpace(s.Type)) == `"`+name+`"` }
+
+// catchAll is the element of a set that every other value is.
+const catchAll = "*"
 
 // element adds one element of a set, or a value that a rule compares with; false if it is of a
 // kind that Values have no room for.
@@ -139,7 +166,7 @@ func (v *Values) element(raw json.RawMessage) bool {
 	switch raw[0] {
 	case '"':
 		var text string
-		if json.Unmarshal(raw, &text) != nil || strings.HasPrefix(text, "@") {
+		if json.Unmarshal(raw, &text) != nil || strings.HasPrefix(text, "@") || text == catchAll {
 			return false
 		}
 		if r, ok := addrRange(text); ok {
@@ -156,6 +183,11 @@ func (v *Values) element(raw json.RawMessage) bool {
 	}
 	v.Numbers = append(v.Numbers, Range{n, n})
 	return true
+}
+
+// and has the values of both.
+func (v Values) and(w Values) Values {
+	return Values{append(v.Addrs, w.Addrs...), append(v.Numbers, w.Numbers...), append(v.Names, w.Names...)}
 }
 
 func (v *Values) structured(raw json.RawMessage) bool {

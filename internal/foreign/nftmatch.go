@@ -34,7 +34,10 @@ func (n *nftRule) match(body json.RawMessage) {
 	case !ok:
 	case json.Unmarshal(o.Right, &name) == nil && strings.HasPrefix(name, "@"):
 		m.Set = name[1:]
-	case json.Unmarshal(o.Right, &list) == nil: // flags: any of them
+	case f == CtStatus && o.Op != "in": // all of its bits are compared, and it has more than are named
+		ok = false
+	case json.Unmarshal(o.Right, &list) == nil: // flags: any of them, but for "==" and "!="
+		ok = o.Op == "in"
 		for _, e := range list {
 			ok = ok && m.Values.element(e)
 		}
@@ -76,7 +79,12 @@ func (m *Match) numbers(v6 bool) bool {
 	case SrcPort, DstPort, CtOrigDstPort, Mark:
 		return m.Names == nil && m.Addrs == nil
 	case SrcAddr, DstAddr:
-		if len(m.Names) > len(m.Addrs) || m.Numbers != nil {
+		for _, name := range m.Names {
+			if _, ok := addrRange(name); !ok {
+				return false
+			}
+		}
+		if m.Numbers != nil {
 			return false
 		}
 		m.Names = nil
@@ -91,7 +99,7 @@ func (m *Match) numbers(v6 bool) bool {
 // TCP, "ip saddr" of IPv4.
 func (n *nftRule) field(left json.RawMessage) (Field, bool) {
 	var o struct {
-		Payload *struct{ Protocol, Field string }
+		Payload *struct{ Protocol, Field, Tunnel string }
 		Meta    *struct{ Key string }
 		Ct      *struct{ Key, Dir string }
 		Fib     *struct {
@@ -103,6 +111,7 @@ func (n *nftRule) field(left json.RawMessage) (Field, bool) {
 		return 0, false
 	}
 	switch {
+	case o.Payload != nil && o.Payload.Tunnel != "": // of a packet within the packet
 	case o.Payload != nil:
 		return n.payload(o.Payload.Protocol, o.Payload.Field)
 	case o.Meta != nil:
@@ -152,7 +161,7 @@ func (n *nftRule) payload(protocol, field string) (Field, bool) {
 	case "daddr":
 		return DstAddr, protocol == "ip" || protocol == "ip6"
 	case "protocol", "nexthdr":
-		return Proto, true
+		return Proto, protocol == "ip" || protocol == "ip6" // others say what is within them
 	case "sport", "dport", "type":
 		if protocol != "th" {
 			number, ok := protocolNumber(protocol)

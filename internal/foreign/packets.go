@@ -20,6 +20,14 @@ type Packets struct {
 	Local            bool           // Dst is an address of the host, no broadcast or multicast
 	OrigDstPort      uint32         // the port that was asked for before a translation; 0: any
 	Translated       bool           // by DNAT
+
+	untracked bool // perhaps, or not tracked yet: what connection tracking would say is not known
+}
+
+// rewritten are the packets when a rule may have written into their headers.
+func (p Packets) rewritten() Packets {
+	p.Src, p.Dst, p.SrcPort, p.DstPort, p.Local = netipx.IPRange{}, netipx.IPRange{}, Range{}, Range{}, false
+	return p
 }
 
 // truth is whether a condition holds: for none of the packets, for some or perhaps, for all.
@@ -93,6 +101,9 @@ func (p Packets) values(f Field, v *Values) truth {
 	case EitherPort:
 		return max(ports(p.SrcPort, v.Numbers), ports(p.DstPort, v.Numbers))
 	case CtOrigDstPort:
+		if p.untracked {
+			return maybe
+		}
 		return ports(Range{p.OrigDstPort, p.OrigDstPort}, v.Numbers)
 	case ICMPType:
 		if p.ICMPType == nil {
@@ -104,16 +115,15 @@ func (p Packets) values(f Field, v *Values) truth {
 	case OutIface:
 		return iface(p.Out, v.Names)
 	case CtState:
-		if p.State == "" {
+		if p.State == "" || p.untracked {
 			return maybe
 		}
 		return holds(slices.Contains(v.Names, p.State))
 	case CtStatus:
 		switch {
+		case p.untracked:
 		case slices.Contains(v.Names, "dnat"):
 			return max(holds(p.Translated), someOther(v.Names))
-		default:
-			return maybe
 		}
 	case Nfproto:
 		return holds(p.IPv6 && slices.Contains(v.Names, "ipv6") || !p.IPv6 && slices.Contains(v.Names, "ipv4"))

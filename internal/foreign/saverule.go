@@ -187,12 +187,16 @@ func (r *saveRule) target(gone bool, isChain func(string) bool) {
 		return
 	}
 	v.Kind = target(name)
+	r.rule.Untracks = name == "NOTRACK"
+	r.rule.Rewrites = name == "NETMAP"
 	for ; r.at < len(r.words); r.at++ {
 		switch r.words[r.at] {
 		case "--to-destination", "--to-source", "--to-ports":
 			if r.at+1 < len(r.words) {
 				v.To = destination(r.words[r.at+1])
 			}
+		case "--notrack":
+			r.rule.Untracks = true
 		}
 	}
 }

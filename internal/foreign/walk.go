@@ -58,13 +58,24 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 		}
 	}
 	slices.SortStableFunc(at, func(a, b place) int { return cmp.Compare(a.chain.Base.Priority, b.chain.Base.Priority) })
+	untracked := rs.may(p, func(r *Rule) bool { return r.Untracks })
+	if rs.may(p, func(r *Rule) bool { return r.Rewrites }) {
+		p = p.rewritten()
+	}
 	var unsure Fate
 	for _, a := range at {
+		p.untracked = untracked || tracksLater(hook, a.chain.Base.Priority)
 		w := walk{packets: p, table: a.table, chains: map[string]*Chain{}, done: map[string]*outcome{}}
 		for _, c := range a.table.Chains {
 			w.chains[c.Name] = c
 		}
 		fate := w.base(a.chain)
+		if fate.Does != Passes && a.chain.Base.Type == "nat" && untracked { // which does not see them
+			fate.Does = Unsure
+		}
+		if fate.Does == Unsure && a.chain.Base.Type == "nat" {
+			p = p.rewritten() // perhaps
+		}
 		switch {
 		case fate.Does == Refuses, fate.Does == Diverts && unsure.Does == Passes:
 			// What an earlier chain may do is no way to stay alive.
@@ -74,6 +85,27 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 		}
 	}
 	return unsure
+}
+
+// may says whether a rule that does something, wherever it stands, may match the packets.
+func (rs Ruleset) may(p Packets, does func(*Rule) bool) bool {
+	p.untracked = true
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				if does(&c.Rules[i]) && t.sees(p.IPv6) && p.matches(&c.Rules[i], t) != no {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// tracksLater says whether a chain sees packets before connection tracking does, or may
+// (NF_IP_PRI_CONNTRACK).
+func tracksLater(hook string, priority int) bool {
+	return priority <= -200 && (hook == "prerouting" || hook == "output") || hook == "ingress"
 }
 
 type place struct {
