@@ -255,6 +255,7 @@ func (n *nftRule) verdict(name string, body json.RawMessage) bool {
 		v.Kind = Return
 	case "reject":
 		v.Kind = Reject
+		n.told(body)
 	case "queue":
 		v.Kind = Queue
 	case "masquerade":
@@ -271,6 +272,7 @@ func (n *nftRule) verdict(name string, body json.RawMessage) bool {
 		return true
 	case "dnat", "snat", "redirect":
 		v.Kind = map[string]Kind{"dnat": DNAT, "snat": SNAT, "redirect": Redirect}[name]
+		n.told(body)
 		if json.Unmarshal(body, &to) == nil {
 			v.To = netip.AddrPortFrom(plainAddr(to.Addr), plainPort(to.Port))
 			if bytes.Contains(body, []byte(`"map"`)) { // a packet that the map does not know does not match
@@ -284,6 +286,24 @@ func (n *nftRule) verdict(name string, body json.RawMessage) bool {
 	}
 	n.words = append(n.words, name)
 	return true
+}
+
+// told adds what a verdict is for alone; nft leaves out the condition that says so: an ICMP error and
+// an address are of one family, a reset is of TCP.
+func (n *nftRule) told(body json.RawMessage) {
+	var o struct{ Type, Family string }
+	if json.Unmarshal(body, &o) != nil {
+		return
+	}
+	imply := func(f Field, v Values) { n.rule.Matches = append(n.rule.Matches, Match{Field: f, Values: v}) }
+	switch {
+	case o.Type == "icmp" || o.Family == "ip":
+		imply(Nfproto, Values{Names: []string{"ipv4"}})
+	case o.Type == "icmpv6" || o.Family == "ip6":
+		imply(Nfproto, Values{Names: []string{"ipv6"}})
+	case o.Type == "tcp reset":
+		imply(Proto, Values{Numbers: []Range{{6, 6}}})
+	}
 }
 
 // plainAddr is an address that stands in the rule itself; not valid where a range or map does.

@@ -21,6 +21,7 @@ type Packets struct {
 	OrigDstPort      uint32         // the port that was asked for before a translation; 0: any
 	Translated       bool           // by DNAT
 
+	hook      string
 	untracked bool // perhaps, or not tracked yet: what connection tracking would say is not known
 }
 
@@ -111,8 +112,14 @@ func (p Packets) values(f Field, v *Values) truth {
 		}
 		return within(Range{*p.ICMPType, *p.ICMPType}, v.Numbers)
 	case InIface:
+		if p.hook == "output" || p.hook == "postrouting" { // there is none, and kernels differ in what that is
+			return maybe
+		}
 		return iface(p.In, v.Names)
 	case OutIface:
+		if p.hook == "prerouting" || p.hook == "input" || p.hook == "ingress" {
+			return maybe
+		}
 		return iface(p.Out, v.Names)
 	case CtState:
 		if p.State == "" || p.untracked {

@@ -9,6 +9,7 @@ func TestWalkSaysOnlyWhatNftSays(t *testing.T) {
 	for _, tt := range []struct {
 		name, hook, prio, set string
 		rules                 []string
+		src                   string // of another packet
 		does                  Does
 	}{
 		{name: "names of protocols in a set", set: `"type": "inet_proto", "elem": ["tcp", "gre"]`,
@@ -33,10 +34,17 @@ func TestWalkSaysOnlyWhatNftSays(t *testing.T) {
 		{name: "a counter and an accept", rules: []string{`[{"counter": {"packets": 0, "bytes": 0}}, {"last": {"used": 1}}` + accept}, does: Passes},
 		{name: "not tracked", rules: []string{`[{"notrack": null}]`, `[{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}` + accept}, does: Unsure},
 		{name: "not tracked yet", hook: "prerouting", prio: "-300", rules: []string{`[{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "invalid"}}` + accept}, does: Unsure},
+		{name: "an interface that is not known yet", hook: "prerouting", rules: []string{`[{"match": {"op": "==", "left": {"meta": {"key": "oifname"}}, "right": "lo"}}` + accept}, does: Unsure},
+		{name: "an error of IPv4", src: "2001:db8::1/128", rules: []string{`[{"reject": {"type": "icmp", "expr": "port-unreachable"}}]`, `[{"accept": null}]`}, does: Passes},
+		{name: "an error of either", src: "2001:db8::1/128", rules: []string{`[{"reject": {"type": "icmpx", "expr": "port-unreachable"}}]`, `[{"accept": null}]`}, does: Refuses},
+		{name: "an address of IPv4", hook: "prerouting", src: "2001:db8::1/128", rules: []string{`[{"dnat": {"family": "ip", "addr": "10.0.0.1"}}]`, `[{"accept": null}]`}, does: Passes},
 		{name: "tracked by then", hook: "prerouting", prio: "-150", rules: []string{`[{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}` + accept}, does: Passes},
 	} {
 		if tt.hook == "" {
 			tt.hook = "input"
+		}
+		if tt.src == "" {
+			tt.src = "192.0.2.1/32"
 		}
 		if tt.prio == "" {
 			tt.prio = "0"
@@ -52,7 +60,7 @@ func TestWalkSaysOnlyWhatNftSays(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
-		if got := rs.Walk(tt.hook, from("192.0.2.1/32", 6, 22)); got.Does != tt.does {
+		if got := rs.Walk(tt.hook, from(tt.src, 6, 22)); got.Does != tt.does {
 			t.Errorf("%s: %d by %s, want %d", tt.name, got.Does, got.By, tt.does)
 		}
 	}

@@ -58,6 +58,7 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 		}
 	}
 	slices.SortStableFunc(at, func(a, b place) int { return cmp.Compare(a.chain.Base.Priority, b.chain.Base.Priority) })
+	p.hook = hook
 	untracked := rs.may(p, func(r *Rule) bool { return r.Untracks })
 	if rs.may(p, func(r *Rule) bool { return r.Rewrites }) {
 		p = p.rewritten()
@@ -89,7 +90,7 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 
 // may says whether a rule that does something, wherever it stands, may match the packets.
 func (rs Ruleset) may(p Packets, does func(*Rule) bool) bool {
-	p.untracked = true
+	p.untracked, p.hook = true, ""
 	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
 			for i := range c.Rules {
