@@ -46,6 +46,7 @@ type Chain struct {
 	Name  string
 	Base  *Base
 	Rules []Rule
+	Cut   bool // there may be more rules, which nobody told
 }
 
 // Base is how the kernel gets to a chain.

@@ -14,7 +14,8 @@ var ErrTooLarge = errors.New("too large to look into")
 
 // ParseSave reads what iptables-save prints, or ip6tables-save where family is IPv6. What cannot be
 // read is an error with the number of its line; a condition or target that is only not known
-// is not. Of a listing that is cut off, what is left is returned with the error.
+// is not. Of a listing that is cut off, what is left is returned with the error; the chains
+// of its last table are Cut.
 func ParseSave(text string, family Family, legacy bool) (Ruleset, error) {
 	var rs Ruleset
 	if len(text) > MaxText {
@@ -76,6 +77,9 @@ func ParseSave(text string, family Family, legacy bool) (Ruleset, error) {
 		}
 	}
 	if table != nil {
+		for _, c := range table.Chains {
+			c.Cut = true // any may be
+		}
 		return rs, fmt.Errorf("line %d of iptables-save: ends within table %.80q, without COMMIT: something is missing", number, table.Name)
 	}
 	return rs, nil

@@ -65,3 +65,21 @@ func TestWalkSaysOnlyWhatNftSays(t *testing.T) {
 		}
 	}
 }
+
+// TestWalkOfWhatIsCutOff: rules that are missing may have let in what the policy drops, or refused it.
+func TestWalkOfWhatIsCutOff(t *testing.T) {
+	for _, policy := range []string{"ACCEPT", "DROP"} {
+		rs, err := ParseSave("*filter\n:INPUT "+policy+" [0:0]\n-A INPUT -s 203.0.113.9/32 -j DROP\n", IPv4, true)
+		if err == nil {
+			t.Error("no error")
+		}
+		if items := rs.By()[ByHandIptables]; len(items) > 2 {
+			t.Errorf("found what is not there: %v", items)
+		}
+		for src, want := range map[string]Does{"192.0.2.1/32": Unsure, "203.0.113.9/32": Refuses} {
+			if got := rs.Walk("input", from(src, 6, 22)); got.Does != want {
+				t.Errorf("policy %s, from %s: %d by %s, want %d", policy, src, got.Does, got.By, want)
+			}
+		}
+	}
+}

@@ -181,6 +181,9 @@ func (w *walk) chain(name string) outcome {
 			break
 		}
 	}
+	if alive && c.Cut {
+		o.unsureBy = Place{w.table, name, Untold, Unknown}
+	}
 	o.falls = o.falls || alive
 	w.depth--
 	w.done[name] = &o
