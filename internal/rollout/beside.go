@@ -50,12 +50,15 @@ func (t Target) proveBeside(f commit.Facts, seen roles.SSHConnection) error {
 	client, server := seen.Client.Addr(), seen.Server.Addr()
 	in := foreign.Packets{IPv6: client.Is6(), Src: foreign.One(client), Dst: foreign.One(server), Proto: 6, State: "new", Local: true,
 		DstPort: foreign.Range{Lo: uint32(seen.Server.Port()), Hi: uint32(seen.Server.Port())}}
+	if client == server || client.IsLoopback() { // a host that pushes to itself
+		in.In = "lo"
+	}
 	for _, hook := range []string{"prerouting", "input"} {
 		if fate := rs.Walk(hook, in); fate.Does == foreign.Refuses {
 			return &OverriddenError{fmt.Sprintf("new connections from %s to %d", client, seen.Server.Port()), fate}
 		}
 	}
-	out := foreign.Packets{IPv6: client.Is6(), Src: in.Dst, Dst: in.Src, Proto: 6, State: "established", SrcPort: in.DstPort}
+	out := foreign.Packets{IPv6: client.Is6(), Src: in.Dst, Dst: in.Src, Proto: 6, State: "established", SrcPort: in.DstPort, Out: in.In}
 	for _, hook := range []string{"output", "postrouting"} {
 		if fate := rs.Walk(hook, out); fate.Does == foreign.Refuses {
 			return &OverriddenError{fmt.Sprintf("answers to %s", client), fate}

@@ -134,6 +134,18 @@ func TestLockOutByOthers(t *testing.T) {
 	}
 }
 
+// TestLockOutOfOneself: a host that pushes to itself comes in by lo, which firewalls let in by name.
+func TestLockOutOfOneself(t *testing.T) {
+	web := target(t, policy("web1", netip.MustParseAddr("10.0.0.1"), 80))
+	web.Host.Coexist = []inventory.At[string]{{V: "iptables"}}
+	const ways = "*filter\n:INPUT DROP [0:0]\n:OUTPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A OUTPUT -o lo -j ACCEPT\nCOMMIT\n"
+	for came, want := range map[string]commit.Act{"10.0.0.1 40000 10.0.0.1 22": commit.Go, "10.0.0.1 40000 10.0.0.2 22": commit.Refuse} {
+		if v := web.Judge(others(t, commit.Facts{Connection: came}, ways), Risks{}); v.Act != want {
+			t.Errorf("%s: act %d, want %d: %v", came, v.Act, want, v.Err)
+		}
+	}
+}
+
 // TestWhatOthersOverride: what is allowed and refused by others is told with the rule, what is not
 // sure is not.
 func TestWhatOthersOverride(t *testing.T) {
