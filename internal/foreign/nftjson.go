@@ -158,7 +158,13 @@ const catchAll = "*"
 
 // element adds one element of a set, or a value that a rule compares with; false if it is of a
 // kind that Values have no room for.
-func (v *Values) element(raw json.RawMessage) bool {
+func (v *Values) element(raw json.RawMessage) bool { return v.nested(raw, 0) }
+
+// deepest is a range in an element with a timeout, in a set that stands in a rule. Each depth is read
+// anew, which takes long where there are thousands.
+const deepest = 2
+
+func (v *Values) nested(raw json.RawMessage, depth int) bool {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
 		return false
@@ -175,7 +181,7 @@ func (v *Values) element(raw json.RawMessage) bool {
 		v.Names = append(v.Names, text)
 		return true
 	case '{':
-		return v.structured(raw)
+		return depth <= deepest && v.structured(raw, depth)
 	}
 	var n uint32
 	if json.Unmarshal(raw, &n) != nil {
@@ -190,7 +196,7 @@ func (v Values) and(w Values) Values {
 	return Values{append(v.Addrs, w.Addrs...), append(v.Numbers, w.Numbers...), append(v.Names, w.Names...)}
 }
 
-func (v *Values) structured(raw json.RawMessage) bool {
+func (v *Values) structured(raw json.RawMessage, depth int) bool {
 	var o struct {
 		Elem   *struct{ Val json.RawMessage }
 		Prefix *struct {
@@ -205,7 +211,7 @@ func (v *Values) structured(raw json.RawMessage) bool {
 	}
 	switch {
 	case o.Elem != nil:
-		return v.element(o.Elem.Val)
+		return v.nested(o.Elem.Val, depth+1)
 	case o.Prefix != nil:
 		r, ok := addrRange(fmt.Sprintf("%s/%d", o.Prefix.Addr, o.Prefix.Len))
 		if ok {
@@ -229,7 +235,7 @@ func (v *Values) structured(raw json.RawMessage) bool {
 		return true
 	case o.Set != nil:
 		for _, e := range o.Set {
-			if !v.element(e) {
+			if !v.nested(e, depth+1) {
 				return false
 			}
 		}

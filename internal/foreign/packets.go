@@ -22,7 +22,14 @@ type Packets struct {
 	Translated       bool           // by DNAT
 
 	hook      string
-	untracked bool // perhaps, or not tracked yet: what connection tracking would say is not known
+	members   map[membership]truth // of sets that were asked; many rules may ask a large one
+	untracked bool                 // perhaps, or not tracked yet: what connection tracking would say is not known
+}
+
+// membership is that of one of the packets' fields in a set.
+type membership struct {
+	set   *Set
+	field Field
 }
 
 // rewritten are the packets when a rule may have written into their headers.
@@ -66,20 +73,29 @@ func (p Packets) matches(r *Rule, t *Table) truth {
 }
 
 func (p Packets) match(m *Match, t *Table) truth {
-	v, partial := &m.Values, false
-	if m.Set != "" {
-		s := t.Sets[m.Set]
-		if s == nil {
-			return maybe
-		}
-		v, partial = &s.Values, s.Opaque
-	}
-	got := p.values(m.Field, v)
-	if partial && got == no {
-		got = maybe
+	got := maybe
+	if m.Set == "" {
+		got = p.values(m.Field, &m.Values)
+	} else if s := t.Sets[m.Set]; s != nil {
+		got = p.in(s, m.Field)
 	}
 	if m.Not {
 		got = got.not()
+	}
+	return got
+}
+
+// in says whether a set has a field of the packets.
+func (p Packets) in(s *Set, f Field) truth {
+	got, known := p.members[membership{s, f}]
+	if known {
+		return got
+	}
+	if got = p.values(f, &s.Values); got == no && s.Opaque {
+		got = maybe
+	}
+	if p.members != nil {
+		p.members[membership{s, f}] = got
 	}
 	return got
 }

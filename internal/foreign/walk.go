@@ -66,6 +66,7 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 	var unsure Fate
 	for _, a := range at {
 		p.untracked = untracked || tracksLater(hook, a.chain.Base.Priority)
+		p.members = map[membership]truth{}
 		w := walk{packets: p, table: a.table, chains: map[string]*Chain{}, done: map[string]*outcome{}}
 		for _, c := range a.table.Chains {
 			w.chains[c.Name] = c
@@ -90,7 +91,7 @@ func (rs Ruleset) Walk(hook string, p Packets) Fate {
 
 // may says whether a rule that does something, wherever it stands, may match the packets.
 func (rs Ruleset) may(p Packets, does func(*Rule) bool) bool {
-	p.untracked, p.hook = true, ""
+	p.untracked, p.hook, p.members = true, "", map[membership]truth{}
 	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
 			for i := range c.Rules {
