@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +16,10 @@ type Foreign struct {
 	Unread string
 }
 
+// byNft is what no rule of iptables has in the words of nft -j: iptables-save leaves it out of a rule, and
+// tells the rest.
+var byNft = regexp.MustCompile(`"(set|map|vmap)": ?|"range": ?\["`)
+
 // readForeign reads the section "foreign": listings under lines "#: WHAT". Chains is what nft told
 // of all tables, for those that no listing has.
 func readForeign(section, chains, xtError string) Foreign {
@@ -24,6 +29,7 @@ func readForeign(section, chains, xtError string) Foreign {
 	}
 	var nft foreign.Ruleset
 	var saves []foreign.Ruleset
+	var made []*foreign.Table // by nft, whatever iptables tells of them
 	for listing := range strings.SplitSeq("\n"+section, "\n#: ") {
 		head, text, _ := strings.Cut(listing, "\n")
 		var rs foreign.Ruleset
@@ -39,6 +45,9 @@ func readForeign(section, chains, xtError string) Foreign {
 			// The host broke its one long line, between objects and perhaps inside of a name.
 			if text = strings.ReplaceAll(text, "\n", ""); text != "" {
 				rs, err = foreign.ParseNft(text)
+				if byNft.MatchString(text) {
+					made = append(made, rs.Tables...)
+				}
 				nft.Tables = append(nft.Tables, rs.Tables...)
 			}
 		case head == "large":
@@ -48,6 +57,11 @@ func readForeign(section, chains, xtError string) Foreign {
 		}
 		if err != nil {
 			f.Unread = err.Error()
+		}
+	}
+	for _, t := range made {
+		for i := range saves {
+			saves[i].Tables = slices.DeleteFunc(saves[i].Tables, func(s *foreign.Table) bool { return !s.Legacy && s.Family == t.Family && s.Name == t.Name })
 		}
 	}
 	f.Ruleset = foreign.Join(foreign.Join(foreign.ParseChains(chains), nft), saves...).Without(ourTables(), ourChains())

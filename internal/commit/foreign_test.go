@@ -102,3 +102,32 @@ END`)
 		t.Errorf("a blocked address: %d by %s", fate.Does, fate.By)
 	}
 }
+
+// TestForeignUnderNamesOfIptables: a table that nft filled and that has the name and the chains of one of
+// iptables is told of all the same, where iptables has no words for its rules and where there is none.
+func TestForeignUnderNamesOfIptables(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, lab.HostOptions{})
+	h.sh(`nft -f - <<'END'
+table ip filter {
+	chain INPUT {
+		type filter hook input priority filter; policy drop;
+		ip saddr 10.0.0.0/8 accept
+		ip saddr { 192.0.2.66, 192.0.2.70 } tcp dport { 22, 80 } accept
+	}
+}
+END`)
+	for _, without := range []string{"", "rm -f /usr/sbin/iptables* /usr/sbin/ip6tables* /usr/sbin/xtables*"} {
+		h.sh(without)
+		f, r := Inspect(t.Context(), h.dial(), "nftables", ModeSame, "")
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		for src, want := range map[string]foreign.Does{"192.0.2.66": foreign.Passes, "192.0.2.67": foreign.Refuses} {
+			p := foreign.Packets{State: "new", Local: true, Proto: 6, DstPort: foreign.Range{Lo: 22, Hi: 22}, Src: foreign.One(netip.MustParseAddr(src))}
+			if fate := f.Foreign.Walk("input", p); fate.Does != want {
+				t.Errorf("%q, from %s: %d by %s, want %d (%s)", without, src, fate.Does, fate.By, want, f.Foreign.Unread)
+			}
+		}
+	}
+}

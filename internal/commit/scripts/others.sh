@@ -59,10 +59,32 @@ others_listings() {
 	[ -z "$OTHERS6" ] || printf '#: ip6tables %s\n%s\n' "$OTHER6" "$OTHERS6"
 	[ -n "$tables" ] || return 0
 	printf '%s\n' "$tables" | while read -r kind family name; do
-		[ "$kind" = nft ] || continue
 		printf '#: nft\n'
+		if [ "$kind" = xt ] && others_told "$family" "$name"; then
+			# Of a rule of nft with a set or a range of addresses iptables tells the rest, as if
+			# that were all (1.8.9).
+			nft -j list table "$family" "$name" 2>/dev/null </dev/null | grep -E '"(set|map|vmap)": ?|"range": ?\["'
+			continue
+		fi
 		nft -j list table "$family" "$name" 2>/dev/null </dev/null || printf '#: silent\n'
 	done
+}
+
+# others_told FAMILY NAME: the table is one that iptables has told of. It has no words for
+# one that nft filled under a name of its own, and may not be there at all.
+others_told() {
+	case "$1 $XT4 $XT6" in
+	'ip nft '*) told=$V4 ;;
+	'ip '*) told=$OTHERS4 ;;
+	'ip6 '*' nft') told=$V6 ;;
+	*) told=$OTHERS6 ;;
+	esac
+	case "
+$told
+" in *"
+*$2
+"*) return 0 ;; esac
+	return 1
 }
 
 # others_bounded: without chains of ours and the jumps to them, in short lines.
