@@ -104,10 +104,26 @@ func (c *console) explainPacket(ctx context.Context, g *globals, host string, a 
 	if err != nil {
 		return ended(exitConfig, "%v", err)
 	}
+	reply.Notes = append(reply.Notes, pastInput(f.Fleet.Hosts, reply)...)
 	if asJSON {
 		return ui.WriteJSON(c.out, answersJSON(q, reply, a.near))
 	}
 	return report.WriteAnswers(c.out, c.outColour, reply, a.near)
+}
+
+// pastInput tells of hosts that may hand the packet on before their input is asked.
+func pastInput(hosts []inventory.Host, reply query.Reply) []string {
+	var names []string
+	for _, h := range hosts {
+		publishes := slices.ContainsFunc(h.Coexist, func(w inventory.At[string]) bool { return w.V == "docker" || w.V == "podman" })
+		if publishes && slices.ContainsFunc(reply.Answers, func(a query.Answer) bool { return a.Host == h.Name && a.Direction == roles.Input }) {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("a port that a container publishes on %s does not come here; --published asks about those", inventory.Fold(names))}
 }
 
 // question checks that flags fit together.
