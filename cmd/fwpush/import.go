@@ -120,7 +120,7 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 	err = endedRun(results)
 	var order []proposal.Rules
 	hosts := map[string][]string{}
-	var texts, unread []string
+	var texts, unread, managed []string
 	for _, r := range results {
 		if r.Facts == nil || r.Err != nil {
 			continue
@@ -129,6 +129,9 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 			c.Tell("%s: left out, not all of its rules can be read: %s", r.Name, why)
 			unread = append(unread, r.Name)
 			continue
+		}
+		if r.Facts.Running != "" {
+			managed = append(managed, r.Name)
 		}
 		rules := proposal.Rules{Files: map[foreign.Family]string{foreign.Inet: "the host"}, Rules: r.Facts.Foreign.Ruleset, V6: true}
 		made, wrong := proposal.Make(f.role.v, rules)
@@ -142,6 +145,9 @@ func (c *console) importHosts(ctx context.Context, g *globals, f *importFlags) e
 			order, texts = append(order, rules), append(texts, text)
 		}
 		hosts[text] = append(hosts[text], r.Name)
+	}
+	if len(managed) > 0 {
+		c.Tell("%s: fwpush's own rules are there already and left out: a role is made of what others have", inventory.Fold(managed))
 	}
 	for i, rules := range order {
 		names, role := hosts[texts[i]], f.role.v

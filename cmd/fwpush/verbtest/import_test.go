@@ -43,6 +43,13 @@ func TestImportFromHosts(t *testing.T) {
 	if strings.Contains(out, "Opens") || strings.Contains(out, "Closes, ") {
 		t.Errorf("it differs:\n%s", out)
 	}
+	if _, said := f.run(0, "import", "--host", "web64"); strings.Contains(said, "own rules") {
+		t.Errorf("a host without rules of fwpush: %s", said)
+	}
+	f.run(0, "apply", "-y", "-l", "web64")
+	if _, said := f.run(0, "import", "--host", "web64"); !strings.Contains(said, "web64: fwpush's own rules are there already and left out") {
+		t.Errorf("no word of fwpush's own rules: %s", said)
+	}
 	// Rules that are too many to work out are left out, and the other hosts have their roles.
 	drops, jumps := strings.Repeat("ip saddr 203.0.113.7 tcp dport 9 drop\n", 100), strings.Repeat("jump d\n", 60)
 	f.sh("web64", "nft -f - <<'X'\ntable ip many {\nchain d {\n"+drops+"}\nchain c {\ntype filter hook input priority 0; policy accept;\n"+jumps+"}\n}\nX")
