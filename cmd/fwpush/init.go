@@ -34,7 +34,7 @@ type initFlags struct {
 	from                           []string
 }
 
-func newInit(c *console) *cobra.Command {
+func newInit(c *console, g *globals) *cobra.Command {
 	f := &initFlags{ansible: only("FILE|DIR"), sshConfig: only("FILE"), hosts: only("FILE"), out: only("FILE")}
 	f.out.v = "fleet.toml"
 	cmd := &cobra.Command{
@@ -61,7 +61,12 @@ func newInit(c *console) *cobra.Command {
 		Example: `  fwpush init --ansible inventory.json
   fwpush init --from-ssh-config
   fwpush init web1 root@db1:2222 --from 198.51.100.16/28`,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.init(cmd.Context(), f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if g.inventory.given && !f.out.given { // the file that the other verbs will read
+				f.out.v = g.inventory.file
+			}
+			return c.init(cmd.Context(), f, args)
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -70,7 +75,7 @@ func newInit(c *console) *cobra.Command {
 	flags.Lookup("from-ssh-config").NoOptDefVal = usualConfig
 	flags.Var(f.hosts, "hosts", "make it of the hosts in `FILE`, one a line; - is standard input")
 	flags.StringArrayVar(&f.from, "from", nil, "`ADDRESS` or prefix that pushes come from, for management.from; repeated: each")
-	flags.Var(f.out, "out", "write `FILE` instead of fleet.toml; - is standard output")
+	flags.Var(f.out, "out", "write `FILE`; default what -i names, else fleet.toml; - is standard output")
 	return cmd
 }
 
@@ -287,6 +292,10 @@ func (c *console) put(path, text string) error {
 	if err != nil {
 		return ended(exitConfig, "%v", err)
 	}
-	c.Note("%s is written; look at management.from, then: fwpush check", path)
+	then := "fwpush check"
+	if path != "fleet.toml" {
+		then += " -i " + ui.Shell(path)
+	}
+	c.Note("%s is written; look at management.from, then: %s", path, then)
 	return nil
 }

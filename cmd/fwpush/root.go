@@ -91,7 +91,7 @@ func newRoot(c *console) *cobra.Command {
 	root.AddCommand(
 		newCheck(c, g), newRender(c, g), newExplain(c, g), newDiff(c, g), newApply(c, g), newStatus(c, g), newDoctor(c, g),
 		newConfirm(c, g), newRevert(c, g), newDrill(c, g), newRollback(c, g), newRemove(c, g), newHistory(c, g), newHosts(c, g), newTrust(c, g), newRoles(c, g), newSchema(c), newGraph(c, g), newDemo(c),
-		newInit(c), newImport(c, g), newVersion(c),
+		newInit(c, g), newImport(c, g), newVersion(c),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelp(root))
