@@ -63,7 +63,7 @@ var house = []room{
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "transport/sshconfig", "internal/foreign", "internal/commit", "internal/rollout",
-		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox", "internal/ansible"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto}},
+		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox", "internal/ansible"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto, xsys}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"fwpush/internal/vt"
 )
@@ -38,6 +39,7 @@ func (f *fleet) onTerminal(args ...string) *terminal {
 	}
 	x.master = master
 	f.t.Cleanup(func() { master.Close() })
+	keepOutput(f.t, master)
 	go func() {
 		buf := make([]byte, 4096)
 		for {
@@ -53,6 +55,21 @@ func (f *fleet) onTerminal(args ...string) *terminal {
 		}
 	}()
 	return x
+}
+
+// keepOutput has the terminal driver keep what nobody has read yet when the interrupt
+// character comes. By default it drops that (termios(3), NOFLSH), in the middle of a frame
+// if it so happens, and what a test looks for would be gone from the screen now and then.
+func keepOutput(t *testing.T, master *os.File) {
+	t.Helper()
+	modes, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+	if err == nil {
+		modes.Lflag |= unix.NOFLSH
+		err = unix.IoctlSetTermios(int(master.Fd()), unix.TCSETS, modes)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // until waits until something stands on the screen.
