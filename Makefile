@@ -11,6 +11,12 @@ TIMEOUT ?= 25m
 FORMAT ?= standard-quiet
 # For each fuzz target.
 FUZZTIME ?= 10s
+# For each long test: the first that is reached ends it. Unset, each has bounds of its own.
+COUNT ?=
+TIME ?=
+SEED ?=
+# Of each benchmark that compares programs.
+ROUNDS ?= 7
 
 # Tools have a module of their own, so that fwpush does not depend on them.
 TOOL := $(GO) tool -modfile=tools/go.mod
@@ -22,7 +28,7 @@ export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=$(VCS)
 
 PREFIX ?= /usr/local
 
-.PHONY: build install demo test lint fuzz clean
+.PHONY: build install demo test lint fuzz chaos bench clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/fwpush ./cmd/fwpush
@@ -50,13 +56,23 @@ lint:
 		if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted >&2; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
-	$(GO) vet -tags fwpushtest ./...
+	$(GO) vet -tags fwpushtest,chaos ./...
 	$(TOOL) staticcheck ./...
-	$(TOOL) staticcheck -tags fwpushtest ./...
+	$(TOOL) staticcheck -tags fwpushtest,chaos ./...
 	$(GO) test ./internal/archtest
 
 fuzz:
+	tools/deps test
 	tools/fuzz $(FUZZTIME)
+
+chaos:
+	tools/deps test
+	FWPUSH_CHAOS_COUNT=$(COUNT) FWPUSH_CHAOS_TIME=$(TIME) FWPUSH_SEED=$(SEED) tools/chaos
+
+bench:
+	tools/deps bench
+	$(GO) test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 0 ./internal/bench
+	$(GO) test -run '^$$' -bench . -timeout 0 ./cmd/fwpush/internal/plan ./internal/sandbox
 
 clean:
 	rm -rf bin

@@ -32,7 +32,7 @@ type Fleet struct {
 	// out of rulesets. The zero time is before every date.
 	ReadAt time.Time
 
-	sources map[string]*source.Doc // by file, for Annotate
+	sources map[string]func() *source.Doc // by file, for Annotate
 }
 
 // LeftOut is what has a mistake and is therefore in no list, as far as it was
@@ -52,9 +52,15 @@ type LeftOut struct {
 // they are.
 func (f *Fleet) Annotate(ps Problems) Problems {
 	out := slices.Clone(ps)
-	out.findKeys(f.sources)
+	docs := map[string]*source.Doc{}
+	for _, p := range ps {
+		if again := f.sources[p.Place.File]; again != nil && docs[p.Place.File] == nil {
+			docs[p.Place.File] = again()
+		}
+	}
+	out.findKeys(docs)
 	for i, p := range out {
-		doc := f.sources[p.Place.File]
+		doc := docs[p.Place.File]
 		if doc == nil || p.Place.Line == 0 || p.Place.Of != "" || p.Source != "" {
 			continue
 		}

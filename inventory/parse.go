@@ -41,6 +41,9 @@ func parse(name string, src []byte, fs *files, programs ...Program) (*Fleet, Pro
 	d.include(d.root, []string{name})
 	d.ask(programs)
 	fleet := d.fleet()
+	for file, doc := range d.docs {
+		fleet.sources[file] = doc.Again()
+	}
 	d.found.findKeys(d.docs)
 	d.found.Sort()
 	return fleet, d.found
@@ -95,7 +98,7 @@ func defined(path []string) string {
 
 func (d *decoder) fleet() *Fleet {
 	top := d.table(d.root, schema.Kind(""), "")
-	f := &Fleet{Path: d.file, Name: defaultFleet, sources: d.docs}
+	f := &Fleet{Path: d.file, Name: defaultFleet, sources: map[string]func() *source.Doc{}}
 	if n := top["version"]; n != nil {
 		d.version(n)
 	}

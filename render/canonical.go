@@ -26,16 +26,19 @@ func Canonical(listing string) string {
 func canonicalTable(listing string) string {
 	var frame, end []string
 	var blocks []chunk
-	for _, c := range chunks(onLines(listing)) {
+	for _, c := range chunks(onLines(stillLines(listing))) {
 		switch {
 		case c.head != "":
+			if c.lines[len(c.lines)-1] != "\t}" {
+				return strings.TrimSuffix(listing, "\n") + "\n" // it is cut off: what stood behind it has no place in an order
+			}
 			c.lines = settled(c)
 			blocks = append(blocks, c)
 		case strings.TrimSpace(c.lines[0]) == "":
 		case c.lines[0] == "}":
 			end = append(end, c.lines[0])
 		default:
-			frame = append(frame, still(c.lines[0]))
+			frame = append(frame, c.lines[0])
 		}
 	}
 	slices.SortStableFunc(blocks, func(a, b chunk) int { return cmp.Compare(a.head, b.head) })
@@ -53,7 +56,7 @@ func canonicalTable(listing string) string {
 	return out.String()
 }
 
-// settled is a block without its moving parts.
+// settled is a block without its moving parts. Its last line is its end, whatever is open before it.
 func settled(c chunk) []string {
 	moving := false
 	for _, l := range c.lines {
@@ -65,18 +68,18 @@ func settled(c chunk) []string {
 	var out []string
 	for i := 0; i < len(c.lines); i++ {
 		if moving && strings.HasPrefix(c.lines[i], "\t\telements = {") {
-			i += elementLines(c.lines[i:]) - 1
+			i += elementLines(c.lines[i:len(c.lines)-1]) - 1
 			continue
 		}
 		if !tallied.MatchString(c.lines[i]) {
-			out = append(out, still(c.lines[i]))
+			out = append(out, c.lines[i])
 		}
 	}
 	return out
 }
 
 // elementLines is the number of lines up to the brace that closes the elements,
-// or up to the end of the set if none does.
+// or all of them if none does.
 func elementLines(lines []string) int {
 	depth, quoted := 0, false
 	for i, l := range lines {
@@ -84,15 +87,24 @@ func elementLines(lines []string) int {
 			return i + 1
 		}
 	}
-	return max(1, len(lines)-1)
+	return len(lines)
 }
 
 var (
-	counted = regexp.MustCompile(`\bcounter packets [0-9]+ bytes [0-9]+`)
-	used    = regexp.MustCompile(`\b((?:over|until|quota) [0-9]+ [a-z]+) used [0-9]+ [a-z]+`)
+	counted = regexp.MustCompile(`\bcounter(?: packets [0-9]+ bytes [0-9]+)+`)
+	used    = regexp.MustCompile(`\b((?:over|until|quota) [0-9]+ [a-z]+)(?: used [0-9]+ [a-z]+)+`)
 	handled = regexp.MustCompile(`(?: # handle [0-9]+)+$`)
 	tallied = regexp.MustCompile(`^\t\tpackets [0-9]+ bytes [0-9]+$`)
 )
+
+// stillLines is before anything else, so that no line turns into another kind of line by it.
+func stillLines(listing string) string {
+	lines := strings.Split(listing, "\n")
+	for i, l := range lines {
+		lines[i] = still(l)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // still takes the moving numbers out of one line, outside of quotes.
 func still(l string) string {

@@ -126,12 +126,12 @@ func compare(was, is []*part, places map[int][]inventory.Place) Diff {
 	d := differ{places: places, out: Diff{places: map[int][]inventory.Place{}}}
 	before, after := byHead(was), byHead(is)
 	for _, p := range was {
-		if after[p.head] == nil {
+		if after[p.key()] == nil {
 			d.whole('-', p)
 		}
 	}
 	for _, p := range is {
-		if old := before[p.head]; old != nil {
+		if old := before[p.key()]; old != nil {
 			d.lines(old, p)
 		} else {
 			d.whole('+', p)
@@ -142,13 +142,21 @@ func compare(was, is []*part, places map[int][]inventory.Place) Diff {
 	return d.out
 }
 
-func byHead(parts []*part) map[string]*part {
-	m := make(map[string]*part, len(parts))
+func byHead(parts []*part) map[partKey]*part {
+	m := make(map[partKey]*part, len(parts))
 	for _, p := range parts {
-		m[p.head] = p
+		m[p.key()] = p
 	}
 	return m
 }
+
+// partKey tells parts apart: lines that belong nowhere may be of both backends.
+type partKey struct {
+	head     string
+	unframed bool
+}
+
+func (p *part) key() partKey { return partKey{p.head, p.unframed} }
 
 // differ writes a Diff.
 type differ struct {

@@ -107,6 +107,25 @@ func TestCompareNeverLies(t *testing.T) {
 
 func normal(l string) string { return strings.Trim(l, " \t\n") }
 
+// TestDriftOfLinesThatBelongNowhere: those of one backend are not taken for those of the other.
+func TestDriftOfLinesThatBelongNowhere(t *testing.T) {
+	listing := "table inet fwpush {\n\tflags dormant\n}\n# fwpush iptables\nodd\n"
+	if d := render.Drift(listing, listing); d.Changed {
+		t.Errorf("differs from itself:\n%s", d.Text)
+	}
+}
+
+// TestDriftOfABlockCalledAsTheTable: it is not taken for the lines outside of any block.
+func TestDriftOfABlockCalledAsTheTable(t *testing.T) {
+	listing := "table inet fwpush {\n\tflags dormant\n\ttable inet fwpush {\n\t\taccept\n\t}\n}\n"
+	if d := render.Drift(listing, listing); d.Changed {
+		t.Errorf("differs from itself:\n%s", d.Text)
+	}
+	if d := render.Drift(listing, strings.Replace(listing, "\t\taccept\n", "", 1)); d.Added != 0 || d.Removed != 1 {
+		t.Errorf("a line less is told as +%d -%d:\n%s", d.Added, d.Removed, d.Text)
+	}
+}
+
 func TestDriftIsSeparateFromChange(t *testing.T) {
 	stored := listed(setOps, chainRev, chainIn)
 	live := strings.Replace(stored, "\t\tcounter drop\n", "\t\tip saddr 198.51.100.7 drop\n\t\tcounter drop\n", 1)

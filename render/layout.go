@@ -132,6 +132,9 @@ var objectLine = regexp.MustCompile(`^(packets [0-9]+ bytes [0-9]+|type "[a-z0-9
 // onLines puts the brace on a line of its own that nft 0.9.8 writes behind what a
 // counter has counted.
 func onLines(listing string) string {
+	if !strings.Contains(listing, "\n\t\tpackets ") {
+		return listing // as nearly all are; to look at each line takes longer than all else here
+	}
 	return braceBehind.ReplaceAllString(listing, "$1\n\t}")
 }
 

@@ -166,6 +166,21 @@ func TestN18CanonicalLeavesOutWhatMoves(t *testing.T) {
 	}
 }
 
+// TestCanonicalFormIsItsOwn: of any text, be it none that nft prints.
+func TestCanonicalFormIsItsOwn(t *testing.T) {
+	for name, listing := range map[string]string{
+		"a number behind a number": "\t\tquota over 1 mbytes used 1 mbytes used 2 kbytes\n\t\tcounter packets 1 bytes 2 packets 3 bytes 4\n",
+		"a block that is cut off":  "\tset b {\n\t\telements = {\n\t}\n\tset a {\n\t\tflags dynamic",
+		"elements without an end":  "\tset a {\n\t\tflags dynamic\n\t\telements = { 1\n\t}\n\tset b {\n\t\telements = { 2,\n\t\t3 }\n\t}\n",
+		"a handle behind an end":   "\tchain b {\n\t} # handle 5\n\tchain a {\n\t}\n}\n",
+	} {
+		once := render.Canonical(listing)
+		if twice := render.Canonical(once); twice != once {
+			t.Errorf("%s: %q, then %q", name, once, twice)
+		}
+	}
+}
+
 // TestCanonicalKeepsWhatMatters: each of these is drift.
 func TestCanonicalKeepsWhatMatters(t *testing.T) {
 	whole := listed(setOps, setDyn, chainRev, chainIn)

@@ -19,36 +19,36 @@ import (
 // TestTextDecidesAsThePolicy reads the text back and asks it about packets: it
 // must say what the policy says. No rule can be wider, narrower, lost, or moved
 // by a comment without this being seen.
-func TestTextDecidesAsThePolicy(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := genPolicy.Draw(t, "policy")
-		text := mustRapid(t, p).Text
-		s, engine := readText(t, text), verdict.New(p)
-		for range 20 {
-			k := genPacket(p).Draw(t, "packet")
-			if k.Direction == roles.Forward && !p.Forwards || k.Direction == roles.Published && !p.Publishes {
-				continue // there is no chain to ask
-			}
-			outcomes := engine.Packet(k)
-			if len(outcomes) != 1 {
-				t.Fatalf("%d outcomes for %+v", len(outcomes), k)
-			}
-			want := outcomes[0].Verdict
-			got := s.verdict(t, simulate(k))
-			if got == "unreachable" && isError(k) {
-				got = "drop" // no error answers an error, whatever the text says
-			}
-			if got == "reset" || got == "unreachable" {
-				if got == "reset" != (k.Proto == space.TCP) {
-					t.Fatalf("%s for %+v", got, k)
-				}
-				got = "reject"
-			}
-			if got != string(want) {
-				t.Fatalf("text says %s, policy %s, for %+v in\n%s", got, want, k, text)
-			}
+func TestTextDecidesAsThePolicy(t *testing.T) { rapid.Check(t, textDecides) }
+
+func textDecides(t *rapid.T) {
+	p := genPolicy.Draw(t, "policy")
+	text := mustRapid(t, p).Text
+	s, engine := readText(t, text), verdict.New(p)
+	for range 20 {
+		k := genPacket(p).Draw(t, "packet")
+		if k.Direction == roles.Forward && !p.Forwards || k.Direction == roles.Published && !p.Publishes {
+			continue // there is no chain to ask
 		}
-	})
+		outcomes := engine.Packet(k)
+		if len(outcomes) != 1 {
+			t.Fatalf("%d outcomes for %+v", len(outcomes), k)
+		}
+		want := outcomes[0].Verdict
+		got := s.verdict(t, simulate(k))
+		if got == "unreachable" && isError(k) {
+			got = "drop" // no error answers an error, whatever the text says
+		}
+		if got == "reset" || got == "unreachable" {
+			if got == "reset" != (k.Proto == space.TCP) {
+				t.Fatalf("%s for %+v", got, k)
+			}
+			got = "reject"
+		}
+		if got != string(want) {
+			t.Fatalf("text says %s, policy %s, for %+v in\n%s", got, want, k, text)
+		}
+	}
 }
 
 // isError tells messages that the kernel takes for errors (icmp_pointers in
@@ -172,26 +172,26 @@ func TestC12NoFlowtable(t *testing.T) {
 
 // TestP2OrderMeansNothing: rules, peers, addresses and ports in any order give
 // the same bytes.
-func TestP2OrderMeansNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := genPolicy.Draw(t, "policy")
-		q := p
-		q.Management.Peers = rapid.Permutation(p.Management.Peers).Draw(t, "management")
-		shuffle := func(rules []roles.Rule) []roles.Rule {
-			out := rapid.Permutation(rules).Draw(t, "rules")
-			for i := range out {
-				out[i].From = rapid.Permutation(out[i].From).Draw(t, "from")
-				out[i].To = rapid.Permutation(out[i].To).Draw(t, "to")
-				out[i].Ports = rapid.Permutation(out[i].Ports).Draw(t, "ports")
-			}
-			return out
+func TestP2OrderMeansNothing(t *testing.T) { rapid.Check(t, orderMeansNothing) }
+
+func orderMeansNothing(t *rapid.T) {
+	p := genPolicy.Draw(t, "policy")
+	q := p
+	q.Management.Peers = rapid.Permutation(p.Management.Peers).Draw(t, "management")
+	shuffle := func(rules []roles.Rule) []roles.Rule {
+		out := rapid.Permutation(rules).Draw(t, "rules")
+		for i := range out {
+			out[i].From = rapid.Permutation(out[i].From).Draw(t, "from")
+			out[i].To = rapid.Permutation(out[i].To).Draw(t, "to")
+			out[i].Ports = rapid.Permutation(out[i].Ports).Draw(t, "ports")
 		}
-		q.In, q.Out, q.Forward, q.Published = shuffle(p.In), shuffle(p.Out), shuffle(p.Forward), shuffle(p.Published)
-		a, b := mustRapid(t, p), mustRapid(t, q)
-		if a.Text != b.Text || a.Digest != b.Digest {
-			t.Fatalf("order changed the text:\n%s", render.Compare(a.Text, b).Text)
-		}
-	})
+		return out
+	}
+	q.In, q.Out, q.Forward, q.Published = shuffle(p.In), shuffle(p.Out), shuffle(p.Forward), shuffle(p.Published)
+	a, b := mustRapid(t, p), mustRapid(t, q)
+	if a.Text != b.Text || a.Digest != b.Digest {
+		t.Fatalf("order changed the text:\n%s", render.Compare(a.Text, b).Text)
+	}
 }
 
 // TestSetNamesAreUnique: whatever names fall together, each set stands once and

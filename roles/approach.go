@@ -69,7 +69,7 @@ func (p Policy) ProveManagement(a Approach) Proof {
 	case !local.IsValid():
 		return undecided("there is no route from here")
 	case target.IsLoopback():
-		return undecided("%s is a forwarding on this machine, the host sees another source", target)
+		return undecided("a loopback address is a forwarding on this machine, the host sees another source")
 	case isPrivate(local) && !isPrivate(target):
 		return undecided("%s is a private address and the host's is not, the host sees another source", local)
 	case p.admitsFrom(local):

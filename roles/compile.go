@@ -44,6 +44,7 @@ type compiler struct {
 	resolved   map[string]Peer     // resolved host:, role: and group: references
 	aliases    map[string]bool     // words that any host has an interface for
 	inherited  map[inheritance]any // what roles say about settings, a vote or nil
+	byRoles    map[string]Policy   // the settings of hosts with such roles and none of their own
 	management *Management         // of every host, without ports; nil until resolved
 	broken     bool                // management.from has errors of its own
 }
@@ -59,6 +60,7 @@ func newCompiler(fleet *inventory.Fleet) *compiler {
 		resolved:  map[string]Peer{},
 		aliases:   map[string]bool{},
 		inherited: map[inheritance]any{},
+		byRoles:   map[string]Policy{},
 	}
 	standard, problems := standardRoles()
 	c.standard = standard
@@ -88,8 +90,8 @@ func (c *compiler) policies() []Policy {
 
 func (c *compiler) policy(h inventory.Host) Policy {
 	roles := c.hostRoles(h)
-	p := Policy{Host: h.Name, Addresses: ownAddresses(h), Management: c.hostManagement(h)}
-	c.settle(&p, h, roles)
+	p := c.settled(h, roles)
+	p.Host, p.Addresses, p.Management = h.Name, ownAddresses(h), c.hostManagement(h)
 	own := c.drafts(h.Rules)
 	named := c.named(h.Out)
 	p.Forwards, p.Publishes = h.Forwards, h.Publishes

@@ -46,7 +46,9 @@ type Policy struct {
 	// for nobody or has expired: it is the one kind of allow that can close something. `all`
 	// names nothing. Empty where outbound accepts.
 	Lifelines []inventory.PortRange
-	Decided   map[string]Decision // by key ("inbound", "ping", ...): who decided it
+	// Decided says who decided a key ("inbound", "ping", ...). Hosts share it: it must not be
+	// changed.
+	Decided map[string]Decision
 }
 
 // Decision says which level of the file decided a setting.

@@ -4,10 +4,30 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fwpush/inventory"
 )
+
+// settled is a policy with no more than its settings. Hosts that have the same roles and say
+// nothing themselves share them.
+func (c *compiler) settled(h inventory.Host, roles []*lineage) (p Policy) {
+	if h.Settings != (inventory.Settings{}) {
+		c.settle(&p, h, roles)
+		return p
+	}
+	var key strings.Builder
+	for _, l := range roles {
+		key.WriteString(l.role.Name + "\x00")
+	}
+	p, known := c.byRoles[key.String()]
+	if !known {
+		c.settle(&p, h, roles)
+		c.byRoles[key.String()] = p
+	}
+	return p
+}
 
 // settle sets the scalars of a policy: each is the host's own word, else the
 // strictest of its roles', else the file's defaults, else what stands without

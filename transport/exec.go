@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,7 @@ import (
 const (
 	maxLine       = 1 << 20  // bytes of one line of stdout
 	maxStderrTail = 64 << 10 // bytes of stderr that are kept
-	readSize      = 32 << 10 // bytes; the largest SSH packet
+	readSize      = 4 << 10  // bytes at a time, of each stream: thousands of hosts have two of them, mostly idle
 )
 
 // Exec is one running command. One goroutine may read its lines while another
@@ -86,12 +87,23 @@ func (c *Conn) Start(ctx context.Context, command string) (*Exec, error) {
 // up.
 const endTime = time.Second
 
+// writeSize is the most that is written at once, in bytes. The SSH library keeps two buffers for
+// the longest packet of a connection as long as that lasts; with what goes around it, this one
+// fits into 16 KiB. Its default, twice as much, is a good part of what a run with many forks holds.
+const writeSize = 16<<10 - 64
+
 // Write sends p to the command's stdin. It waits while the host takes nothing,
 // until the context given to Start ends or Close is called.
-func (x *Exec) Write(p []byte) (int, error) {
+func (x *Exec) Write(p []byte) (n int, err error) {
 	x.writing.Add(1)
 	defer x.writing.Add(-1)
-	n, err := x.channel.Write(p)
+	for rest := range slices.Chunk(p, writeSize) {
+		var took int
+		took, err = x.channel.Write(rest)
+		if n += took; err != nil {
+			break
+		}
+	}
 	if err == nil {
 		return n, nil
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -249,7 +250,12 @@ func TestAcceptNewCannotRecord(t *testing.T) {
 func FuzzOffers(f *testing.F) {
 	f.Add([]byte("hello\r\nSSH-2.0-x\r\n\x00\x00\x00\x30\x04\x14" + string(make([]byte, 16)) + "\x00\x00\x00\x01a\x00\x00\x00\x03b,c"))
 	f.Add([]byte("SSH-2.0-x\n"))
-	f.Fuzz(func(t *testing.T, heard []byte) { offers(heard) })
+	f.Fuzz(func(t *testing.T, heard []byte) {
+		all := strings.Join(offers(heard), ",")
+		if !bytes.Contains(heard, []byte(all)) || all != "" && !bytes.HasPrefix(heard, []byte("SSH-")) && !bytes.Contains(heard, []byte("\nSSH-")) {
+			t.Fatalf("%q offers %q", heard, all)
+		}
+	})
 }
 
 // OpenSSH's own server shows all of its keys, by one connection for each; with a

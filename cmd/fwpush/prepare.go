@@ -6,6 +6,8 @@ import (
 	"maps"
 	"os"
 	"os/user"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 
@@ -93,7 +95,24 @@ func (c *console) reach(ctx context.Context, g *globals, s inventory.Selection) 
 	return c.prepared(f, f.Bare(members)), nil
 }
 
+// collectLess has garbage collected less often from now on: most of what a host leaves behind is
+// short-lived, and a run has memory to spare. To make a large fleet ready leaves things that stay
+// between those that do not, and is done as usual. A run of ten thousand hosts stays below 400 MB; what
+// stays of a fleet counts three times at least, since close to the limit half of the time would go
+// into collecting. Somebody who has set GOGC or GOMEMLIMIT knows better.
+func collectLess(getenv func(string) string) {
+	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(max(340<<20, 3*int64(m.HeapAlloc))) // bytes
+}
+
 func (c *console) prepared(f *plan.File, targets []rollout.Target) *prepared {
+	collectLess(c.getenv)
 	p := &prepared{File: f, targets: targets, log: c, dialer: c.dial(c.hostKeys)}
 	p.prober = probe.NewProber(p.dialer, f.Host)
 	return p

@@ -167,27 +167,28 @@ func (u *push) recorded(ctx context.Context, p *prepared, targets []rollout.Targ
 
 // pushTargets runs the commits and tells of them.
 func (u *push) pushTargets(targets []rollout.Target, o rollout.Options, rec *record.Recorder, others compare.Others) []pushed {
-	byName := map[string]rollout.Target{}
-	for _, t := range targets {
-		byName[t.Host.Name] = t
+	byName := make(map[string]*rollout.Target, len(targets))
+	for i := range targets {
+		byName[targets[i].Host.Name] = &targets[i]
 	}
 	diffs, kept := map[string]string{}, map[string]string{}
 	watch := progress.New(u, targets, progress.Changes)
 	watch.Interrupted = rec.Interrupted
 	watch.Facts = func(r rollout.Result) {
-		t := byName[r.Name]
-		if r.Back != nil {
-			t = *r.Back
-		}
-		diff, byHand := compare.DiffOf(t, *r.Facts)
 		if u.f.json() {
-			diffs[r.Name] = diff
+			t := byName[r.Name]
+			if r.Back != nil {
+				t = r.Back
+			}
+			diffs[r.Name] = compare.DiffOf(*t, *r.Facts)
 		}
 		if r.Outcome == commit.OutcomeConfirmed && !r.Facts.PolicySame {
 			kept[r.Name] = r.Facts.Policy
 		}
-		if byHand != "" && r.Outcome == commit.OutcomeConfirmed {
-			u.Tell("%s  note: %s", r.Name, byHand)
+		if r.Outcome == commit.OutcomeConfirmed {
+			if byHand := compare.ByHand(*r.Facts); byHand != "" {
+				u.Tell("%s  note: %s", r.Name, byHand)
+			}
 		}
 	}
 	u.Note("run %s: %s, window %s", targets[0].Candidate.Stamp.Run, foldedHosts(targets), targets[0].Candidate.Window)

@@ -97,13 +97,14 @@ func rawLine(fleet *inventory.Fleet, place inventory.Place, text string) invento
 		if raw.Place != place {
 			continue
 		}
-		from := raw.Nft.Place.Line
-		for n := from; n <= from+1+strings.Count(raw.Nft.V, "\n"); n++ {
-			at := inventory.Place{File: place.File, Line: n, Col: 1}
-			source := fleet.Annotate(inventory.Problems{{Place: at}})[0].Source
-			if before, _, found := strings.Cut(source, text); found {
-				at.Col += utf8.RuneCountInString(before)
-				return at
+		lines := make(inventory.Problems, 2+strings.Count(raw.Nft.V, "\n"))
+		for i := range lines {
+			lines[i].Place = inventory.Place{File: place.File, Line: raw.Nft.Place.Line + i, Col: 1}
+		}
+		for _, line := range fleet.Annotate(lines) {
+			if before, _, found := strings.Cut(line.Source, text); found {
+				line.Place.Col += utf8.RuneCountInString(before)
+				return line.Place
 			}
 		}
 	}

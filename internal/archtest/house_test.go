@@ -48,7 +48,7 @@ var house = []room{
 	{dir: "internal/ansible", rooms: []string{"inventory"}},
 	{dir: "internal/stop"},
 	{dir: "internal/foreign", modules: []string{netipx}, tests: []string{cmp, rapid}},
-	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign"}, tests: []string{rapid}},
+	{dir: "internal/commit", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign"}, tests: []string{rapid, xsys}},
 	{dir: "internal/rollout", rooms: []string{"inventory", "roles", "render", "transport", "internal/stop", "internal/foreign", "internal/commit"},
 		modules: []string{xsync}, tests: []string{rapid}},
 	{dir: "internal/probe", rooms: []string{"inventory", "transport"}, tests: []string{goleak, xcrypto}},
@@ -61,15 +61,21 @@ var house = []room{
 	{dir: "internal/sandbox", rooms: []string{"inventory", "roles", "render"}},
 	{dir: "internal/wire", modules: []string{xsys}},
 	{dir: "internal/agree", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "render"}, tests: []string{rapid}},
+	{dir: "internal/chaos"},
+	{dir: "internal/model"},
+	{dir: "internal/inject", modules: []string{xsys}},
 	{dir: "internal/archtest"},
 	{dir: "cmd/fwpush", rooms: []string{"inventory", "roles", "roles/space", "roles/verdict", "roles/expect", "roles/meaning", "roles/reach", "render", "transport", "transport/sshconfig", "internal/foreign", "internal/commit", "internal/rollout",
 		"internal/probe", "internal/ui", "internal/journal", "internal/lab", "internal/sandbox", "internal/ansible"}, modules: []string{cobra, junit, pflag, xsync}, tests: []string{cdproto, chromedp, pty, goInternal, rapid, xcrypto, xsys}},
+	// It runs the built program, too, and may know what a host is sent.
+	{dir: "internal/bench", rooms: []string{"inventory", "render", "internal/commit"}, modules: []string{xcrypto, xsync}},
 	// It runs the built program and looks at the hosts: no inside of either.
 	{dir: "internal/e2e", tests: []string{xsync, xsys}},
+	{dir: "internal/soak", tests: []string{xsys}},
 }
 
 // testRooms stand in for hosts, servers and networks.
-var testRooms = []string{"internal/lab", "internal/sshtest", "internal/simhost", "internal/vt", "internal/wire"}
+var testRooms = []string{"internal/lab", "internal/sshtest", "internal/simhost", "internal/vt", "internal/wire", "internal/chaos", "internal/inject"}
 
 // topLevel are the entries at the top of the repository. Names with a leading dot are free: they
 // belong to git and to other tools.

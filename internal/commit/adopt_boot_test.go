@@ -35,9 +35,10 @@ systemctl daemon-reload; systemctl enable nftables.service netfilter-persistent.
 // A host whose own units load home-made rules before ours at each boot: a reboot inside
 // of the window is its own, one after the confirm ours alone.
 func TestAdoptedHostBoots(t *testing.T) {
+	t.Parallel()
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{Systemd: true})
 			h.variant(variant)
 			h.bootsHome()
@@ -107,6 +108,7 @@ func TestAdoptedHostBoots(t *testing.T) {
 // The power goes at each step of making an adoption last. What boots afterwards is old
 // with the home-made rules, or new, with or without them; a run later it is new without.
 func TestPowerCutWhileAnAdoptionIsMadeToLast(t *testing.T) {
+	t.Parallel()
 	for name, fragment := range map[string]map[string]string{
 		"before the boot file":           {"mv": `case "$*" in *boot.[0-9a-f]*) touch /run/cut; sleep 60 ;; esac`},
 		"before what was taken":          {"mv": `case "$*" in *.adopted.*) touch /run/cut; sleep 60 ;; esac`},
@@ -114,7 +116,7 @@ func TestPowerCutWhileAnAdoptionIsMadeToLast(t *testing.T) {
 		"when the timers are to be gone": {"atrm": `touch /run/cut; sleep 60`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{Systemd: true})
 			h.bootsHome()
 			h.reboot()
@@ -146,10 +148,11 @@ func TestPowerCutWhileAnAdoptionIsMadeToLast(t *testing.T) {
 
 // The programs of other releases print and read the same rules in other words.
 func TestAdoptionOnReleases(t *testing.T) {
+	t.Parallel()
 	for _, release := range []string{"bullseye", "trixie"} {
 		for _, variant := range []string{"nft", "legacy"} {
 			t.Run(release+" "+variant, func(t *testing.T) {
-				t.Parallel()
+				working(t)
 				h := releaseHost(t, release, variant, lab.HostOptions{})
 				h.firewall()
 				h.nftables(homeTable)

@@ -18,6 +18,7 @@ func outside(pattern, fragment string) string {
 // Home-made rules are being taken away, and something fails, dies or hangs in between:
 // everything is as it was, whoever puts it back.
 func TestAdoptionThatFailsInTheMiddle(t *testing.T) {
+	t.Parallel()
 	const (
 		family = "iptables-restore"
 		dies   = "kill -9 $PPID; exit 1"
@@ -37,7 +38,7 @@ func TestAdoptionThatFailsInTheMiddle(t *testing.T) {
 		"nft does it, and Begin dies":         {"nft", "'-f /dev/stdin'", once("$real/nft -f /dev/stdin;" + both)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.firewall()
 			h.nftables(homeTable)
@@ -79,6 +80,7 @@ func TestAdoptionThatFailsInTheMiddle(t *testing.T) {
 
 // The revert itself dies, or its tools fail for a while, at each of its steps.
 func TestAdoptionWhoseRevertFailsInTheMiddle(t *testing.T) {
+	t.Parallel()
 	const both = "kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; exit 1"
 	for name, tt := range map[string]struct{ program, pattern, fragment string }{
 		"iptables fails twice":            {"iptables-restore", "*--noflush*", `{ [ -e /run/a ] && [ -e /run/b ]; } || { [ ! -e /run/a ] || touch /run/b; touch /run/a; exit 1; }`},
@@ -88,7 +90,7 @@ func TestAdoptionWhoseRevertFailsInTheMiddle(t *testing.T) {
 		"the revert dies before ours go":  {"nft", "*old.nft", once("kill -9 $PPID; exit 1")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.firewall()
 			h.nftables(homeTable)
@@ -126,6 +128,7 @@ func TestAdoptionWhoseRevertFailsInTheMiddle(t *testing.T) {
 // stands in for the old rules, or a person, ends the transaction, and a next one clears away
 // everything else that is left of it.
 func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
+	t.Parallel()
 	kept := func(h *host) {
 		h.t.Helper()
 		if got := h.sh("ls /var/lib/fwpush/adopted; cat /var/lib/fwpush/adopted/1/iptables-nft"); !strings.HasPrefix(got, "1\n") || !strings.Contains(got, "LOGDROP") {
@@ -139,7 +142,7 @@ func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
 	fails := outside("*--noflush*", "{ echo 'no such device' >&2; exit 1; }")
 
 	t.Run("beside confirmed rules", func(t *testing.T) {
-		t.Parallel()
+		working(t)
 		h := newHost(t, lab.HostOptions{})
 		h.mustApply(h.candidate(rules(false, 80), time.Minute))
 		confirmed := h.table()
@@ -159,7 +162,7 @@ func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
 		kept(h)
 	})
 	t.Run("in Begin", func(t *testing.T) {
-		t.Parallel()
+		working(t)
 		h := newHost(t, lab.HostOptions{})
 		h.mustApply(h.candidate(rules(false, 80), time.Minute))
 		stuck(h)
@@ -172,7 +175,7 @@ func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
 		kept(h)
 	})
 	t.Run("on a first push, given up", func(t *testing.T) {
-		t.Parallel()
+		working(t)
 		h := newHost(t, lab.HostOptions{})
 		stuck(h)
 		p := h.begin(h.adopting(rules(false, 443), 3*time.Second))
@@ -189,7 +192,7 @@ func TestHomeMadeRulesThatCannotBePutBackAreKept(t *testing.T) {
 // A lock that another program holds while the rules are to go, and one while they are to
 // come back.
 func TestAdoptionBehindTheLockOfIptables(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // it waits for the lock
 	h := newHost(t, lab.HostOptions{})
 	h.variant("legacy")
 	h.firewall()

@@ -110,9 +110,10 @@ func (h *host) adopting(rs render.Ruleset, window time.Duration) Candidate {
 // A host with home-made rules: a lock-out puts all of them back, a confirmed commit
 // leaves those of others, and the same doors are open as before, with IPv6 closed too.
 func TestAdoption(t *testing.T) {
+	t.Parallel()
 	for _, a := range adoptions() {
 		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			a.start(h)
 			before, others := h.everything(), h.homeless()
@@ -171,9 +172,10 @@ func TestAdoption(t *testing.T) {
 // The same with rules for iptables: ours are in the very chains that home-made rules go
 // from and come back to.
 func TestAdoptionByIptables(t *testing.T) {
+	t.Parallel()
 	for _, a := range adoptions()[:2] {
 		t.Run(a.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			a.start(h)
 			before, others := h.everything(), h.homeless()
@@ -211,6 +213,7 @@ func TestAdoptionByIptables(t *testing.T) {
 
 // What cannot be put back is not taken away, and the host is told why.
 func TestWhatCannotBeAdopted(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ start, why string }{
 		"a chain that leads to another's": {"iptables -N f2b-x; iptables -N MINE; iptables -A MINE -j f2b-x; iptables -A INPUT -j MINE", "leads to f2b-x"},
 		"a table of both":                 {`iptables -A INPUT -j ACCEPT; nft add chain ip filter mine "{ type filter hook input priority 1; }"`, "holds base chains of iptables and others"},
@@ -228,7 +231,7 @@ X
 rm -f /bin/ip /sbin/ip /usr/bin/ip /usr/sbin/ip`, "Interface does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.sh(tt.start)
 			before := h.everything()

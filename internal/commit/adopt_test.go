@@ -179,7 +179,7 @@ func TestHomeMadeRulesComeBackAsTheyWere(t *testing.T) {
 
 // Home-made rules come back with what they, and the policies beside them, have counted.
 func TestHomeMadeRulesComeBackWithTheirCounters(t *testing.T) {
-	t.Parallel()
+	working(t)
 	const script = `
 R=$1 D=$1/tx/t T=t NAME=S
 mkdir -p "$D/adopt"

@@ -3,6 +3,8 @@ package commit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"fwpush/transport"
@@ -46,6 +48,51 @@ func (p *Pending) look(ctx context.Context, conn *transport.Conn, stage Stage, c
 		return Result{}, false // still pending, or not to be understood: look again
 	}
 	return p.ended(ctx, conn, rest, stage, cause)
+}
+
+var (
+	// errUntold is a host that claims the end which nobody here has decided on.
+	errUntold = errors.New("the host says that it is confirmed, and this run did not tell it to")
+	// Of a host that is found to have ended already.
+	errFaster = errors.New("the host was faster than the confirm")
+	errTaken  = errors.New("the host took the new rules back")
+)
+
+// hintHomeless is about a host that runs our old rules again, and not all of those that
+// an adoption had taken away.
+const hintHomeless = "the last confirmed rules run again, but not all home-made ones could be put back: the newest directory in /var/lib/fwpush/adopted has them"
+
+// over turns the host's word about a finished transaction into an outcome.
+// cause is why it was not confirmed, if it was not.
+func (p *Pending) over(word string, stage Stage, cause error) Result {
+	r := p.result
+	r.Deadline = time.Time{}
+	state, mark, _ := strings.Cut(word, " ")
+	switch {
+	case (state == "confirmed" || state == "removed") && !p.told:
+		// A lie, or somebody else's doing: nothing of it was proved or tried here.
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageConfirm, errUntold
+		if cause != nil && cause != errFaster && cause != errTaken {
+			r.Err = fmt.Errorf("%w; %w", errUntold, cause)
+		}
+		r.Hint = "somebody else may have confirmed it: fwpush status"
+	case state == "confirmed" || state == "removed":
+		r.Outcome, r.Stage, r.Err = OutcomeConfirmed, "", nil
+	case mark == "boot":
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StagePersist, cause
+		r.Hint = "the old rules run again, but the boot file could not be put back: a boot would load the new ones; look at the disk of /var/lib/fwpush and apply again"
+	case mark == "home":
+		r.Outcome, r.Stage, r.Err, r.Hint = OutcomeUnknown, StageRevert, cause, hintHomeless
+	case mark == "open":
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
+		r.Hint = "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"
+	case state == "reverted" || state == "drilled":
+		r.Outcome, r.Stage, r.Err = OutcomeReverted, stage, cause
+		r.Hint = "the host runs its old rules again"
+	default:
+		r.Outcome, r.Stage, r.Err = OutcomeUnknown, stage, fmt.Errorf("the host says %q: %w", clip(word), cause)
+	}
+	return r
 }
 
 // ended is over for a word that may not be the last one, or "none": a reboot

@@ -36,10 +36,11 @@ func changes(sets bool) []change {
 // A change of backend: taken back it leaves exactly the old one, confirmed it leaves
 // nothing of the old one, and a removal afterwards leaves nothing at all.
 func TestChangeOfBackend(t *testing.T) {
+	t.Parallel()
 	for _, c := range changes(true) {
 		for _, variant := range []string{"nft", "legacy"} {
 			t.Run(c.name+" "+variant, func(t *testing.T) {
-				t.Parallel()
+				working(t)
 				h := newHost(t, lab.HostOptions{})
 				h.variant(variant)
 				h.sh(foreignRules)
@@ -90,7 +91,7 @@ func TestChangeOfBackend(t *testing.T) {
 // Somebody has loaded rules of ours in the other backend by hand: both are the old
 // rules, and a revert puts both back.
 func TestOldRulesOfBothBackends(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.sh("iptables -N FWPUSH-IN; iptables -A FWPUSH-IN -p tcp --dport 9 -j DROP; iptables -A INPUT -j FWPUSH-IN")
@@ -119,6 +120,7 @@ func TestOldRulesOfBothBackends(t *testing.T) {
 // The boot unit loads what was confirmed, whichever backend it is for, and the
 // candidate of another one is gone after a reboot inside its window.
 func TestBootLoadsEitherBackend(t *testing.T) {
+	t.Parallel()
 	for _, release := range []string{"bullseye", "bookworm", "trixie"} {
 		bootsEither(t, release, "nft")
 		bootsEither(t, release, "legacy")
@@ -128,7 +130,7 @@ func TestBootLoadsEitherBackend(t *testing.T) {
 func bootsEither(t *testing.T, release, variant string) {
 	for _, c := range changes(false) { // the roots of releases have no ipset
 		t.Run(release+" "+variant+" "+c.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := releaseHost(t, release, variant, lab.HostOptions{Systemd: true})
 			h.mustApply(h.candidate(c.from, time.Minute))
 			h.reboot()
@@ -171,7 +173,7 @@ func (h *host) reboot() {
 // Debian's netfilter-persistent loads a saved copy of everything when it is
 // restarted: the boot unit comes after it, and ours are whole and first again.
 func TestNetfilterPersistentDoesNotWin(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.sh(`cat >/etc/systemd/system/netfilter-persistent.service <<'X'
 [Unit]

@@ -52,7 +52,7 @@ func TestBecome(t *testing.T) {
 		"su from csh to fish":            {"su", "s3", lab.HostOptions{RootPassword: "s3", Users: []lab.User{{Name: "ops"}}}, "usermod -s /bin/tcsh ops; usermod -s /usr/bin/fish root"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := as(t, tt.by, tt.password, tt.host)
 			if tt.prepare != "" {
 				h.sh(tt.prepare)
@@ -105,7 +105,7 @@ func TestBecomeRefused(t *testing.T) {
 		"pam_wheel":                 {"su", "right", lab.HostOptions{RootPassword: "right", Users: []lab.User{{Name: "ops"}}}, "sed -i '1i auth required pam_wheel.so' /etc/pam.d/su", "Permission denied", "pam_wheel"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := as(t, tt.by, tt.password, tt.host)
 			if tt.prepare != "" {
 				h.sh(tt.prepare)
@@ -133,6 +133,7 @@ func TestBecomeRefused(t *testing.T) {
 
 // A password that one host refuses is tried on no other, and on that host once.
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
+	working(t)
 	one := as(t, "sudo", "wrong", lab.HostOptions{Name: "tried-one", Users: []lab.User{{Name: "ops", Password: "right", Sudoers: mayAll}}})
 	two := as(t, "sudo", "wrong", lab.HostOptions{Name: "tried-two", Users: []lab.User{{Name: "ops", Password: "right", Sudoers: mayAll}}})
 	if err := one.dialer.Password("tried-two", []byte("wrong")); err != nil {
@@ -162,6 +163,7 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 
 // A password that one host has accepted is given to all, and one that refuses it is alone.
 func TestAcceptedPasswordGoesOn(t *testing.T) {
+	working(t)
 	users := func(password string) []lab.User {
 		return []lab.User{{Name: "ops", Password: password, Sudoers: mayAll}}
 	}

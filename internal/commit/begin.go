@@ -1,11 +1,11 @@
 package commit
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +20,10 @@ type Pending struct {
 	nonce  string
 	seal   string // "" while the host's answer to apply is not known
 	target transport.Target
-	first  *listener // Begin's connection, "" once it is lost
-	result Result    // outcome pending, until something better is known
+	first  *listener     // Begin's connection, "" once it is lost
+	result Result        // outcome pending, until something better is known
+	most   time.Duration // that may be left until the deadline, whatever the host says
+	told   bool          // the host was told to commit, or a person asked for its confirm
 }
 
 // Deadline is when the host reverts, on the controller's clock: no earlier than
@@ -167,9 +169,9 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 	}
 	sent := make(chan error, 1)
 	limit := uploadTime(len(payload))
-	go func() { sent <- b.d.sendWithin(ctx, payload, limit) }()
+	go func() { sent <- b.d.send(ctx, payload, limit) }()
 	// One limit for all it says: a host that keeps talking is no host that answers.
-	patience := limit + b.Window/2
+	patience := limit + 3*b.Window/4
 	if b.Mode == ModeExclusive && len(b.facts.Home) > 0 {
 		patience += 40 * time.Second // for the rehearsal of what is taken away
 	}
@@ -183,8 +185,11 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 		}
 		switch word {
 		case "checked":
-			if rest == "shallow" {
+			switch rest {
+			case "shallow":
 				b.notes = append(b.notes, "the host allows no network namespace: the rules were checked by iptables-restore --test alone")
+			case "blind":
+				b.notes = append(b.notes, "the rules do not load in a network namespace of their own: what somebody else changed at the moment of the load passes for ours")
 			}
 			return Result{}, true
 		case "held":
@@ -204,24 +209,24 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 }
 
 // payload is the go line, who it is for, and the files.
-func (b *beginning) payload() (string, error) {
+func (b *beginning) payload() ([]byte, error) {
 	var err error
 	if b.tx, err = secret(); err != nil {
-		return "", err
+		return nil, err
 	}
 	if b.nonce, err = secret(); err != nil {
-		return "", err
+		return nil, err
 	}
 	owner, err := b.Stamp.owner(*b.facts)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	mode, text, kept, loader, policy := "remove", "", "", "", ""
 	if !b.Remove {
 		text, policy = b.rules.Text, b.Policy
 		mode = string(render.BackendOf(text))
 		if text == "" {
-			return "", errors.New("a bug in fwpush: there are no rules to load, and to remove them was not asked for")
+			return nil, errors.New("a bug in fwpush: there are no rules to load, and to remove them was not asked for")
 		}
 	}
 	if mode == string(render.BackendNftables) {
@@ -232,7 +237,9 @@ func (b *beginning) payload() (string, error) {
 		loader = bootProgram(future)
 	}
 	revert := revertProgram(b.Mode)
-	var s strings.Builder
+	files := [...]string{text, kept, revert, loader, policy}
+	var s bytes.Buffer
+	s.Grow(len(text) + len(kept) + len(revert) + len(loader) + len(policy) + 1024)
 	fmt.Fprintf(&s, "go %s %s %d %s %d %d %d %d %d %d", b.tx, b.nonce, int(b.Window/time.Second), mode,
 		len(text), len(kept), len(revert), len(loader), len(policy), cmp.Or(b.Timers, 2))
 	if b.Drill {
@@ -240,9 +247,11 @@ func (b *beginning) payload() (string, error) {
 	}
 	s.WriteByte('\n')
 	fmt.Fprintf(&s, "%s\n%s\n%s\n", b.Stamp.Run, owner, b.Stamp.who())
-	s.WriteString(text + kept + revert + loader + policy)
+	for _, file := range files {
+		s.WriteString(file)
+	}
 	fmt.Fprintf(&s, "end %s\n", b.tx)
-	return s.String(), nil
+	return s.Bytes(), nil
 }
 
 // errGone is a host that was to wait for its group.
@@ -295,6 +304,7 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 		tx: b.tx, nonce: b.nonce, target: b.conn.Pinned(),
 		first:  &listener{conn: b.conn, dialogue: b.d},
 		result: Result{Outcome: OutcomePending, Facts: b.facts, Notes: b.notes, Deadline: time.Now().Add(b.Window)},
+		most:   b.Window,
 	}
 	applying := false
 	end := time.Now().Add(stageTime)
@@ -321,10 +331,12 @@ func (b *beginning) apply(ctx context.Context) (*Pending, Result) {
 			p.setLeft(words[0])
 			stop.At("apply")
 		case "applying":
-			applying = true
-			// A load takes milliseconds; 100,000 set elements a second. Nothing
-			// heard for longer means that the answer may not come at all.
-			end = time.Now().Add(b.loadTime())
+			if !applying { // once: who says it again and again would be waited for as long
+				applying = true
+				// A load takes milliseconds; 100,000 set elements a second. Nothing
+				// heard for longer means that the answer may not come at all.
+				end = time.Now().Add(b.loadTime())
+			}
 		case "applied":
 			words := strings.Fields(rest)
 			if len(words) != 2 {
@@ -361,12 +373,6 @@ func (b *beginning) loadTime() time.Duration {
 		limit += 12 * time.Second // and so are the rules that go
 	}
 	return limit
-}
-
-func (p *Pending) setLeft(seconds string) {
-	if n, err := strconv.Atoi(seconds); err == nil && n >= 0 && n <= 3600 {
-		p.result.Deadline = time.Now().Add(time.Duration(n) * time.Second)
-	}
 }
 
 // beginTrouble turns an error before apply into an outcome: nothing changed.

@@ -22,7 +22,7 @@ func root(t *testing.T, name string) string {
 // A router: busybox and dropbear, no at, no systemd, no service manager at all. It has
 // one timer, which is not enough unless its file says so.
 func TestBusyboxHost(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Root: root(t, "busybox")})
 	one := func(rs render.Ruleset, window time.Duration) Candidate {
 		c := h.candidate(rs, window)
@@ -75,7 +75,7 @@ func TestBusyboxHost(t *testing.T) {
 // How old a connection is, dropbear's processes tell; of another server nobody knows
 // which do, and it is said before anything is touched.
 func TestFreshnessWithoutOpenSSH(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Root: root(t, "busybox")})
 	c := h.candidate(rules(false), 10*time.Second)
 	c.Timers = 1

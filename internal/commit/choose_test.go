@@ -70,9 +70,10 @@ func TestChoose(t *testing.T) {
 
 // An inspection that has to find out the backend leaves nothing behind.
 func TestProbeReadsOnly(t *testing.T) {
+	t.Parallel()
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.variant(variant)
 			// A lock file is all that the legacy program itself leaves.
@@ -103,9 +104,10 @@ func TestProbeReadsOnly(t *testing.T) {
 
 // A removal that nobody confirms is taken back, and what it took away is there again.
 func TestRemovalOnIptablesIsTakenBack(t *testing.T) {
+	t.Parallel()
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.variant(variant)
 			h.sh(foreignRules)

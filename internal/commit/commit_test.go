@@ -16,8 +16,10 @@ var shells = map[string]string{
 }
 
 func TestConfirmedCommitLeavesRulesAndNothingElse(t *testing.T) {
+	t.Parallel()
 	for shell, install := range shells {
 		t.Run(shell, func(t *testing.T) {
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.sh(install)
 			first, second := rules(false, 80), rules(false, 443)
@@ -53,6 +55,7 @@ func TestConfirmedCommitLeavesRulesAndNothingElse(t *testing.T) {
 }
 
 func TestOnlyFiveGenerationsAreKept(t *testing.T) {
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	for port := 1001; port <= 1007; port++ {
 		h.mustApply(h.candidate(rules(false, port), time.Minute))
@@ -71,6 +74,7 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 		before bool // a confirmed ruleset runs before
 	}{{"first push", false}, {"over confirmed rules", true}} {
 		t.Run(tc.name, func(t *testing.T) {
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			if tc.before {
 				h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -97,38 +101,8 @@ func TestHostHealsItselfWithoutAController(t *testing.T) {
 	}
 }
 
-func TestLockOutIsReportedAsReverted(t *testing.T) {
-	t.Parallel()
-	h := newHost(t, lab.HostOptions{})
-	h.mustApply(h.candidate(rules(false, 80), time.Minute))
-	before := h.table()
-	r := h.apply(h.candidate(rules(true, 443), 20*time.Second))
-	if r.Outcome != OutcomeReverted || r.Stage != StageConfirm {
-		t.Fatalf("outcome %s at %s: %v", r.Outcome, r.Stage, r.Err)
-	}
-	if got := h.table(); got != before {
-		t.Errorf("rules:\n%s", got)
-	}
-	h.clean()
-}
-
-func TestWatchdogKilledTheJobReverts(t *testing.T) {
-	t.Parallel()
-	h := newHost(t, lab.HostOptions{})
-	before := h.table()
-	p := h.begin(h.candidate(rules(true), 2*time.Second))
-	deadline := p.Deadline()
-	h.sh("kill -9 $(sed -n 's/^process \\([0-9]*\\) .*/\\1/p' /run/fwpush/tx/*/timers)")
-	p.hangUp()
-	h.until("the at job reverts", time.Until(deadline)+122*time.Second, func() bool { return h.state() == "reverted" })
-	if got := h.table(); got != before {
-		t.Errorf("rules:\n%s", got)
-	}
-	h.clean()
-}
-
 func TestExtendMovesTheDeadlineOnTheHost(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	p := h.begin(h.candidate(rules(false, 80), 5*time.Second))
 	proof, r := p.Prove(t.Context(), h.dialer)
@@ -153,7 +127,7 @@ func TestExtendMovesTheDeadlineOnTheHost(t *testing.T) {
 
 // A login that prints without end is no banner.
 func TestLoginThatPrintsWithoutEnd(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.sh("echo 'while echo welcome; do :; done' >/root/.bashrc; chsh -s /bin/bash root")
 	_, r := Begin(t.Context(), h.dial(), h.candidate(rules(false, 80), time.Minute))
@@ -164,11 +138,13 @@ func TestLoginThatPrintsWithoutEnd(t *testing.T) {
 
 // A login script that prints, without ending its line, and one that reads a line.
 func TestLoginScriptsThatTalk(t *testing.T) {
+	t.Parallel()
 	for name, rc := range map[string]string{
 		"open line": "printf 'welcome '",
 		"banner":    "echo welcome; echo to this host",
 	} {
 		t.Run(name, func(t *testing.T) {
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.sh("usermod -s /bin/bash root; cat >/root/.bashrc <<'X'\n" + rc + "\nX")
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -178,6 +154,7 @@ func TestLoginScriptsThatTalk(t *testing.T) {
 }
 
 func TestSudo(t *testing.T) {
+	working(t)
 	h := newHost(t, lab.HostOptions{Users: []lab.User{{Name: "ops", Sudo: true}, {Name: "weak"}}})
 	h.user, h.become = "weak", "none"
 	if r := h.apply(h.candidate(rules(false, 80), time.Minute)); r.Outcome != OutcomeFailed || !strings.Contains(r.Err.Error(), "uid") {

@@ -146,7 +146,7 @@ func (p *Pending) attempt(ctx context.Context, dial Dialer, left time.Duration) 
 	case err != nil:
 		return nil, nil, err
 	case word == "over":
-		r, known := p.ended(ctx, conn, rest, StageConfirm, errors.New("the host was faster than the confirm"))
+		r, known := p.ended(ctx, conn, rest, StageConfirm, errFaster)
 		if !known {
 			return nil, nil, fmt.Errorf("%w: it says %q", errNotYet, clip(rest))
 		}
@@ -193,7 +193,7 @@ func (p *Pending) learn(ctx context.Context, conn *transport.Conn) (*Result, err
 		p.nonce, p.seal = words[2], words[3]
 		return nil, errTold
 	case word == "over":
-		r, known := p.ended(ctx, conn, rest, StageApply, errors.New("the host took the new rules back"))
+		r, known := p.ended(ctx, conn, rest, StageApply, errTaken)
 		if !known {
 			return nil, fmt.Errorf("%w: it says %q", errNotYet, clip(rest))
 		}
@@ -224,7 +224,7 @@ func (p *Pending) abort(ctx context.Context, stage Stage, cause error) (Result, 
 	defer first.conn.Close()
 	// Whoever gives up meanwhile wants the same, and this says it soonest.
 	ctx = context.WithoutCancel(ctx)
-	if err := first.dialogue.sendWithin(ctx, "revert\n", abortTime); err != nil {
+	if err := first.dialogue.send(ctx, []byte("revert\n"), abortTime); err != nil {
 		return Result{}, false
 	}
 	for end := time.Now().Add(abortTime); ; {
@@ -243,42 +243,13 @@ func (p *Pending) abort(ctx context.Context, stage Stage, cause error) (Result, 
 	}
 }
 
-// hintHomeless is about a host that runs our old rules again, and not all of those that
-// an adoption had taken away.
-const hintHomeless = "the last confirmed rules run again, but not all home-made ones could be put back: the newest directory in /var/lib/fwpush/adopted has them"
-
-// over turns the host's word about a finished transaction into an outcome.
-// cause is why it was not confirmed, if it was not.
-func (p *Pending) over(word string, stage Stage, cause error) Result {
-	r := p.result
-	r.Deadline = time.Time{}
-	state, mark, _ := strings.Cut(word, " ")
-	switch {
-	case state == "confirmed" || state == "removed":
-		r.Outcome, r.Stage, r.Err = OutcomeConfirmed, "", nil
-	case mark == "boot":
-		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StagePersist, cause
-		r.Hint = "the old rules run again, but the boot file could not be put back: a boot would load the new ones; look at the disk of /var/lib/fwpush and apply again"
-	case mark == "home":
-		r.Outcome, r.Stage, r.Err, r.Hint = OutcomeUnknown, StageRevert, cause, hintHomeless
-	case mark == "open":
-		r.Outcome, r.Stage, r.Err = OutcomeUnknown, StageRevert, cause
-		r.Hint = "the old rules could not be loaded and ours are gone: the host is open; run fwpush apply again"
-	case state == "reverted" || state == "drilled":
-		r.Outcome, r.Stage, r.Err = OutcomeReverted, stage, cause
-		r.Hint = "the host runs its old rules again"
-	default:
-		r.Outcome, r.Stage, r.Err = OutcomeUnknown, stage, fmt.Errorf("the host says %q: %w", clip(word), cause)
-	}
-	return r
-}
-
 // Commit makes the candidate last. The host decides: only its own word
 // `confirmed` is success.
 func (f *Proof) Commit(ctx context.Context, dial Dialer) Result {
 	defer f.conn.Close()
 	defer f.p.hangUp()
 	stop.At("commit")
+	f.p.told = true
 	word, rest := "", ""
 	err := f.d.say(ctx, "commit")
 	if err == nil {
@@ -304,6 +275,7 @@ func (f *Proof) Commit(ctx context.Context, dial Dialer) Result {
 func (f *Proof) Revert(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
 	defer f.conn.Close()
 	defer f.p.hangUp()
+	f.p.told = false
 	err := f.d.say(ctx, "revert")
 	if err == nil {
 		var word, rest string
@@ -360,6 +332,7 @@ func (f *Proof) Extend(ctx context.Context, d time.Duration) error {
 		return refusal(rest)
 	}
 	seconds, _, _ := strings.Cut(rest, " ")
+	f.p.most = max(f.p.most, d)
 	f.p.setLeft(seconds)
 	return nil
 }

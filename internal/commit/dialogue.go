@@ -42,7 +42,7 @@ func start(ctx context.Context, conn *transport.Conn, text string, words ...stri
 		return nil, err
 	}
 	d := &dialogue{exec: exec, mark: mark}
-	if err := d.send(ctx, oneLine(text)); err != nil {
+	if err := d.send(ctx, line(text), stageTime); err != nil {
 		d.close()
 		return nil, d.broken(ctx, err)
 	}
@@ -51,11 +51,7 @@ func start(ctx context.Context, conn *transport.Conn, text string, words ...stri
 
 // say sends one word line.
 func (d *dialogue) say(ctx context.Context, words ...string) error {
-	return d.send(ctx, strings.Join(words, " ")+"\n")
-}
-
-func (d *dialogue) send(ctx context.Context, text string) error {
-	return d.sendWithin(ctx, text, stageTime)
+	return d.send(ctx, []byte(strings.Join(words, " ")+"\n"), stageTime)
 }
 
 // uploadTime is what so many bytes may take: on a slow link 10 kB a second. The
@@ -64,13 +60,13 @@ func uploadTime(bytes int) time.Duration {
 	return stageTime + time.Duration(bytes/10_000)*time.Second
 }
 
-func (d *dialogue) sendWithin(ctx context.Context, text string, limit time.Duration) error {
+func (d *dialogue) send(ctx context.Context, data []byte, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// A write blocks while the host does not read; closing the exec frees it.
 	stop := context.AfterFunc(ctx, func() { d.exec.Close() })
 	defer stop()
-	if _, err := io.WriteString(d.exec, text); err != nil {
+	if _, err := d.exec.Write(data); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -82,9 +78,10 @@ func (d *dialogue) sendWithin(ctx context.Context, text string, limit time.Durat
 // hear reads the next word of the host, skipping what is not addressed to us:
 // a login banner, the output of an rc file.
 func (d *dialogue) hear(ctx context.Context, limit time.Duration) (word, rest string, err error) {
-	end := time.Now().Add(limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	for {
-		line, err := d.line(ctx, end)
+		line, err := d.line(ctx)
 		if err != nil {
 			return "", "", err
 		}
@@ -96,9 +93,7 @@ func (d *dialogue) hear(ctx context.Context, limit time.Duration) (word, rest st
 }
 
 // line reads one raw line.
-func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
-	ctx, cancel := context.WithDeadline(ctx, end)
-	defer cancel()
+func (d *dialogue) line(ctx context.Context) (string, error) {
 	line, err := d.exec.ReadLine(ctx)
 	if err != nil {
 		return "", d.broken(ctx, err)
@@ -109,6 +104,33 @@ func (d *dialogue) line(ctx context.Context, end time.Time) (string, error) {
 		}
 	}
 	return line, nil
+}
+
+// facts reads what a host tells until it asks for a word.
+func (d *dialogue) facts(ctx context.Context) (Facts, error) {
+	t := telling{mark: d.mark}
+	for end := time.Now().Add(factsTime); ; end = end.Add(settleTime) {
+		if done, err := d.listen(ctx, &t, end); done || err != nil {
+			return t.facts, err
+		}
+		t.settling = false // an earlier run is finished first; that may mean to load its rules
+	}
+}
+
+// listen hears lines until the host asks for a word, which is done, or begins to settle.
+func (d *dialogue) listen(ctx context.Context, t *telling, end time.Time) (done bool, err error) {
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	for !t.settling {
+		line, err := d.line(ctx)
+		if err != nil {
+			return false, err
+		}
+		if done, err := t.hear(line); done || err != nil {
+			return done, err
+		}
+	}
+	return false, nil
 }
 
 // close ends the execution without waiting for it.

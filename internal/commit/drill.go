@@ -99,7 +99,7 @@ func (p *Pending) sight(ctx context.Context, dial Dialer, marker string) error {
 		case !strings.Contains(f.Running, marker):
 			err = errors.New("the marker was not seen in the running rules")
 		default:
-			p.result.Deadline = time.Now().Add(f.Pending.Left)
+			p.result.Deadline = time.Now().Add(min(f.Pending.Left, p.most))
 			return nil
 		}
 		sleep(ctx, min(time.Second, time.Until(p.Deadline())))

@@ -43,6 +43,7 @@ atq 2>/dev/null; nft -s list table inet fwpush; nft -s list table ip other 2>/de
 // own record: not even that a revert ever fired. What a host with mode = "exclusive" has
 // put away stays so, and what was made by hand since stays where it is.
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		o      lab.HostOptions
@@ -59,7 +60,7 @@ func TestDrill(t *testing.T) {
 		{"openrc", lab.HostOptions{OpenRC: true}, rules(false, 80), ModeCoexist, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, tc.o)
 			c := h.candidate(tc.rules, time.Minute)
 			if c.Timers = tc.timers; tc.mode == ModeExclusive {
@@ -100,6 +101,7 @@ func TestDrill(t *testing.T) {
 
 // What is no proof is not told as one.
 func TestDrillNotProven(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, harm, says, hint string
 		outcome                Outcome
@@ -113,7 +115,7 @@ func TestDrillNotProven(t *testing.T) {
 		{"the boot file changes", "echo '# more' >>/var/lib/fwpush/boot.nft", "boot file", "", OutcomeReverted, StageRevert},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			t.Parallel() // most of it is waiting
 			h := newHost(t, lab.HostOptions{})
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
 			p, marker := h.drill(4*time.Second, 2)
@@ -132,6 +134,7 @@ func TestDrillNotProven(t *testing.T) {
 
 // Only what was confirmed and runs is a place to come back to.
 func TestDrillRefusesOtherHosts(t *testing.T) {
+	working(t)
 	confirmed := Facts{Generation: 3, Rules: "table inet fwpush {\n\tchain a {\n\t}\n}\n", CanonKnown: true}
 	confirmed.Boot, confirmed.Running, confirmed.Canon = confirmed.Rules, confirmed.Rules, confirmed.Rules
 	if rules, marker, err := confirmed.Marked(); err != nil || !strings.HasSuffix(rules.Text, "\n\t}\n\tchain "+marker+" {\n\t}\n}\n") {

@@ -60,7 +60,7 @@ func Examine(ctx context.Context, conn *transport.Conn, x Exam) Result {
 }
 
 // examine has the host try, and hears what came of it.
-func (d *dialogue) examine(ctx context.Context, f Facts, x Exam) (told, error) {
+func (d *dialogue) examine(ctx context.Context, f Facts, x Exam) (*told, error) {
 	candidate, loader := "", ""
 	if rules, err := x.Rules(f); err == nil {
 		candidate = rules.Text
@@ -69,13 +69,13 @@ func (d *dialogue) examine(ctx context.Context, f Facts, x Exam) (told, error) {
 		loader = bootProgram(x.Mode.on(f))
 	}
 	canary := canaryProgram()
-	payload := fmt.Sprintf("examine %d %d %d\n", len(candidate), len(canary), len(loader)) + candidate + canary + loader + "end " + d.mark + "\n"
+	payload := []byte(fmt.Sprintf("examine %d %d %d\n", len(candidate), len(canary), len(loader)) + candidate + canary + loader + "end " + d.mark + "\n")
 	limit := uploadTime(len(payload))
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		// A host that has no room for it says so, and does not read it.
-		_ = d.sendWithin(ctx, payload, limit)
+		_ = d.send(ctx, payload, limit)
 	}()
 	t, err := d.tell(ctx, time.Now().Add(limit+examineTime))
 	d.close()
@@ -149,7 +149,7 @@ func (h Health) Proved() int {
 	return n
 }
 
-func (t told) health() *Health {
+func (t *told) health() *Health {
 	w, s := t.words, t.sections
 	_, hasIP := s["addrs"]
 	_, hasSS := s["listen"]
@@ -196,7 +196,7 @@ func trial(kind, line string) Trial {
 	how, rest, _ := strings.Cut(line, " ")
 	took, why, _ := strings.Cut(rest, " ")
 	var n int
-	if _, err := fmt.Sscan(took, &n); err == nil && n >= 0 {
+	if _, err := fmt.Sscan(took, &n); err == nil && n >= 0 && int64(n) <= mostNumber {
 		t.Took = time.Duration(n) * 10 * time.Millisecond
 	}
 	t.Proved = how == "ok"

@@ -69,7 +69,7 @@ func TestDoctorProvesTimersAndLeavesNothing(t *testing.T) {
 		{"systemd", lab.HostOptions{Systemd: true}, "at systemd watchdog"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, tc.o)
 			before := h.sh(footprint)
 			got := h.health(rules(false, 80))
@@ -109,7 +109,7 @@ func TestDoctorUnderOtherShellsAndTools(t *testing.T) {
 	}
 	for _, tc := range kinds {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			o := lab.HostOptions{}
 			if tc.root != "" {
 				o.Root = root(t, tc.root)
@@ -168,7 +168,7 @@ func TestDoctorCutShortLeavesNothing(t *testing.T) {
 		{"killed behind systemd", "setsid", lab.HostOptions{Systemd: true}, func(h *host, _ context.CancelFunc) { h.killDoctor() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, tc.o)
 			h.wrap(tc.wait, "echo >/tmp/there; sleep 3.5")
 			h.sh("echo >/tmp/there")
@@ -211,7 +211,7 @@ func (h *host) killDoctor() {
 
 // What a doctor that died has left is taken away by whoever comes next.
 func TestSweepTakesWhatADeadDoctorLeft(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.sh("mkdir /run/fwpush.1.1 /run/fwpush.99999.7; touch /run/fwpush.99999.7/owner")
 	h.health(rules(false, 80))
@@ -226,7 +226,7 @@ func TestDoctorBesideATransaction(t *testing.T) {
 	t.Parallel()
 	for _, o := range []lab.HostOptions{{}, {Systemd: true}} {
 		t.Run(map[bool]string{false: "light", true: "systemd"}[o.Systemd], func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, o)
 			p := h.begin(h.candidate(rules(false, 80), time.Minute))
 			state := "ls /run/fwpush/S.*; cat /run/fwpush/tx/*/timers; find /sys/fs/cgroup/fwpush -name cgroup.procs -exec cat {} + 2>/dev/null || true"
@@ -260,7 +260,7 @@ func TestDoctorSeesTimersThatDoNotWork(t *testing.T) {
 		{"no setsid", "rm /usr/bin/setsid; chmod 644 /usr/bin/at", "at(at is not installed (apt install at)) systemd(there is no systemd) watchdog(setsid is not installed (apt install util-linux))", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			conn := h.dial() // an expired account cannot log in any more
 			h.sh(tc.harm)
@@ -281,7 +281,7 @@ func TestDoctorSeesTimersThatDoNotWork(t *testing.T) {
 // Rules that the host would not load are found without a push, in both backends and in
 // both directions.
 func TestDoctorTriesRules(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	bad := ruleset(strings.Replace(rules(false, 80).Text, "counter drop", "counter drip", 1))
 	if got := h.health(bad); got.Candidate == nil || got.Candidate.State != "refused" || !strings.Contains(got.Candidate.Text, "drip") {

@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -185,25 +184,6 @@ func refusal(rest string) *refusedError {
 	return e
 }
 
-// facts reads what a host tells until it asks for a word.
-func (d *dialogue) facts(ctx context.Context) (Facts, error) {
-	t := telling{mark: d.mark}
-	end := time.Now().Add(factsTime)
-	for {
-		if t.settling {
-			// An earlier run is finished first; that may mean to load its rules.
-			t.settling, end = false, end.Add(settleTime)
-		}
-		line, err := d.line(ctx, end)
-		if err != nil {
-			return t.facts, err
-		}
-		if done, err := t.hear(line); done || err != nil {
-			return t.facts, err
-		}
-	}
-}
-
 // telling puts facts together, line by line.
 type telling struct {
 	mark    string
@@ -260,11 +240,15 @@ func (t *telling) hear(line string) (done bool, err error) {
 	return false, nil
 }
 
+// mostNumber is more than any number that a host tells: seconds of two centuries, which are a
+// time.Duration yet.
+const mostNumber = 1 << 33
+
 func (f *Facts) learn(key, value string) error {
 	var err error
 	number := func() (n int) {
-		if n, err = strconv.Atoi(value); err != nil {
-			err = fmt.Errorf("the host said %q for %s: not a number", clip(value), key)
+		if n, err = strconv.Atoi(value); err != nil || n < 0 || int64(n) > mostNumber {
+			n, err = 0, fmt.Errorf("the host said %q for %s: not a number that makes sense", clip(value), key)
 		}
 		return n
 	}

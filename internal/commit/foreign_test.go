@@ -39,7 +39,7 @@ func TestReadForeign(t *testing.T) {
 // TestForeignOfAHost asks real programs: an untouched host tells nothing, and each engine is found
 // by whatever backend ours are.
 func TestForeignOfAHost(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	tell := func() Facts {
 		t.Helper()
@@ -106,7 +106,7 @@ END`)
 // TestForeignUnderNamesOfIptables: a table that nft filled and that has the name and the chains of one of
 // iptables is told of all the same, where iptables has no words for its rules and where there is none.
 func TestForeignUnderNamesOfIptables(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.sh(`nft -f - <<'END'
 table ip filter {

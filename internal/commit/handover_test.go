@@ -16,7 +16,7 @@ const slowDisable = `case "$1" in disable) sleep 1.5 ;; esac`
 // A removal ends between another run's facts and its go. That run has lost; the
 // next one finds a host like any other.
 func TestRemovalBetweenFactsAndGo(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	c := h.candidate(rules(false, 443), time.Minute)
@@ -36,7 +36,7 @@ func TestRemovalBetweenFactsAndGo(t *testing.T) {
 // A removal that died between its last two steps, and a Begin that died before its
 // first, left directories that nobody holds.
 func TestStateDirectoryOfTheDeadIsTakenAway(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.sh("mkdir -p /run/fwpush/tx/x /run/fwpush.999999.1/tx; echo >/run/fwpush.999999.1.state")
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -48,7 +48,7 @@ func TestStateDirectoryOfTheDeadIsTakenAway(t *testing.T) {
 // A first push is refused, and the next run begins while it still takes its boot
 // unit away: that must not be the unit of the next one.
 func TestDroppedPushDoesNotTakeTheNextOnesBootUnit(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.wrap("systemctl", slowDisable)
 	bad := ruleset(strings.Replace(rules(false).Text, "counter drop", "jump nowhere", 1))
@@ -84,7 +84,7 @@ func TestDroppedPushDoesNotTakeTheNextOnesBootUnit(t *testing.T) {
 
 // The next run begins while a confirmed removal still tidies up.
 func TestRemovalDoesNotTakeTheNextOnesFiles(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.wrap("systemctl", slowDisable)
@@ -110,7 +110,7 @@ func TestRemovalDoesNotTakeTheNextOnesFiles(t *testing.T) {
 // Begin's shell dies after the word to apply and before its first timer: nothing
 // of the candidate ever ran, and whoever asks is told at once.
 func TestBeginThatDiesBeforeItsTimersIsDropped(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.wrap("mkfifo", `kill -9 $PPID; sleep 1; exit 1`)
 	p, r := Begin(t.Context(), h.dial(), h.candidate(rules(false, 80), time.Minute))
@@ -128,7 +128,7 @@ func TestBeginThatDiesBeforeItsTimersIsDropped(t *testing.T) {
 // What another version of fwpush has stored is read and never changed, and a
 // transaction of another one is ended only by what that one left for it.
 func TestAnotherVersionIsLeftAlone(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	before := h.table()
@@ -164,7 +164,7 @@ func TestStalledRemovalTakesNothingOfTheNextRun(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"rm", "rmdir"} {
 		t.Run(program, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
 			h.wrap(program, `case "$*" in *"/run/fwpush/tx"*) [ -e /run/stalled ] || ls /run/fwpush/S.* >/dev/null 2>&1 || { touch /run/stalled; sleep 8; } ;; esac`)
@@ -206,7 +206,7 @@ func TestOvertakenRemovalGoesOnWithNothing(t *testing.T) {
 // Another version's transaction: one at work is left alone, one that died before it
 // left anything is dropped, one to be taken back is so by its own means.
 func TestTransactionsOfAnotherVersion(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	c := h.candidate(rules(false, 443), time.Minute)
 	c.Gate = func(context.Context) error {

@@ -67,7 +67,7 @@ func variants(t *testing.T, releases []string, test func(*testing.T, *host)) {
 		for _, variant := range []string{"nft", "legacy"} {
 			name := strings.TrimPrefix(release+" "+variant, " ")
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
+				working(t)
 				test(t, releaseHost(t, release, variant, lab.HostOptions{}))
 			})
 		}

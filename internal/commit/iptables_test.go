@@ -23,6 +23,7 @@ iptables -P FORWARD DROP`
 // is confirmed, a change that is taken back, one that is confirmed, a removal.
 // What is not ours is the same to the byte after each.
 func TestIptablesAllTheWay(t *testing.T) {
+	t.Parallel()
 	variants(t, []string{"bullseye", "bookworm", "trixie"}, func(t *testing.T, h *host) {
 		h.noNFT()
 		h.sh(foreignRules)
@@ -97,7 +98,7 @@ func TestIptablesUnderEachShell(t *testing.T) {
 	t.Parallel()
 	for shell, install := range shells {
 		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.sh(install)
 			h.sh(foreignRules)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"fwpush/internal/inject"
 	"fwpush/internal/lab"
 	"fwpush/inventory"
 	"fwpush/render"
@@ -21,7 +23,38 @@ var world *lab.World
 // The tests of this package run on real hosts: a world of namespaces with sshd,
 // atd and nft of their own.
 func TestMain(m *testing.M) {
-	os.Exit(lab.Tests(m, 12, func(w *lab.World) error { world = w; return nil }))
+	if err := inject.Main(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(125)
+	}
+	os.Exit(lab.Tests(m, 200, func(w *lab.World) error {
+		world = w
+		// A draw is dozens of processes here: -rapid.checks says how many, or 25.
+		if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+			return f.Value.Set("25")
+		}
+		return nil
+	}))
+}
+
+// seats bound how many tests work at once: more of them would only slow each other down, past the
+// seconds that some are about. Those that wait, for the minute of at or for a limit, have none: all
+// of them are under way from the start.
+var seats = make(chan struct{}, 12)
+
+// making bounds how many hosts are made at once: all tests that wait want theirs when the package starts.
+var making = make(chan struct{}, 4)
+
+// busy is what a machine that runs other tests too may take beyond what something takes by itself.
+const busy = 10 * time.Second
+
+// working has a test run beside others, once it has a seat. One with subtests that work leaves the
+// seats to these.
+func working(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	seats <- struct{}{}
+	t.Cleanup(func() { <-seats })
 }
 
 // host is one lab host and the way to it.
@@ -35,12 +68,14 @@ type host struct {
 
 func newHost(t *testing.T, o lab.HostOptions) *host {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
 	if o.Name == "" {
 		o.Name = hostName(t)
 	}
+	making <- struct{}{}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	h, err := world.Host(ctx, o)
+	cancel()
+	<-making
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +92,13 @@ func hostName(t *testing.T) string {
 	return "h" + hex.EncodeToString(sum[:5])
 }
 
-func (h *host) endpoint() inventory.Endpoint {
+func (h *host) endpoint() inventory.Endpoint { return h.endpointIn(10 * time.Second) }
+
+// endpointIn is endpoint for a login that may take that long.
+func (h *host) endpointIn(limit time.Duration) inventory.Endpoint {
 	return inventory.Endpoint{
 		Name: h.Name(), Address: h.Addr4().String(), Port: uint16(h.Port()), User: h.user, Become: h.become,
-		Identity: []string{world.KeyFile()}, KnownHosts: []string{world.KnownHosts()}, ConnectTimeout: 10 * time.Second,
+		Identity: []string{world.KeyFile()}, KnownHosts: []string{world.KnownHosts()}, ConnectTimeout: limit,
 	}
 }
 
@@ -89,22 +127,33 @@ func (h *host) table() string { return h.sh("nft -s list table inet fwpush 2>/de
 
 // state is the state of the transaction that stands in the state file, or "none".
 func (h *host) state() string {
-	words := strings.Split(h.sh("cd /run/fwpush 2>/dev/null && echo S.* || echo none"), ".")
-	if len(words) != 6 {
-		return "none"
+	h.t.Helper()
+	// A turn may come between two entries of the listing: then it names none.
+	for range 50 {
+		names, err := h.ReadDir("/run/fwpush")
+		if err != nil {
+			return "none"
+		}
+		for _, name := range names {
+			if words := strings.Split(name, "."); len(words) == 6 && words[0] == "S" {
+				return words[2]
+			}
+		}
 	}
-	return words[2]
+	return "none"
 }
 
-// until waits for an event on the host, looking ten times a second.
+// until waits for an event on the host, looking ten times a second, or once a second for one that
+// may take minutes. Past the limit it is given what a busy machine may need.
 func (h *host) until(what string, limit time.Duration, happened func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	pause := min(max(limit/100, 100*time.Millisecond), time.Second)
+	for end := time.Now().Add(limit + busy); ; time.Sleep(pause) {
 		if happened() {
 			return
 		}
 		if time.Now().After(end) {
-			h.t.Fatalf("not within %s: %s\nstate %s\n%s", limit, what, h.state(), h.sh("cat /run/fwpush/tx/*/log 2>/dev/null; atq; ps ax -o pid,ppid,sid,etimes,args"))
+			h.t.Fatalf("not within %s: %s\nstate %s\n%s", limit+busy, what, h.state(), h.sh("cat /run/fwpush/tx/*/log 2>/dev/null; atq; ps ax -o pid,ppid,sid,etimes,args"))
 		}
 	}
 }

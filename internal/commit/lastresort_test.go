@@ -34,7 +34,7 @@ func TestRevertThatHangsWithoutItsGuardIsOvertaken(t *testing.T) {
 // /run turns read-only inside the window: no state can be turned, nothing can be
 // written down, and the old rules come back all the same.
 func TestReadOnlyStateKeepsNoRevertAway(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	before := h.table()
@@ -70,7 +70,7 @@ func TestRevertThatFailsDoesNotMultiply(t *testing.T) {
 
 // Where stopping atd ends what it has started, the watchdog is not among that.
 func TestWatchdogOutlivesAtd(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.sh("mkdir -p /etc/systemd/system/atd.service.d; printf '[Service]\\nKillMode=control-group\\n' >/etc/systemd/system/atd.service.d/x.conf; systemctl daemon-reload; systemctl restart atd")
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -88,7 +88,7 @@ func TestWatchdogOutlivesAtd(t *testing.T) {
 
 // A host that keeps talking without saying anything holds nobody up.
 func TestHostThatKeepsTalkingHasALimit(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	conn := h.dial()
 	h.sh(`cat >/root/talker <<'X'
@@ -115,7 +115,7 @@ chmod 755 /root/talker; rm -f /bin/sh; ln -s /root/talker /bin/sh`)
 
 // An extension to an earlier moment changes nothing: the timers sleep longer.
 func TestExtendOnlyMovesTheDeadlineAhead(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	p := h.begin(h.candidate(rules(false, 80), time.Minute))
 	proof, r := p.Prove(t.Context(), h.dialer)
@@ -156,7 +156,7 @@ func TestOldRulesThatAreSlowToLoad(t *testing.T) {
 // The old rules are refused, and nothing can be written down: the lock-out ends all
 // the same, by taking our table away.
 func TestLastResortNeedsNoFile(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	p := h.begin(h.candidate(rules(true), 4*time.Second))
@@ -170,7 +170,7 @@ func TestLastResortNeedsNoFile(t *testing.T) {
 // Both timers are killed without at. systemd starts its own again, under another
 // process id, and that one ends the transaction, itself last.
 func TestRestartedSystemdTimerEndsTheTransaction(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	before := h.table()

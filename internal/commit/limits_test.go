@@ -12,6 +12,7 @@ import (
 // Hosts on which something of what a push writes cannot be written. Each is refused
 // before anything is touched, with the remedy, or works.
 func TestFileSystemsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		systemd bool
@@ -30,7 +31,7 @@ func TestFileSystemsThatCannotBeWritten(t *testing.T) {
 			[]string{"/run/fwpush", "disk full"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{Systemd: tc.systemd})
 			conn := h.dial()
 			// What is mounted at a place is seen there by those who come later.
@@ -70,6 +71,7 @@ func TestFileSystemsThatCannotBeWritten(t *testing.T) {
 
 // What an old distribution has: iptables-legacy and no nft. And what many have: no IPv6.
 func TestOldHostsAndHostsWithoutIPv6(t *testing.T) {
+	t.Parallel()
 	noIPv6 := func(h *host) {
 		h.sh("for c in all default lo eth0; do echo 1 >/proc/sys/net/ipv6/conf/$c/disable_ipv6; done")
 		if got := h.sh("cat /proc/net/if_inet6"); got != "" {
@@ -86,7 +88,7 @@ func TestOldHostsAndHostsWithoutIPv6(t *testing.T) {
 		{"nft without IPv6", "bullseye", "nft", []func(*host){noIPv6}, render.BackendNftables},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := releaseHost(t, tc.release, tc.variant, lab.HostOptions{})
 			for _, harm := range tc.harm {
 				harm(h)

@@ -15,7 +15,7 @@ import (
 // zone, as HostName of ssh_config may have it. The key is recorded under that name, and ssh
 // finds it there.
 func TestLinkLocalAddress(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	addr := ""
 	h.until("the address can be used", 10*time.Second, func() bool {

@@ -19,7 +19,7 @@ func (h *host) unit() string {
 }
 
 func TestFirstPushWithOpenRCThatRevertsTakesItsBootScriptAway(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{OpenRC: true})
 	etc := h.sh("find /etc | sort | md5sum")
 	if got := h.unit(); got != "absent" {
@@ -38,7 +38,7 @@ func TestFirstPushWithOpenRCThatRevertsTakesItsBootScriptAway(t *testing.T) {
 }
 
 func TestOpenRCLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{OpenRC: true})
 	etc := h.sh("find /etc | sort | md5sum")
 	r := h.mustApply(h.candidate(rules(false, 80), time.Minute))

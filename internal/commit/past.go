@@ -80,55 +80,68 @@ func Past(ctx context.Context, conn *transport.Conn, which string) (Generation, 
 // told is what a reading program said: words, and sections of raw text.
 type told struct {
 	words, sections map[string]string
+
+	section string // whose raw lines are being heard, "" if none
+	raw     strings.Builder
 }
 
+func newTold() *told { return &told{words: map[string]string{}, sections: map[string]string{}} }
+
 // tell reads words and sections until the host asks.
-func (d *dialogue) tell(ctx context.Context, end time.Time) (told, error) {
-	t := told{map[string]string{}, map[string]string{}}
-	section := ""
-	var raw strings.Builder
+func (d *dialogue) tell(ctx context.Context, end time.Time) (*told, error) {
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	t := newTold()
 	for {
-		line, err := d.line(ctx, end)
+		line, err := d.line(ctx)
 		if err != nil {
 			return t, err
 		}
-		said, ours := strings.CutPrefix(line, d.mark)
-		if !ours {
-			if section != "" {
-				raw.WriteString(line + "\n")
-			}
-			continue
-		}
-		if section != "" {
-			t.sections[section] = raw.String()
-			section = ""
-			raw.Reset()
-		}
-		word, rest, _ := strings.Cut(strings.TrimPrefix(said, " "), " ")
-		switch word {
-		case "ask":
-			return t, nil
-		case "section":
-			section = rest
-		case "refused":
-			return t, refusal(rest)
-		default:
-			t.words[word] = rest
+		if done, err := t.hear(d.mark, line); done || err != nil {
+			return t, err
 		}
 	}
 }
 
-func (t told) generation(which string) (Generation, Result) {
+// hear takes one line. done means that the host asks for a word; an error, that it will not.
+func (t *told) hear(mark, line string) (done bool, err error) {
+	said, ours := strings.CutPrefix(line, mark)
+	if !ours {
+		if t.section != "" {
+			t.raw.WriteString(line + "\n")
+		}
+		return false, nil
+	}
+	if t.section != "" {
+		t.sections[t.section] = t.raw.String()
+		t.section = ""
+		t.raw.Reset()
+	}
+	word, rest, _ := strings.Cut(strings.TrimPrefix(said, " "), " ")
+	switch word {
+	case "ask":
+		return true, nil
+	case "section":
+		t.section = rest
+	case "refused":
+		return false, refusal(rest)
+	default:
+		t.words[word] = rest
+	}
+	return false, nil
+}
+
+func (t *told) generation(which string) (Generation, Result) {
 	g := Generation{Meta: map[string]string{}}
 	for word := range strings.FieldsSeq(t.words["kept"]) {
 		n, err := strconv.Atoi(word)
-		if err != nil {
+		if err != nil || n < 1 {
 			return g, failed(StageInspect, fmt.Errorf("the host said %q for the generations it keeps", clip(t.words["kept"])), "")
 		}
 		g.Kept = append(g.Kept, n)
 	}
 	var err error
-	if g.Number, err = strconv.Atoi(t.words["generation"]); err != nil {
+	if g.Number, err = strconv.Atoi(t.words["generation"]); err != nil || g.Number < 0 {
 		return g, failed(StageInspect, fmt.Errorf("the host said %q for a generation", clip(t.words["generation"])), "")
 	}
 	g.Newest, _ = strconv.Atoi(t.words["newest"])

@@ -12,6 +12,7 @@ import (
 // TestPast confirms eight times, with one set of rules twice, and asks for what the host
 // keeps of it.
 func TestPast(t *testing.T) {
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	ports := []int{80, 81, 82, 83, 84, 85, 86}
 	for i, port := range ports {

@@ -17,9 +17,10 @@ func (h *host) syncFails(fragment string) {
 // A confirm that fails at its last step leaves no generation behind by which the
 // run would later count as confirmed.
 func TestConfirmThatCannotBeMadeToLastLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]bool{"first push": true, "over confirmed rules": false} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			if !first {
 				h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -51,7 +52,7 @@ func TestConfirmThatCannotBeMadeToLastLeavesNothing(t *testing.T) {
 // A disk that turns read-only in the middle of a confirm keeps the new boot file.
 // The old rules run, but "reverted" would be only half of the truth.
 func TestBootFileThatCannotBePutBackIsUnknown(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.sh("mkdir -p /var/lib/fwpush; mount -t tmpfs -o mode=700 none /var/lib/fwpush")
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -76,7 +77,7 @@ func TestBootFileThatCannotBePutBackIsUnknown(t *testing.T) {
 
 // A take-over that fails at its last step leaves the host to its old fleet.
 func TestTakeOverThatCannotBeMadeToLastLeavesTheOwner(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.syncFails("")
@@ -93,7 +94,7 @@ func TestTakeOverThatCannotBeMadeToLastLeavesTheOwner(t *testing.T) {
 // A disk that fills up inside the window is no reason to go back: the room that a confirm
 // needs was taken at the stage. Nothing of that is left.
 func TestFullDiskAtTheConfirm(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{DiskMB: 16})
 	c := h.candidate(rules(false, 80), 20*time.Second)
 	p := h.begin(c)
@@ -119,7 +120,7 @@ func TestFullDiskAtTheConfirm(t *testing.T) {
 // After a reboot with a boot file that does not load nothing of ours runs. That is
 // not "the old rules", although their listing by the nft of then is not known.
 func TestRebootIntoNoRulesIsUnknown(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.sh("echo older >/var/lib/fwpush/gen/1/nft; echo nonsense >/var/lib/fwpush/gen/1/rules")
@@ -139,7 +140,7 @@ func TestRebootIntoNoRulesIsUnknown(t *testing.T) {
 // Where the kernel's rules outlive the processes and /run, as in a container, the
 // boot unit must not take a candidate for the confirmed rules.
 func TestBootUnitLoadsOverRulesOfNobody(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	confirmed := h.table()
@@ -158,9 +159,10 @@ func TestBootUnitLoadsOverRulesOfNobody(t *testing.T) {
 // A boot file that is empty, or that was cut off before its rules, is no error to nft. The
 // host must not boot open and call it a success.
 func TestBootFileThatHoldsNoRulesIsNoneThatLoads(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []Mode{ModeCoexist, ModeExclusive} {
 		t.Run(string(mode), func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{Systemd: true})
 			commit := func(port int) string {
 				c := h.candidate(rules(false, port), time.Minute)
@@ -217,6 +219,7 @@ func TestStored(t *testing.T) {
 // The shell that puts things back after a failed confirm is killed in the middle of
 // it. Whoever goes on must not read success out of what is left.
 func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
+	t.Parallel()
 	const once = `[ -e /run/killed ] || { touch /run/killed; %s }`
 	for name, tt := range map[string]struct{ kill, sync string }{
 		"before the boot file":                  {`kill -9 $PPID; exit 1;`, `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }`},
@@ -224,7 +227,7 @@ func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
 		"after the boot file, on a broken disk": {`$real "$@"; kill -9 $PPID; exit 1;`, `echo "sync: Input/output error" >&2; exit 1`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
 			before, boot := h.table(), h.sh("cat /var/lib/fwpush/boot.nft")
@@ -253,7 +256,7 @@ func TestCrashWhileAConfirmIsPutBack(t *testing.T) {
 // A first adoption whose confirm cannot be made to last: at no moment would a boot take
 // home-made rules away and find no loader to do it, and none for the rules either.
 func TestLoaderStaysAsLongAsABootNeedsIt(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	h.wrap("sync", `case "$*" in *gen/[0-9]*) echo "sync: Input/output error" >&2; exit 1 ;; esac`)
@@ -271,7 +274,7 @@ func TestLoaderStaysAsLongAsABootNeedsIt(t *testing.T) {
 // /run turns read-only after the decision, and the disk fails: nothing can be
 // decided any more until it is writable again, and then all of it goes one way.
 func TestReadOnlyStateAtTheDecision(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
 	p := h.begin(h.candidate(rules(false, 443), 20*time.Second))

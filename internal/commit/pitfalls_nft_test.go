@@ -12,6 +12,7 @@ import (
 // TestPitfallsNft has what is known to go wrong with nftables in a transaction. What
 // rules and programs do by themselves stands in internal/agree.
 func TestPitfallsNft(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]func(*testing.T, *host){
 		"N7 rules of iptables-legacy": legacyTables,
 		"N8 a table with an owner":    ownedTable,
@@ -19,7 +20,7 @@ func TestPitfallsNft(t *testing.T) {
 		"N18 elements that come":      elementsThatCome,
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			test(t, newHost(t, lab.HostOptions{SSHD: []string{"SetEnv TZ=XXX5 LC_ALL=C.UTF-8 LANGUAGE=de"}}))
 		})
 	}

@@ -3,6 +3,7 @@ package commit
 import (
 	"embed"
 	"strings"
+	"sync"
 )
 
 //go:embed scripts/*.sh
@@ -11,8 +12,17 @@ var scripts embed.FS
 // protocol is the version of the dialogue and of what is kept on a host.
 const protocol = 1
 
-// program joins script files, in order, with the line that starts them.
+// programs are those that were put together, and lines the form in which they travel: the
+// same for thousands of hosts. Both are as many as there are verbs and modes.
+var programs, lines sync.Map
+
+// program joins script files, in order, with the line that starts them. Their comments
+// stay here: they are a third of the bytes.
 func program(start string, parts ...string) string {
+	key := strings.Join(parts, " ") + "\n" + start
+	if text, ok := programs.Load(key); ok {
+		return text.(string)
+	}
 	var b strings.Builder
 	for _, part := range parts {
 		text, err := scripts.ReadFile("scripts/" + part + ".sh")
@@ -21,9 +31,27 @@ func program(start string, parts ...string) string {
 			// and every test of this package would see it.
 			return "exit 70\n"
 		}
-		b.Write(text)
+		b.WriteString(bare(string(text)))
 	}
 	b.WriteString(start)
+	text, _ := programs.LoadOrStore(key, b.String())
+	return text.(string)
+}
+
+// bare is a script without the lines that are comments, but for what shellcheck is told. Lines
+// that look like it in the middle of a quoted text are awk's comments, or those of the init
+// script that unit.sh writes, which stay: a test has bash read both.
+func bare(text string) string {
+	if strings.Contains(text, "\nINITTEXT=") {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		comment, ok := strings.CutPrefix(strings.TrimLeft(line, "\t"), "#")
+		if !ok || strings.HasPrefix(comment, " shellcheck disable") {
+			b.WriteString(line)
+		}
+	}
 	return b.String()
 }
 
@@ -36,7 +64,7 @@ const greeting = "echo\nMARK=$2 CONNECTION=$1\n"
 const wanted = "WANT=$3 POLICY=$4 ADOPT=$5\n"
 
 func beginProgram(m Mode) string {
-	return program(greeting+wanted+"begin\n", m.with("base", "list", "others", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "begin")...)
+	return program(greeting+wanted+"begin\n", m.with("base", "list", "others", "facts", "unit", "dialogue", "load", "watcher", "timer", "persist", "arm", "form", "begin")...)
 }
 
 // inspectProgram contains nothing that could change a host.
@@ -71,6 +99,15 @@ func canaryProgram() string { return program("", "base", "watcher", "canary") }
 // boot unit runs.
 func bootProgram(m Mode) string {
 	return program("", append(m.with("base", "list", "load"), m.adopt("boot")...)...)
+}
+
+// line is what travels for a program.
+func line(text string) []byte {
+	if b, ok := lines.Load(text); ok {
+		return b.([]byte)
+	}
+	b, _ := lines.LoadOrStore(text, []byte(oneLine(text)))
+	return b.([]byte)
 }
 
 // oneLine wraps a program so that it travels as the first line of standard

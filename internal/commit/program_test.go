@@ -13,28 +13,40 @@ func FuzzOneLine(f *testing.F) {
 	for _, seed := range []string{"", "echo a\necho b", `a\nb\\n\\\`, "'", `'"'"'`, `\047`, "$(touch x)`y`", "\t%s%b%%", "é\xff\x01"} {
 		f.Add(seed)
 	}
-	shells := [][]string{{"dash"}, {"busybox", "sh"}, {"bash"}}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.ContainsRune(text, 0) || len(text) > 10_000 {
 			return // no script holds NUL, and a shell cannot
 		}
-		line := oneLine(text)
-		if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") {
-			t.Fatalf("not one line: %q", line)
-		}
-		// The same words with a harmless command in eval's place.
-		harmless := "printf %s" + strings.TrimPrefix(line, "eval")
-		for _, shell := range shells {
-			cmd := exec.Command(shell[0], shell[1:]...)
-			cmd.Stdin = strings.NewReader(harmless)
-			cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin"}
-			out, err := cmd.Output()
-			// A command substitution takes the newlines at the end away.
-			if want := strings.TrimRight(text, "\n"); err != nil || string(out) != want {
-				t.Errorf("%v: got %q, want %q (%v)", shell, out, want, err)
-			}
-		}
+		unwrapped(t, text)
 	})
+}
+
+// TestQuoteBeforeADigit: printf %b takes up to three digits behind \0 for one character.
+func TestQuoteBeforeADigit(t *testing.T) {
+	for _, text := range []string{"'1", "'7'0'", "\\'01", "a'\n'9"} {
+		unwrapped(t, text)
+	}
+}
+
+// unwrapped: each shell makes the text of its one line.
+func unwrapped(t *testing.T, text string) {
+	t.Helper()
+	line := oneLine(text)
+	if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") {
+		t.Fatalf("not one line: %q", line)
+	}
+	// The same words with a harmless command in eval's place.
+	harmless := "printf %s" + strings.TrimPrefix(line, "eval")
+	for _, shell := range [][]string{{"dash"}, {"busybox", "sh"}, {"bash"}} {
+		cmd := exec.Command(shell[0], shell[1:]...)
+		cmd.Stdin = strings.NewReader(harmless)
+		cmd.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin"}
+		out, err := cmd.Output()
+		// A command substitution takes the newlines at the end away.
+		if want := strings.TrimRight(text, "\n"); err != nil || string(out) != want {
+			t.Errorf("%v: got %q, want %q (%v)", shell, out, want, err)
+		}
+	}
 }
 
 func TestACutProgramRunsNothing(t *testing.T) {
@@ -51,33 +63,6 @@ func TestACutProgramRunsNothing(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzFacts: whatever a host says, the controller neither panics nor keeps
-// more than it was told.
-func FuzzFacts(f *testing.F) {
-	const mark = "0123456789abcdef"
-	f.Add("banner\nM proto 1\nM uid 0\nM section running\ntable inet fwpush {\n}\nM ask\n")
-	f.Add("M pending " + strings.Repeat("a", 32) + " applied 20 run no 10.0.0.1 who is it\nM ask")
-	f.Add("M owner 1 a b c\nM lastrevert 1 2 3\nM clock 99999999999999999999\nM generation -1\nM held x")
-	f.Fuzz(func(t *testing.T, text string) {
-		told := telling{mark: mark}
-		for line := range strings.SplitSeq(strings.ReplaceAll(text, "M ", mark+" "), "\n") {
-			if done, err := told.hear(line); done || err != nil {
-				break
-			}
-		}
-		facts := told.facts
-		if n := len(facts.Running) + len(facts.Boot) + len(facts.Chains); n > 3*len(text)+3*len(mark)*len(text) {
-			t.Errorf("%d bytes kept of %d told", n, len(text))
-		}
-		facts.usable("")
-		facts.Runs("x")
-		facts.Absent()
-		if facts.Pending != nil && (facts.Pending.Left < 0 || !isHex(facts.Pending.TX, 32)) {
-			t.Errorf("a holder that makes no sense: %+v", facts.Pending)
-		}
-	})
 }
 
 // Every script is POSIX sh and nothing in it is put together by Go: what the
@@ -129,7 +114,7 @@ func ownText(t *testing.T, program string) string {
 		if found != (part == "unit") {
 			t.Fatalf("the texts of %s.sh do not end where they did", part)
 		}
-		program = strings.ReplaceAll(program, data, "")
+		program = strings.ReplaceAll(program, bare(data), "")
 	}
 	return program
 }
@@ -149,5 +134,38 @@ func TestProgramsDefineEachFunctionOnce(t *testing.T) {
 				seen[f[1]] = true
 			}
 		}
+	}
+}
+
+// TestCommentsAreAllThatStaysHere: what travels is the same to bash that has read it.
+func TestCommentsAreAllThatStaysHere(t *testing.T) {
+	parsed := func(text string) string { // as the body of a function, so that nothing of it runs
+		cmd := exec.Command("bash", "--posix", "-c", "eval \"$(cat)\" && declare -f body")
+		cmd.Stdin = strings.NewReader("body() {\n" + text + "\n}")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("bash: %v\n%.300s", err, out)
+		}
+		return string(out)
+	}
+	all, err := scripts.ReadDir("scripts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		text, err := scripts.ReadFile("scripts/" + file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, without := parsed(string(text)), parsed(bare(string(text)))
+		if file.Name() == "homemade.sh" {
+			with = bare(with) // of awk
+		}
+		if with != without {
+			t.Errorf("without its comments %s is another script", file.Name())
+		}
+	}
+	if strings.Contains(beginProgram(ModeExclusive), "# What ") {
+		t.Error("comments travel")
 	}
 }

@@ -20,6 +20,8 @@ func Resume(ctx context.Context, conn *transport.Conn, f Facts) (*Pending, Resul
 	p := &Pending{
 		tx: h.TX, target: conn.Pinned(),
 		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(h.Left)},
+		most:   maxWindow * time.Second,
+		told:   true,
 	}
 	word, rest, err := ask(ctx, conn, "tell", h.TX)
 	switch {
@@ -63,6 +65,8 @@ func Recall(conn *transport.Conn, f Facts, s Secrets) (*Pending, Result) {
 	p := &Pending{
 		tx: s.TX, nonce: s.Nonce, seal: s.Seal, target: conn.Pinned(),
 		result: Result{Outcome: OutcomePending, Facts: &f, Deadline: time.Now().Add(f.Pending.Left)},
+		most:   maxWindow * time.Second,
+		told:   true,
 	}
 	return p, p.result
 }
@@ -71,6 +75,7 @@ func Recall(conn *transport.Conn, f Facts, s Secrets) (*Pending, Result) {
 // still reaches the host, else over new ones until the deadline. It returns when the
 // outcome is known, at the latest 150 s after the deadline.
 func (p *Pending) TakeBack(ctx context.Context, dial Dialer, stage Stage, cause error) Result {
+	p.told = false
 	if r, ok := p.abort(ctx, stage, cause); ok {
 		return r
 	}
@@ -90,12 +95,17 @@ func (p *Pending) TakeBack(ctx context.Context, dial Dialer, stage Stage, cause 
 	return p.await(ctx, dial, stage, cause)
 }
 
+// ErrTooLate and HintTooLate are about a host that is confirmed where a revert was asked for.
+var ErrTooLate = errors.New("the run is confirmed here, a revert comes too late")
+
+const HintTooLate = "fwpush rollback goes back to the rules before it"
+
 // TakeBack fires the revert of a pending transaction now.
 func TakeBack(ctx context.Context, conn *transport.Conn, f Facts) Result {
 	if f.Pending == nil {
 		return failed(StageInspect, errors.New("nothing is pending on this host"), "")
 	}
-	p := &Pending{tx: f.Pending.TX, result: Result{Facts: &f}}
+	p := &Pending{tx: f.Pending.TX, result: Result{Facts: &f}, told: true}
 	word, rest, err := ask(ctx, conn, "revert", p.tx)
 	if err != nil || word != "over" {
 		if err == nil {
@@ -105,8 +115,11 @@ func TakeBack(ctx context.Context, conn *transport.Conn, f Facts) Result {
 			Hint: "it reverts by itself at its deadline: fwpush status"}
 	}
 	r := p.over(rest, StageRevert, nil)
-	if r.Outcome == OutcomeReverted {
+	switch r.Outcome {
+	case OutcomeReverted:
 		r.Stage, r.Hint = "", ""
+	case OutcomeConfirmed: // since the facts were told
+		r.Stage, r.Err, r.Hint = StageRevert, ErrTooLate, HintTooLate
 	}
 	return r
 }

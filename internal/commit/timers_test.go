@@ -10,51 +10,9 @@ import (
 	"fwpush/render"
 )
 
-// Without two timers that proved themselves nothing is applied. A light host
-// has at and the watchdog that at starts; it has no systemd.
-func TestNothingIsAppliedOnFewerThanTwoProvedTimers(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ name, harm, remedy string }{
-		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "systemctl start atd"},
-		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "systemctl start atd"},
-		{"at missing", "rm /usr/bin/at", "apt install at"},
-		{"root's account expired", "chage -E 1 root", "chage -l root"},
-		{"spool not writable", "mount -t tmpfs -o ro none /var/spool/cron/atjobs", "at refused"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			h := newHost(t, lab.HostOptions{})
-			conn := h.dial() // an expired account cannot log in any more
-			h.sh(tc.harm)
-			before := h.table()
-			p, r := Begin(t.Context(), conn, h.candidate(rules(false, 80), time.Minute))
-			if p != nil || r.Outcome != OutcomeFailed || r.Stage != StageArm {
-				t.Fatalf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
-			}
-			if !strings.Contains(r.Err.Error(), tc.remedy) {
-				t.Errorf("no remedy in %q", r.Err)
-			}
-			if !strings.HasPrefix(r.Err.Error(), "1 of 2 timers could be proved (watchdog): ") || !strings.Contains(r.Err.Error(), "there is no systemd") {
-				t.Errorf("%q does not tell what was tried", r.Err)
-			}
-			if !strings.Contains(r.Hint, "timers = 1") {
-				t.Errorf("hint %q", r.Hint)
-			}
-			if got := h.table(); got != before {
-				t.Errorf("rules were touched:\n%s", got)
-			}
-			h.sh("pkill -CONT atd || true; rm -f /var/spool/cron/atjobs/a* /var/spool/cron/atjobs/=* 2>/dev/null || true")
-			h.clean()
-			if got := h.sh("ls /run/fwpush/tx; ls -A /var/lib/fwpush 2>/dev/null | grep -v history || true"); got != "" {
-				t.Errorf("left behind: %s", got)
-			}
-		})
-	}
-}
-
 // A full /run is told as what it is, and not as a host that fell silent.
 func TestTimersWithoutAWayToProveThemselves(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.wrap("mkfifo", "exit 1")
 	if r := h.apply(h.candidate(rules(false, 80), time.Minute)); r.Outcome != OutcomeFailed || r.Stage != StageArm || !strings.Contains(fmt.Sprint(r.Err), "is /run full?") {
@@ -66,7 +24,7 @@ func TestTimersWithoutAWayToProveThemselves(t *testing.T) {
 // A host whose file says timers = 1 is changed on the one that it has, which takes the
 // rules back like any other; a second one is armed where there is one.
 func TestOneTimerWhereTheFileSaysSo(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	one := func(rs render.Ruleset, window time.Duration) Candidate {
 		c := h.candidate(rs, window)
@@ -107,7 +65,7 @@ func TestOneTimerWhereTheFileSaysSo(t *testing.T) {
 }
 
 func TestSystemdHostArmsWithoutAt(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.sh("systemctl stop atd")
 	r := h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -135,7 +93,7 @@ func TestSystemdHostArmsWithoutAt(t *testing.T) {
 	h.clean()
 }
 
-func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
+func TestRow44RebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	h.mustApply(h.candidate(rules(false, 80), time.Minute))
@@ -169,28 +127,10 @@ func TestRebootLoadsTheConfirmedRulesAndNoOthers(t *testing.T) {
 	})
 	h.sh("systemctl reload nftables.service || systemctl restart nftables.service")
 	h.until("the rules are back", 5*time.Second, func() bool { return h.table() == confirmed })
-	t.Run("of a boot file that does not load the generation before, loudly", func(t *testing.T) {
-		h.mustApply(h.candidate(rules(false, 443), time.Minute))
-		h.sh("echo nonsense >>/var/lib/fwpush/boot.nft")
-		h.reboot()
-		if got := h.table(); got != confirmed {
-			t.Errorf("with a broken boot file:\n%s", got)
-		}
-		if got := h.sh("journalctl -b -u fwpush.service -p err -o cat"); !strings.Contains(got, "boot.nft does not load; loading boot.prev") || !strings.Contains(got, "nonsense") {
-			t.Errorf("the journal has, as errors:\n%s", got)
-		}
-		f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, "")
-		if drifted, _ := f.Drifted(); !f.FellBack || f.Boot == f.Rules || !drifted {
-			t.Errorf("the host tells: fell back %v, boot file as confirmed %v, drifted %v", f.FellBack, f.Boot == f.Rules, drifted)
-		}
-		h.mustApply(h.candidate(rules(false, 443), time.Minute))
-		if f, _ := Inspect(t.Context(), h.dial(), "", ModeCoexist, ""); f.FellBack {
-			t.Error("a confirm did not end that")
-		}
-	})
 }
 
 func TestFirstPushThatRevertsTakesItsBootUnitAway(t *testing.T) {
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	etc := h.sh("find /etc | sort | md5sum")
 	p := h.begin(h.candidate(rules(true), 3*time.Second))
@@ -206,6 +146,7 @@ func TestFirstPushThatRevertsTakesItsBootUnitAway(t *testing.T) {
 }
 
 func TestRemoveLeavesTheHostAsItWas(t *testing.T) {
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	snapshot := func() string {
 		return h.sh(`nft list ruleset; find /etc /run/fwpush /var/lib/fwpush 2>/dev/null | grep -v history | grep -v '^/var/lib/fwpush$' | sort >/tmp/files.$$; md5sum </tmp/files.$$; grep fwpush /tmp/files.$$; rm /tmp/files.$$; ` +
@@ -251,7 +192,7 @@ func takeBackNow(t *testing.T, h *host) Result {
 // After a load that kept base chains the kernel has the chains in another order
 // than after a boot: that is no drift.
 func TestRebootIsNoDrift(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true})
 	with := func(extra string) render.Ruleset {
 		return ruleset(strings.Replace(rules(false, 80).Text, "\tchain input {\n", extra+"\tchain input {\n", 1))
@@ -277,7 +218,7 @@ func TestRebootIsNoDrift(t *testing.T) {
 
 // logind ends all that a login has left, where it is told to: not the watchdog.
 func TestWatchdogOutlivesItsLogin(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{Systemd: true, Users: []lab.User{{Name: "ops", Sudo: true}}})
 	h.sh(`mkdir -p /etc/systemd/logind.conf.d; printf '[Login]\nKillUserProcesses=yes\nKillExcludeUsers=\n' >/etc/systemd/logind.conf.d/kill.conf
 systemctl restart systemd-logind; systemctl stop atd`)

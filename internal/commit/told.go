@@ -59,7 +59,7 @@ func parseOwner(s string) (*Owner, error) {
 func parseReverted(s string) (*Reverted, error) {
 	words := strings.Fields(s)
 	if len(words) == 3 && isHex(words[1], 32) {
-		if epoch, err := strconv.ParseInt(words[0], 10, 64); err == nil {
+		if epoch, err := strconv.ParseInt(words[0], 10, 64); err == nil && epoch >= 0 && epoch <= mostNumber {
 			return &Reverted{When: time.Unix(epoch, 0), TX: words[1], Run: words[2]}, nil
 		}
 	}
@@ -72,7 +72,7 @@ func parseDrilled(s string) (*Drilled, error) {
 	if len(words) == 5 {
 		r, err := parseReverted(strings.Join(words[:3], " "))
 		late, serr := strconv.Atoi(words[3])
-		if err == nil && serr == nil && late > -maxWindow && late < 1<<31 {
+		if err == nil && serr == nil && late > -maxWindow && int64(late) < 1<<31 {
 			return &Drilled{Reverted: *r, Late: time.Duration(late) * time.Second, By: words[4]}, nil
 		}
 	}
@@ -89,13 +89,21 @@ func parseHolder(s string) (Holder, error) {
 		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
 	}
 	left, err := strconv.Atoi(words[2])
-	if err != nil || left < 0 || left > 24*3600 {
+	if err != nil || left < 0 || left > maxWindow {
 		return Holder{}, fmt.Errorf("the host told of a transaction that makes no sense: %q", clip(s))
 	}
 	return Holder{
 		TX: words[0], State: words[1], Left: time.Duration(left) * time.Second,
 		Run: words[3], Open: words[4] == "yes", From: strings.TrimPrefix(words[5], "-"), Who: words[6],
 	}, nil
+}
+
+// setLeft takes the host's word for how long it is until its deadline. More than it was given
+// is a lie, and whoever believed it would wait for this host, with all of its group, as long.
+func (p *Pending) setLeft(seconds string) {
+	if n, err := strconv.Atoi(seconds); err == nil && n >= 0 && n <= maxWindow {
+		p.result.Deadline = time.Now().Add(min(time.Duration(n)*time.Second, p.most))
+	}
 }
 
 func isHex(s string, n int) bool {

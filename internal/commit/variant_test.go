@@ -14,7 +14,7 @@ import (
 func eachSwitch(t *testing.T, test func(t *testing.T, h *host, from, to string)) {
 	for from, to := range map[string]string{"nft": "legacy", "legacy": "nft"} {
 		t.Run("from "+from, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h := newHost(t, lab.HostOptions{})
 			h.variant(from)
 			test(t, h, from, to)
@@ -36,6 +36,7 @@ func (h *host) chains(variant string) bool { return strings.Contains(h.of(varian
 // The host chooses the other variant of iptables in the window. What is taken back is
 // what was loaded, by the variant that loaded it.
 func TestVariantSwitchedInTheWindow(t *testing.T) {
+	t.Parallel()
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		h.sh(foreignRules)
 		none := h.of(from)
@@ -86,6 +87,7 @@ func TestVariantSwitchedInTheWindow(t *testing.T) {
 // The host chooses the other variant between two pushes: nothing is pushed beside what
 // runs, and the loader of the boot moves it.
 func TestVariantSwitchedBetweenPushes(t *testing.T) {
+	t.Parallel()
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		c := h.xt(xtRules(false, "ops", 80))
 		h.mustApply(c)
@@ -121,6 +123,7 @@ func TestVariantSwitchedBetweenPushes(t *testing.T) {
 
 // The programs that have loaded the candidate are gone when it is to be taken back.
 func TestVariantGoneInTheWindow(t *testing.T) {
+	t.Parallel()
 	const away = `mkdir -p /root/away; for f in iptables ip6tables; do for t in "" -save -restore; do mv $(command -v $f-%[1]s$t) /root/away; done; done`
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		h.sh(foreignRules)
@@ -159,6 +162,7 @@ func TestVariantGoneInTheWindow(t *testing.T) {
 // A host has the programs under their plain names alone, as one where a package brings
 // the one variant or the other, and gets the other one in the middle of a revert.
 func TestPlainNamesOfIptables(t *testing.T) {
+	t.Parallel()
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		plain := func(variant string) string {
 			return `for f in iptables ip6tables; do for t in "" -save -restore; do ln -sf xtables-` + variant + `-multi /usr/sbin/$f$t; done; done`
@@ -190,6 +194,7 @@ func TestPlainNamesOfIptables(t *testing.T) {
 
 // Each family has a variant of its own: update-alternatives chooses them apart.
 func TestAVariantForEachFamily(t *testing.T) {
+	t.Parallel()
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		h.sh(`for f in "" -save -restore; do ln -sf /usr/sbin/ip6tables-` + to + `$f $(command -v ip6tables$f); done`)
 		c := h.xt(xtRules(false, "ops", 80))
@@ -211,6 +216,7 @@ func TestAVariantForEachFamily(t *testing.T) {
 // The kernel does not know the variant that the host has chosen: a boot loads the
 // confirmed rules by the other one.
 func TestBootByTheOtherVariant(t *testing.T) {
+	t.Parallel()
 	eachSwitch(t, func(t *testing.T, h *host, from, to string) {
 		h.mustApply(h.xt(xtRules(false, "ops", 80)))
 		before := h.of(from)
@@ -227,7 +233,7 @@ func TestBootByTheOtherVariant(t *testing.T) {
 // iptables of the nf_tables variant warns of legacy tables that are there, be they empty:
 // on stderr, which is no part of what it lists.
 func TestAWarningIsNoPartOfAListing(t *testing.T) {
-	t.Parallel()
+	working(t)
 	h := newHost(t, lab.HostOptions{})
 	h.variant("nft")
 	h.sh("iptables-legacy -L >/dev/null; ip6tables-legacy -L >/dev/null; iptables-save 2>&1 >/dev/null | grep Warning")

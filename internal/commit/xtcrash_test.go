@@ -26,6 +26,7 @@ func once(fragment string) string {
 // The shell that loads dies between two transactions of the load, or a transaction
 // hangs there. The timers put everything back, and the next run is not held up.
 func TestCrashInTheMiddleOfALoad(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		program string
 		to      render.Ruleset
@@ -37,7 +38,7 @@ func TestCrashInTheMiddleOfALoad(t *testing.T) {
 	} {
 		for how, fragment := range map[string]string{"dies": "kill -9 $PPID; exit 1", "hangs": "touch /run/hung; kill -STOP $$"} {
 			t.Run(name+" "+how, func(t *testing.T) {
-				t.Parallel()
+				working(t)
 				h, before := xtHost(t)
 				// Not in the check, which runs in a network namespace of its own.
 				h.wrap(tt.program, `case "$*" in *restore*|*--noflush*) [ $(readlink /proc/self/ns/net) != $(cat /run/ns) ] || `+once(fragment)+` ;; esac`)
@@ -67,9 +68,10 @@ func TestCrashInTheMiddleOfALoad(t *testing.T) {
 
 // The shell that puts the old rules back dies in the middle, or its load hangs.
 func TestCrashInTheMiddleOfARevert(t *testing.T) {
+	t.Parallel()
 	for name, program := range map[string]string{"before IPv4": "iptables-restore", "before IPv6": "ip6tables-restore", "before the sets": "ipset"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			working(t)
 			h, _ := xtHost(t)
 			p := h.begin(h.candidate(xtRules(false, "web", 443), 4*time.Second))
 			h.wrap(program, `case "$*" in *restore*|*--noflush*) `+once("kill -9 $PPID; exit 1")+` ;; esac`)
@@ -88,6 +90,7 @@ func TestCrashInTheMiddleOfARevert(t *testing.T) {
 // A confirm that changes the backend fails at its last step, or dies at any step on
 // its way there or back. Old or new is what runs and what boots, both the same.
 func TestCrashWhileAChangeOfBackendIsMadeToLast(t *testing.T) {
+	t.Parallel()
 	const failing = `case "$*" in *gen/[0-9]*) ` + `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }` + ` ;; esac`
 	die := func(pattern, before string) string {
 		return `case "$*" in ` + pattern + `) ` + once(before+` kill -9 $PPID; exit 1`) + ` ;; esac`
@@ -108,7 +111,7 @@ func TestCrashWhileAChangeOfBackendIsMadeToLast(t *testing.T) {
 	} {
 		for _, c := range changes(true) {
 			t.Run(name+" "+c.name, func(t *testing.T) {
-				t.Parallel()
+				working(t)
 				h := newHost(t, lab.HostOptions{})
 				h.mustApply(h.candidate(c.from, time.Minute))
 				before, boot := h.both(), h.stored()

@@ -53,7 +53,7 @@ func TestDiffOnThreeDistributions(t *testing.T) {
 			t.Errorf("%s has %s, want %s", hosts[i].Name(), got, version)
 		}
 	}
-	f := fleet{parts: []string{`[sets.office]
+	f := fleet{login: "20s", parts: []string{`[sets.office]
 addresses = ["198.51.100.0/24", "203.0.113.5-203.0.113.9", "2001:db8:1::/48"]
 
 [roles.web]

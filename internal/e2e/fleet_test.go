@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -9,6 +10,7 @@ import (
 // fleet is a fleet file for lab hosts.
 type fleet struct {
 	window  string   // "" is the standing one
+	login   string   // how long one may take; "" is 3s
 	from    []string // management; nil is the controller
 	parts   []string // more tables
 	entries []string // hosts
@@ -33,11 +35,11 @@ fleet = "lab"
 [defaults]
 roles = ["base"]
 coexist = [%s]
-ssh = { user = "root", identity = %q, known_hosts = %q, connect_timeout = "3s" }
+ssh = { user = "root", identity = %q, known_hosts = %q, connect_timeout = %q }
 
 [management]
 from = [%s]
-`, quoted(f.coexist...), world.KeyFile(), world.KnownHosts(), quoted(from...))
+`, quoted(f.coexist...), world.KeyFile(), world.KnownHosts(), cmp.Or(f.login, "3s"), quoted(from...))
 	if f.window != "" {
 		fmt.Fprintf(&b, "\n[rollout]\nwindow = %q\n", f.window)
 	}

@@ -214,11 +214,15 @@ func (h *host) program(t *testing.T, path, script string) {
 	h.sh(t, "chmod 755 "+path)
 }
 
-// wrapNFT makes nft run a piece of shell first. The real one is nft.real.
+// wrapNFT makes nft run a piece of shell first, but in network namespaces that are not the host's:
+// there a candidate is only tried. The real one is nft.real.
 func (h *host) wrapNFT(t *testing.T, script string) {
 	t.Helper()
 	h.sh(t, "mv /usr/sbin/nft /usr/sbin/nft.real")
-	h.program(t, "/usr/sbin/nft", script+"\nexec /usr/sbin/nft.real \"$@\"")
+	h.program(t, "/usr/sbin/nft", `if [ "$(readlink /proc/self/ns/net)" = "$(readlink /proc/1/ns/net)" ]; then
+`+script+`
+fi
+exec /usr/sbin/nft.real "$@"`)
 }
 
 func (h *host) unwrapNFT(t *testing.T) {

@@ -14,19 +14,20 @@ import (
 type relay struct {
 	port  int
 	limit func(n int) int64 // how many bytes the n-th connection may send to the host
+	delay time.Duration     // each way
 
 	mu  sync.Mutex
 	cut []func() // by connection: ends it, both ways and at once
 }
 
-// interpose starts a relay to a host. A nil limit lets everything through.
-func interpose(t *testing.T, h *host, limit func(n int) int64) *relay {
+// interpose starts a relay to a host that takes so long each way. A nil limit lets everything through.
+func interpose(t *testing.T, h *host, delay time.Duration, limit func(n int) int64) *relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{port: l.Addr().(*net.TCPAddr).Port, limit: limit}
+	r := &relay{port: l.Addr().(*net.TCPAddr).Port, limit: limit, delay: delay}
 	var relaying sync.WaitGroup
 	t.Cleanup(func() { l.Close(); r.cutAll(); relaying.Wait() })
 	relaying.Go(func() {
@@ -60,7 +61,7 @@ func (r *relay) carry(client, server net.Conn) {
 	r.mu.Unlock()
 	var back sync.WaitGroup
 	defer back.Wait()
-	back.Go(func() { io.Copy(client, server); cut() })
+	back.Go(func() { r.copy(client, server); cut() })
 	defer cut()
 	if limit := int64(0); r.limit != nil {
 		if limit = r.limit(n); limit > 0 {
@@ -68,7 +69,37 @@ func (r *relay) carry(client, server net.Conn) {
 			return
 		}
 	}
-	io.Copy(server, client)
+	r.copy(server, client)
+}
+
+// copy hands on what comes, later.
+func (r *relay) copy(to io.Writer, from io.Reader) {
+	if r.delay == 0 {
+		io.Copy(to, from)
+		return
+	}
+	type part struct {
+		due  time.Time
+		text []byte
+	}
+	parts := make(chan part, 1000)
+	var late sync.WaitGroup
+	defer late.Wait()
+	defer close(parts)
+	late.Go(func() {
+		for p := range parts {
+			time.Sleep(time.Until(p.due))
+			to.Write(p.text)
+		}
+	})
+	for {
+		text := make([]byte, 32<<10)
+		n, err := from.Read(text)
+		if err != nil {
+			return
+		}
+		parts <- part{time.Now().Add(r.delay), text[:n]}
+	}
 }
 
 // cutOff ends the n-th connection.
@@ -112,9 +143,9 @@ func long() string {
 	return b.String()
 }
 
-// TestUploadCutShort ends the first connection in the middle of what fwpush
+// TestRow8UploadCutShort ends the first connection in the middle of what fwpush
 // sends.
-func TestUploadCutShort(t *testing.T) {
+func TestRow8UploadCutShort(t *testing.T) {
 	t.Parallel()
 	hosts := startLight(t, "upload", 1)
 	h := hosts[0]
@@ -130,7 +161,7 @@ func TestUploadCutShort(t *testing.T) {
 		{100_000, 3, "failed"},     // in the rules
 		{150_000, 3, "failed"},
 	} {
-		r := interpose(t, h, func(int) int64 { return tc.at })
+		r := interpose(t, h, 0, func(int) int64 { return tc.at })
 		c.write(t, "fleet.toml", throughRelay(t, c, h, r, fleet{parts: []string{long()}}, "long"))
 		e := c.run(t, tc.exit, "apply", "-y", "-o", "json")
 		got := e.report(t)
@@ -143,18 +174,18 @@ func TestUploadCutShort(t *testing.T) {
 		h.tidy(t)
 		same(t, hosts, before)
 	}
-	r := interpose(t, h, nil)
+	r := interpose(t, h, 0, nil)
 	c.write(t, "fleet.toml", throughRelay(t, c, h, r, fleet{parts: []string{long()}}, "long"))
 	c.runJSON(t, 0, "apply", "-y").expect(t, all(hosts, "confirmed"))
 }
 
-// TestAnswersLost ends a connection just when the host has something to say on
+// TestRow31AnswersLost ends a connection just when the host has something to say on
 // it. What the host did is found out over other connections.
-func TestAnswersLost(t *testing.T) {
+func TestRow31AnswersLost(t *testing.T) {
 	t.Parallel()
 	hosts := startLight(t, "answers", 1)
 	h := hosts[0]
-	r := interpose(t, h, nil)
+	r := interpose(t, h, 0, nil)
 	c := newController(t, "version = 1\n")
 	port := 8000
 	push := func(t *testing.T) *process {

@@ -15,12 +15,41 @@ func ask(t *testing.T, rs Ruleset, err error) {
 	rs.Published()
 	rs.Without([]string{"inet fwpush"}, []string{"FWPUSH-*"})
 	for _, hook := range []string{"prerouting", "input", "output", "forward"} {
-		for _, p := range []Packets{{}, {IPv6: true, State: "new"}, from("192.0.2.1/32", 6, 22), from("2001:db8::/32", 17, 53)} {
-			if got := rs.Walk(hook, p); got.Does == Refuses && got.By.Table == nil {
-				t.Errorf("refused by nobody: %+v", got)
+		// Each is one of those before it: what is sure of all packets is sure of some of them.
+		for _, narrower := range [][]Packets{{{}, {State: "new"}, from("192.0.2.0/24", 6, 22), from("192.0.2.1/32", 6, 22)}, {{IPv6: true, State: "new"}, from("2001:db8::/32", 17, 53)}} {
+			var before Fate
+			for i, p := range narrower {
+				got := rs.Walk(hook, p)
+				if got.Does == Refuses && got.By.Table == nil {
+					t.Errorf("refused by nobody: %+v", got)
+				}
+				if i > 0 && before.Does != Unsure && got.Does != Unsure && got.Does != before.Does {
+					t.Errorf("%s: %+v, but of %+v: %+v", hook, before, p, got)
+				}
+				if before = got; got.Does == Unsure && i > 0 {
+					before = rs.Walk(hook, narrower[0])
+				}
 			}
 		}
 	}
+}
+
+// FuzzParseChains: each base chain is one of which nothing is known but where it stands.
+func FuzzParseChains(f *testing.F) {
+	f.Add("table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n\tchain x {\n\t}\n}\n")
+	f.Add("table inet a {\n\tchain b {\n\t\ttype nat hook prerouting device \"eth0\" priority dstnat - 10; policy accept;\n\t}\n}\ntable netdev c {\n")
+	f.Add("\tchain x {\n\t\ttype filter hook input priority 99999999999999999999 + 9; policy drop;\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rs := ParseChains(text)
+		for _, table := range rs.Tables {
+			for _, c := range table.Chains {
+				if c.Base != nil && (len(c.Rules) != 1 || c.Rules[0].Verdict.Kind != Unknown) || c.Base == nil && len(c.Rules) > 0 {
+					t.Errorf("%s %s: %+v", table, c.Name, c.Rules)
+				}
+			}
+		}
+		ask(t, rs, nil)
+	})
 }
 
 func FuzzParseSave(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -43,10 +44,36 @@ func (h *Host) Exec(ctx context.Context, stdin string, argv ...string) (stdout, 
 	return out.String(), msg.String(), err
 }
 
+// Files is where the root directory of the host stands in the world, as the host's processes see it:
+// for looking without a process on the host. It is another one after each boot. An absolute link leads
+// out of it.
+func (h *Host) Files() (string, error) {
+	b, err := h.current()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/proc/%d/root", b.pid), nil
+}
+
 // ReadFile reads a file of the host, with links resolved as the host resolves them.
 func (h *Host) ReadFile(ctx context.Context, path string) (string, error) {
 	text, _, err := h.Exec(ctx, "", "cat", "--", path)
 	return text, err
+}
+
+// ReadDir lists a directory of the host without a process there: a test that waits may look as often
+// as it likes. Links on the way are not followed as the host would.
+func (h *Host) ReadDir(path string) ([]string, error) {
+	root, err := h.Files()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(root + path)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Readdirnames(-1)
 }
 
 // WriteFile writes a file of the host. A new one gets mode 0644.

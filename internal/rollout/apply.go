@@ -12,6 +12,7 @@ type run struct {
 	budget  *budget
 	results []*Result     // by target; nil while it has not ended
 	spent   map[int]spent // by target: what it cost before its turn
+	early   early
 	tell    func(Event)
 }
 
@@ -36,7 +37,7 @@ func Apply(ctx context.Context, targets []Target, o Options) []Result {
 		o.Waves, _ = Waves(targets, Strategy{}) // without a canary there is no error
 	}
 	events := newQueue()
-	r := &run{targets: targets, options: o, budget: newBudget(o.Strategy, len(targets)), results: make([]*Result, len(targets)), spent: map[int]spent{}, tell: events.put}
+	r := &run{targets: targets, options: o, budget: newBudget(o.Strategy, len(targets)), results: make([]*Result, len(targets)), spent: map[int]spent{}, early: early{}, tell: events.put}
 	go func() {
 		defer events.close()
 		r.walk(ctx)
@@ -83,12 +84,15 @@ func (r *run) walk(ctx context.Context) {
 }
 
 // take goes through a portion, group by group, and says why the run stops, nil if it goes
-// on.
+// on. Where nobody new is to be begun the last group only sees those end that it follows.
 func (r *run) take(ctx context.Context, p *portion) (stopped *StopError) {
-	for stopped == nil && !r.ending(ctx) && !p.over() {
-		g := &group{run: r, portion: p, inbox: make(chan message), seats: map[int]*seat{}}
-		stopped = g.conduct(ctx)
+	inbox := make(chan message)
+	var last *group
+	for stopped == nil && (last != nil && len(last.seats) > 0 || !r.ending(ctx) && !p.over()) {
+		last = &group{run: r, portion: p, inbox: inbox, before: last, seats: map[int]*seat{}}
+		stopped = last.conduct(ctx)
 	}
+	r.early.drop(func(i, connections int) { r.spent[i] = spent{connections: connections} })
 	return stopped
 }
 
@@ -149,7 +153,7 @@ type portion struct {
 
 // next is the next host of the wave.
 func (p *portion) next() (target int, more bool) {
-	if p.room == 0 || len(p.list) == 0 {
+	if p.over() {
 		return 0, false
 	}
 	target, p.list, p.room = p.list[0], p.list[1:], p.room-1

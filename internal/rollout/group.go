@@ -23,15 +23,22 @@ import (
 //	soaking    all are in; the rules must hold for a while
 //	reproving  each shows it once more, after the soak
 //	decided    committed, or taken back
+//
+// While the hosts of a group that is to be committed end, the next one is filled in their
+// place. Nothing is applied on those before all of these have ended, and well enough.
 type group struct {
 	*run
 	*portion
-	phase phase
-	inbox chan message
+	phase  phase
+	inbox  chan message // of the wave: hosts of before are heard too
+	before *group       // its hosts may still be ending; nil for the first of a wave
 
 	seats   map[int]*seat // of hosts under way, by target
+	there   [places]int   // how many of them are at each place
 	soak    *time.Timer
 	stopped *StopError
+
+	committed bool // decided, and not to be taken back
 }
 
 type phase int
@@ -44,12 +51,16 @@ const (
 	decided
 )
 
-// conduct takes a group from its first connection to its last outcome, and says why the
-// run stops, nil if it goes on.
+// conduct takes a group from its first connection to its last outcome, or to the decision
+// to commit it if others of the wave can be begun. It says why the run stops, nil if it
+// goes on.
 func (g *group) conduct(ctx context.Context) *StopError {
 	unwind, started := g.options.Unwind, ctx.Done()
 	g.start(ctx)
-	for len(g.seats) > 0 {
+	for g.leaving()+len(g.seats) > 0 {
+		if g.committed && g.stopped == nil && !g.over() && !g.ending(ctx) {
+			return nil
+		}
 		var soaked <-chan time.Time
 		if g.soak != nil {
 			soaked = g.soak.C
@@ -70,13 +81,14 @@ func (g *group) conduct(ctx context.Context) *StopError {
 			g.start(ctx)
 		}
 		g.advance()
+		g.lead()
 	}
 	return g.stopped
 }
 
 // start fills the group up.
 func (g *group) start(ctx context.Context) {
-	for len(g.seats) < max(1, g.options.Forks) && ctx.Err() == nil && !g.options.unwinding() {
+	for g.leaving()+len(g.seats) < max(1, g.options.Forks) && ctx.Err() == nil && !g.options.unwinding() {
 		i, more := g.next()
 		if !more {
 			return
@@ -84,13 +96,43 @@ func (g *group) start(ctx context.Context) {
 		s := &seat{inbox: g.inbox, index: i, words: make(chan word, 1)}
 		s.going, s.leave = context.WithCancelCause(context.Background())
 		g.seats[i] = s
-		go g.work(i, s)
+		g.there[underWay]++
+		go g.work(i, s, g.early.take(i))
 	}
 }
 
+// lead has some hosts of the next group log in, as this one comes to rest: a quarter as many as go
+// at a time while its last hosts come to the gate, and as many again while the last ones prove that
+// they are in. In a soak they would wait for long, and of canaries nobody knows how many it takes.
+func (g *group) lead() {
+	if g.options.Strategy.Soak > 0 || g.replaces || g.stopped != nil {
+		return
+	}
+	forks, upTo := g.options.Forks, 0
+	switch g.phase {
+	case filling:
+		upTo = (g.there[atGate] - forks/2) / 2
+	case proving:
+		upTo = forks/4 + (g.there[isIn]-forks/2)/2
+	}
+	for _, i := range g.list[:max(0, min(len(g.list), g.room, upTo))] {
+		if g.early[i] == nil {
+			g.early.begin(i, g.options.Dialer, g.targets[i].Host.SSH)
+		}
+	}
+}
+
+// leaving is how many hosts of the group before have not ended.
+func (g *group) leaving() int {
+	if g.before == nil {
+		return 0
+	}
+	return len(g.before.seats)
+}
+
 // work takes one host through its commit.
-func (g *group) work(i int, s *seat) {
-	h := &host{target: g.targets[i], options: g.options, wave: g.number, seat: s, tell: func(e Event) { g.tell(e) }}
+func (g *group) work(i int, s *seat, l *login) {
+	h := &host{target: g.targets[i], options: g.options, wave: g.number, seat: s, early: l, tell: func(e Event) { g.tell(e) }}
 	r := h.run(context.Background(), func(ctx context.Context, h *host) commit.Result { return h.commit(ctx) })
 	if errors.Is(r.Err, errSurplus) {
 		s.inbox <- message{index: i, ended: &r}
@@ -105,9 +147,21 @@ func (g *group) work(i int, s *seat) {
 // hear takes in what a host tells.
 func (g *group) hear(m message) {
 	s := g.seats[m.index]
+	if s == nil { // one of the group before: a host sends nothing after its last message
+		g.before.hear(m)
+		if why := g.before.stopped; why != nil && g.stopped == nil {
+			g.stopped = why
+			g.giveUp(why)
+		}
+		if g.leaving() == 0 {
+			g.before = nil
+		}
+		return
+	}
 	counted := s.at == failing // each once: its worker can fail by a bug while it is watched
 	if m.ended == nil {
-		s.at, s.proof = m.at, m.proof
+		g.move(s, m.at)
+		s.proof = m.proof
 		if m.at == atGate && g.phase != filling {
 			s.leave(errSurplus)
 		}
@@ -118,6 +172,7 @@ func (g *group) hear(m message) {
 	}
 	s.leave(nil)
 	delete(g.seats, m.index)
+	g.there[s.at]--
 	if errors.Is(m.ended.Err, errSurplus) {
 		g.spent[m.index] = spent{m.ended.Connections, m.ended.Execs}
 		return
@@ -164,6 +219,8 @@ func (g *group) giveUp(why error) {
 // advance takes the group to its next phase once everybody is there.
 func (g *group) advance() {
 	switch {
+	case g.leaving() > 0:
+		// How these end may stop the run.
 	case g.phase == filling && (g.all(atGate) || g.replaces && len(g.sitting(atGate)) >= g.want):
 		g.apply()
 	case g.phase == proving && g.all(isIn):
@@ -197,7 +254,7 @@ func (g *group) apply() {
 			s.accepted = true
 		} else {
 			s.leave(errSurplus)
-			s.at = underWay
+			g.move(s, underWay)
 		}
 	}
 	names := g.names(atGate)
@@ -233,6 +290,7 @@ func (g *group) decide() {
 	g.options.journal().decide(d, g.proved())
 	stop.At("decided")
 	g.say(isIn, w)
+	g.committed = true
 }
 
 // proved are the hosts that wait for the decision.
@@ -256,11 +314,18 @@ func (g *group) sitting(at place) []int {
 	return list
 }
 
+// move writes down that a host has come to a place.
+func (g *group) move(s *seat, to place) {
+	g.there[s.at]--
+	g.there[to]++
+	s.at = to
+}
+
 // say tells everybody at a place to go on. They are under way again.
 func (g *group) say(at place, w word) {
 	for _, s := range g.seats {
 		if s.at == at {
-			s.at = underWay
+			g.move(s, underWay)
 			s.words <- w
 		}
 	}

@@ -124,8 +124,9 @@ func TestBudgetOverWaves(t *testing.T) {
 	outcomes := map[commit.Outcome]int{}
 	for i, r := range results {
 		outcomes[r.Outcome]++
-		if touched := f.Host(i).Counts().Connections > 0; touched == (i >= 35) {
-			t.Errorf("%s: contacted: %t", r.Name, touched)
+		// One of those that the run did not come to has logged in early, and was asked nothing.
+		if c := f.Host(i).Counts(); (c.Connections > 0) == (i > 35) || i >= 35 && c.Execs > 0 {
+			t.Errorf("%s: %d connections, %d executions", r.Name, c.Connections, c.Execs)
 		}
 		if want := 1 + i/10; r.Wave != want {
 			t.Errorf("%s is in wave %d, want %d", r.Name, r.Wave, want)

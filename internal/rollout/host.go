@@ -22,7 +22,8 @@ type host struct {
 	target  Target
 	options Options
 	wave    int
-	seat    *seat // in its commit group; nil for a host that goes by itself
+	seat    *seat  // in its commit group; nil for a host that goes by itself
+	early   *login // begun before its turn, nil if none was
 	tell    func(Event)
 
 	conns  []*transport.Conn // logged in, closed or not
@@ -41,7 +42,15 @@ func (h *host) step(e Event) {
 	h.tell(e)
 }
 
+// dial is the first connection to the host.
 func (h *host) dial(ctx context.Context) (*transport.Conn, error) {
+	if l := h.early; l != nil {
+		h.early = nil
+		conn, fresh, err := l.dialed()
+		if conn, err = h.count(conn, err); fresh {
+			return conn, err
+		}
+	}
 	return h.count(h.options.Dialer.Dial(ctx, h.target.Host.SSH))
 }
 

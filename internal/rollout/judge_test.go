@@ -158,3 +158,31 @@ func TestC10FullConnectionTracking(t *testing.T) {
 		}
 	}
 }
+
+// TestBootPathRepaired: where a push of the same rules did something, it says what.
+func TestBootPathRepaired(t *testing.T) {
+	web := target(t, policy("web1", netip.MustParseAddr("10.0.0.1"), 80))
+	const repaired = "boot path repaired"
+	for _, tt := range []struct {
+		name    string
+		outcome commit.Outcome
+		change  func(*commit.Facts)
+		want    string
+	}{
+		{"unit disabled", commit.OutcomeConfirmed, func(f *commit.Facts) { f.Unit = "disabled" }, repaired},
+		{"unit edited", commit.OutcomeConfirmed, func(f *commit.Facts) { f.Unit = "differs" }, repaired},
+		{"other boot file", commit.OutcomeConfirmed, func(f *commit.Facts) { f.Boot = "" }, repaired},
+		{"not to its end", commit.OutcomeReverted, func(f *commit.Facts) { f.Unit = "disabled" }, ""},
+		{"taken over", commit.OutcomeConfirmed, func(*commit.Facts) {}, ""},
+		{"edited by hand", commit.OutcomeConfirmed, func(f *commit.Facts) { f.Unit, f.Running = "disabled", "x" }, ""},
+		{"other rules", commit.OutcomeConfirmed, func(f *commit.Facts) { f.Unit, f.Rules = "disabled", "x" }, ""},
+	} {
+		f := commit.Facts{Connection: cameIn, Generation: 3, Unit: "ok", CanonKnown: true, Running: listing, Canon: listing,
+			Rules: web.Candidate.Rules.Text, Boot: web.Candidate.Rules.Text}
+		tt.change(&f)
+		r := Result{Result: commit.Result{Outcome: tt.outcome, Facts: &f}}
+		if r.learn(web); r.Hint != tt.want {
+			t.Errorf("%s: hint %q, want %q", tt.name, r.Hint, tt.want)
+		}
+	}
+}

@@ -139,6 +139,9 @@ func (r *Result) learn(t Target) {
 	}
 	if rules, err := t.Fit(*f); err == nil {
 		r.Digest = rules.Digest
+		if drifted, known := f.Drifted(); r.Outcome == commit.OutcomeConfirmed && r.Hint == "" && known && !drifted && f.Rules == rules.Text && !f.Runs(rules.Text) {
+			r.Hint = "boot path repaired"
+		}
 	}
 	if f.Pending == nil { // else the candidate of that one runs, as it should
 		r.Drift, _ = f.Drifted()

@@ -26,10 +26,11 @@ var errSurplus = errors.New("not a canary")
 type place int
 
 const (
-	underWay place = iota
-	atGate         // checked, and nothing applied
-	isIn           // a fresh connection is in, and every probe as it must be
-	failing        // not confirmed any more, how it ends is still looked at
+	underWay place  = iota
+	atGate          // checked, and nothing applied
+	isIn            // a fresh connection is in, and every probe as it must be
+	failing         // not confirmed any more, how it ends is still looked at
+	places   = iota // how many there are
 )
 
 // word is what a host is told that waits.

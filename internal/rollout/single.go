@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -98,8 +97,7 @@ func RevertRun(ctx context.Context, targets []Target, run string, o Options) []R
 			return commit.TakeBack(ctx, conn, f)
 		case f.Meta["run"] == run && f.Stored():
 			return commit.Result{Outcome: commit.OutcomeConfirmed, Stage: commit.StageRevert, Facts: &f,
-				Err:  errors.New("the run is confirmed here, a revert comes too late"),
-				Hint: "fwpush rollback goes back to the rules before it"}
+				Err: commit.ErrTooLate, Hint: commit.HintTooLate}
 		case revertedBy(run, f):
 			return commit.Result{Outcome: commit.OutcomeReverted, Facts: &f}
 		}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fwpush/internal/chaos"
 	"fwpush/internal/commit"
 	"fwpush/internal/simhost"
 	"fwpush/inventory"
@@ -23,21 +22,14 @@ import (
 )
 
 // TestStress drives random groups: hosts that fail at random points, random portions and
-// budgets, interrupts at random events. FWPUSH_STRESS is how many rounds, FWPUSH_SEED the
-// first seed; a round is told by its seed, and repeats its choices, if not its timing.
+// budgets, interrupts at random events. A round is told by its seed.
 func TestStress(t *testing.T) {
-	rounds, first := 24, uint64(time.Now().UnixNano()%1_000_000)
-	if n, err := strconv.Atoi(os.Getenv("FWPUSH_STRESS")); err == nil {
-		rounds = n
-	}
-	if n, err := strconv.ParseUint(os.Getenv("FWPUSH_SEED"), 10, 64); err == nil {
-		first = n
-	}
+	run := chaos.Start(t, 24, time.Hour)
 	var group errgroup.Group
 	group.SetLimit(24) // they mostly wait
-	for i := range rounds {
+	for seed, ok := run.Next(); ok; seed, ok = run.Next() {
 		group.Go(func() error {
-			t.Run(fmt.Sprintf("seed=%d", first+uint64(i)), func(t *testing.T) { newRound(t, first+uint64(i)).play() })
+			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { newRound(t, seed).play() })
 			return nil
 		})
 	}

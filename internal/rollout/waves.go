@@ -23,7 +23,12 @@ type Wave struct {
 // hosts of a serial role in one, whatever the sizes of waves are; where these leave no
 // room waves are added. Canaries by name may be such hosts; a share never picks one.
 func Waves(targets []Target, s Strategy) ([]Wave, error) {
-	p := &planner{targets: targets, serial: s.Serial, wave: map[int]int{}, behind: behind(targets)}
+	p := &planner{targets: targets, serial: s.Serial, wave: map[int]int{}, taken: map[turn]bool{}, behind: behind(targets), through: map[int][]int{}}
+	for jump, list := range p.behind {
+		for _, i := range list {
+			p.through[i] = append(p.through[i], jump)
+		}
+	}
 	canaries, err := p.canaries(s.Canary)
 	if err != nil {
 		return nil, err
@@ -74,8 +79,16 @@ type planner struct {
 	targets []Target
 	serial  []string
 	behind  map[int][]int // by host: those of the run that are reached through it
+	through map[int][]int // by host: those of the run that it is reached through
 	waves   [][]int
-	wave    map[int]int // by host: its wave
+	wave    map[int]int   // by host: its wave
+	taken   map[turn]bool // which hosts of serial roles have
+}
+
+// turn is that of a serial role in a wave.
+type turn struct {
+	wave int
+	role string
 }
 
 // behind are, for each target, those that are reached through it.
@@ -120,6 +133,11 @@ func (p *planner) place(i, from int, size func(wave int) int) {
 		if len(p.waves[w]) < size(w) && !p.clashes(i, w) {
 			p.waves[w] = append(p.waves[w], i)
 			p.wave[i] = w
+			for _, role := range p.serial {
+				if p.targets[i].has(role) {
+					p.taken[turn{w, role}] = true
+				}
+			}
 			return
 		}
 	}
@@ -128,10 +146,12 @@ func (p *planner) place(i, from int, size func(wave int) int) {
 // clashes says whether a wave has a host of the same serial role, or one that is reached
 // through this one or that this one is reached through.
 func (p *planner) clashes(i, wave int) bool {
-	return slices.ContainsFunc(p.waves[wave], func(j int) bool {
-		return slices.Contains(p.behind[i], j) || slices.Contains(p.behind[j], i) ||
-			slices.ContainsFunc(p.serial, func(role string) bool { return p.targets[i].has(role) && p.targets[j].has(role) })
-	})
+	there := func(j int) bool {
+		w, placed := p.wave[j]
+		return placed && w == wave
+	}
+	return slices.ContainsFunc(p.behind[i], there) || slices.ContainsFunc(p.through[i], there) ||
+		slices.ContainsFunc(p.serial, func(role string) bool { return p.taken[turn{wave, role}] && p.targets[i].has(role) })
 }
 
 func (t Target) has(role string) bool {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/internal/commit"
 	"fwpush/render"
 )
 
@@ -89,7 +90,8 @@ func (s *shell) goLine() (t *transaction, lengths []int, ok bool) {
 			numbers = append(numbers, n)
 		}
 	}
-	t = &transaction{id: words[1], nonce: words[2], window: numbers[0], remove: words[4] == "remove", drill: strings.HasSuffix(line, " drill"), beginsHere: true}
+	t = &transaction{id: words[1], nonce: words[2], window: numbers[0], remove: words[4] == "remove", drill: strings.HasSuffix(line, " drill"), beginsHere: true,
+		exclusive: s.args[2] == string(commit.ModeExclusive)}
 	for _, field := range []*string{&t.run, &t.stamp, &t.who} {
 		if *field, ok = s.ask(patience); !ok {
 			return nil, nil, false
@@ -132,7 +134,7 @@ func (s *shell) stage(t *transaction, lengths []int) bool {
 		return s.dropped(t, "stage the upload was cut short")
 	}
 	revert, loader := files[2], files[3]
-	if revert != s.fleet.texts.Revert || loader != "" && loader != s.fleet.texts.Loader {
+	if texts := s.texts(); revert != texts.Revert || loader != "" && loader != texts.Loader {
 		s.fleet.tb.Errorf("simhost: %s was sent a revert program or loader that is not this version's", s.name)
 	}
 	t.rules, t.policy = files[0], files[4]
@@ -215,6 +217,9 @@ func (s *shell) apply(t *transaction) {
 	if s.tx == t {
 		s.revert(asked)
 	}
+	taken := t.state == reverted
 	s.mu.Unlock()
-	s.say("reverted", "asked by the controller")
+	if taken { // and not confirmed by somebody else before
+		s.say("reverted", "asked by the controller")
+	}
 }

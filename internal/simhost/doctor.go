@@ -35,7 +35,7 @@ func (s *shell) doctor() {
 		return
 	}
 	candidate, canary, loader := files[0], files[1], files[2]
-	if canary != s.fleet.texts.Canary || loader != "" && loader != s.fleet.texts.Loader {
+	if texts := s.texts(); canary != texts.Canary || loader != "" && loader != texts.Loader {
 		s.fleet.tb.Errorf("simhost: %s was sent a canary or loader that is not this version's", s.name)
 	}
 	s.say("home ok")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fwpush/internal/commit"
 	"fwpush/render"
 )
 
@@ -106,6 +107,10 @@ func (s *shell) facts(t *telling) {
 		t.say("pending", s.holder())
 	}
 	t.say("generation", fmt.Sprint(s.newest))
+	if s.exclusive {
+		t.say("exclusive", "yes")
+		t.say("loader", sum(s.fleet.texts[1].Loader))
+	}
 	if s.newest == 0 && want == "auto" {
 		t.say("probe", "ok")
 	}
@@ -114,12 +119,17 @@ func (s *shell) facts(t *telling) {
 		t.say("ipv6", "yes")
 		t.say("ipset", "ok")
 		if isIptables(s.boot) {
-			t.say("loader", sum(s.fleet.texts.Loader))
+			t.say("loader", sum(s.fleet.texts[0].Loader))
 		}
 	}
 	t.section("running", s.running)
 	if s.others != "" {
 		t.section("foreign", s.others)
+	}
+	if s.home != "" && s.args[2] == string(commit.ModeExclusive) {
+		t.section("home", s.home)
+		t.say("homelines", fmt.Sprint(strings.Count(s.home, "\n")))
+		t.say("homesum", sum(s.home))
 	}
 	s.stored(t, policy)
 	t.section("chains", s.foreign+baseChains(s.running))

@@ -1,6 +1,10 @@
 package simhost
 
-import "time"
+import (
+	"time"
+
+	"fwpush/internal/sshtest"
+)
 
 // Faults are what goes wrong with a host, until others are set.
 type Faults struct {
@@ -16,7 +20,28 @@ type Faults struct {
 	NoAt         bool          // atd does not run jobs, as far as a doctor is told
 	// Lie rewrites what the host tells, line by line without the marker; nil: honest.
 	Lie func(line string) string
+	// Connection is what is wrong with the n-th connection to the host, counted from 1; nil
+	// is nothing, or what the fields above say.
+	Connection func(n int) sshtest.Fault
+	// Command stands before each command: run is the host's own answer, with the streams that
+	// x has by then. Program says what was asked for; nil: nobody stands there.
+	Command func(program Program, x *sshtest.Exec, run func() sshtest.Exit) sshtest.Exit
 }
+
+// Program is what a host is asked to run.
+type Program string
+
+// The programs of package commit; Other is any other command.
+const (
+	Inspect Program = "inspect"
+	Begin   Program = "begin"
+	Doctor  Program = "doctor"
+	Past    Program = "past"
+	Confirm Program = "confirm"
+	Tell    Program = "tell"
+	Revert  Program = "revert"
+	Other   Program = ""
+)
 
 // Answer is what becomes of a login.
 type Answer string
@@ -34,6 +59,9 @@ func (h *Host) SetFaults(f Faults) {
 	defer h.mu.Unlock()
 	h.faults = f
 }
+
+// Faults are those of now.
+func (h *Host) Faults() Faults { return h.fault() }
 
 func (h *Host) fault() Faults {
 	h.mu.Lock()

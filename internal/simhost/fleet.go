@@ -27,13 +27,14 @@ type Options struct {
 	// Controller is where hosts say that a connection comes from; 192.0.2.1 if not
 	// set. (It comes over the loopback interface, and a confirm must not.)
 	Controller netip.Addr
+	RoundTrip  time.Duration // how far away they are
 }
 
 // Fleet is running simulated hosts.
 type Fleet struct {
 	tb      testing.TB
 	options Options
-	texts   commit.Texts
+	texts   []commit.Texts // of mode coexist, and of exclusive
 	server  *sshtest.Server
 	began   time.Time
 	hosts   []*Host
@@ -56,14 +57,14 @@ func New(tb testing.TB, n int, o Options) *Fleet {
 		o.Controller = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	}
 	f := &Fleet{
-		tb: tb, options: o, texts: commit.HostTexts(), began: time.Now().Add(-started * time.Second),
+		tb: tb, options: o, texts: []commit.Texts{commit.HostTexts(), commit.ExclusiveTexts()}, began: time.Now().Add(-started * time.Second),
 		hosts: make([]*Host, n), byAddr: make(map[netip.Addr]*Host, n), ready: make(chan struct{}),
 	}
 	identity, key := sshtest.NewIdentity(tb, "")
 	hostKey := sshtest.NewKey(tb)
 	f.identity = identity
 	f.server = sshtest.New(tb, sshtest.Config{
-		Keys: []ssh.PublicKey{key}, ManyHosts: true, Handler: f.handle, HostFault: f.fault,
+		Keys: []ssh.PublicKey{key}, ManyHosts: true, RoundTrip: o.RoundTrip, Handler: f.handle, HostFault: f.fault,
 		HostKeys: func(netip.Addr) []ssh.Signer { return []ssh.Signer{hostKey} },
 	})
 	for i := range f.hosts {

@@ -30,6 +30,7 @@ type Host struct {
 	running string // listing of what runs of ours
 	foreign string // base chains of others, as nft lists them
 	others  string // what the section foreign tells of them
+	home    string // home-made rules, as iptables -S prints them
 	confirmed
 	unit       string // ok, differs, disabled, absent, none
 	lastRevert string
@@ -43,10 +44,11 @@ type Host struct {
 
 // confirmed is what a confirm makes last and a removal takes away.
 type confirmed struct {
-	boot   string // the boot file; "" if there is none
-	owner  string
-	newest int // number of the last of gens
-	gens   []generation
+	boot      string // the boot file; "" if there is none
+	owner     string
+	newest    int // number of the last of gens
+	gens      []generation
+	exclusive bool // a boot takes home-made rules away
 }
 
 // generation is one confirmed ruleset as the host keeps it.
@@ -168,6 +170,14 @@ func (h *Host) SetListings(text string) {
 	h.others = text
 }
 
+// SetHome makes home-made rules, as iptables -S prints them. A host in mode exclusive loses
+// them with what it confirms.
+func (h *Host) SetHome(rules string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.home = rules
+}
+
 // SetUnit says how the boot unit is found: ok, differs, disabled or absent.
 func (h *Host) SetUnit(state string) {
 	h.mu.Lock()
@@ -230,6 +240,9 @@ func (h *Host) knock() sshtest.Fault {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.counts.Connections++
+	if h.faults.Connection != nil {
+		return h.faults.Connection(h.counts.Connections)
+	}
 	how := h.faults.Unreachable
 	if how == "" && h.tx != nil && h.tx.state == applied {
 		how = h.faults.LockOut

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"fwpush/internal/commit"
 	"fwpush/internal/sshtest"
 )
 
@@ -20,6 +22,7 @@ type shell struct {
 	connection string   // SSH_CONNECTION
 	root       bool
 	lie        func(string) string
+	exit       sshtest.Exit
 }
 
 // maxProgram is the longest first line that is read, in bytes.
@@ -33,7 +36,7 @@ func (h *Host) run(x *sshtest.Exec) sshtest.Exit {
 	h.mu.Unlock()
 	s.connection = fmt.Sprintf("%s %d %s %d", h.fleet.options.Controller, x.Client.Port(), x.Host, h.addr.Port())
 	if !s.parse(x.Command) {
-		return s.unknown(x.Command)
+		return s.answer(Other, func() { s.exit = s.unknown(x.Command) })
 	}
 	s.in = bufio.NewReaderSize(x.Stdin, 4<<10)
 	program, ok := s.read(maxProgram)
@@ -47,18 +50,43 @@ func (h *Host) run(x *sshtest.Exec) sshtest.Exit {
 	}
 	texts := h.fleet.texts
 	switch {
-	case program == texts.Inspect && len(s.args) == 3:
-		s.inspect()
-	case program == texts.Begin && len(s.args) == 3:
-		s.begin()
-	case program == texts.Doctor && len(s.args) == 3:
-		s.doctor()
-	case program == texts.Finish && len(s.args) == 2:
-		s.finish(s.args[0], s.args[1])
-	default:
-		return s.unknown("that program")
+	case oneOf(program, texts, func(t commit.Texts) string { return t.Inspect }) && len(s.args) == 3:
+		return s.answer(Inspect, s.inspect)
+	case oneOf(program, texts, func(t commit.Texts) string { return t.Begin }) && len(s.args) == 3:
+		return s.answer(Begin, s.begin)
+	case oneOf(program, texts, func(t commit.Texts) string { return t.Doctor }) && len(s.args) == 3:
+		return s.answer(Doctor, s.doctor)
+	case program == texts[0].Finish && len(s.args) == 2:
+		return s.answer(Program(s.args[0]), func() { s.finish(s.args[0], s.args[1]) })
+	case program == texts[0].Past && len(s.args) == 1:
+		return s.answer(Past, s.past)
 	}
-	return sshtest.Exit{}
+	return s.unknown("that program")
+}
+
+// oneOf says whether a program is the one for either mode.
+func oneOf(program string, texts []commit.Texts, which func(commit.Texts) string) bool {
+	return slices.ContainsFunc(texts, func(t commit.Texts) bool { return program == which(t) })
+}
+
+// answer runs a program, behind whoever stands before it.
+func (s *shell) answer(p Program, run func()) sshtest.Exit {
+	honest := func() sshtest.Exit {
+		run()
+		return s.exit
+	}
+	if stands := s.fault().Command; stands != nil {
+		return stands(p, s.x, honest)
+	}
+	return honest()
+}
+
+// texts are those of the mode that the host shall be in.
+func (s *shell) texts() commit.Texts {
+	if s.args[2] == string(commit.ModeExclusive) {
+		return s.fleet.texts[1]
+	}
+	return s.fleet.texts[0]
 }
 
 // parse takes the command line apart; false where it is none of ours.
@@ -71,7 +99,7 @@ func (s *shell) parse(command string) bool {
 	}
 	s.args = strings.Split(words, " ")
 	for _, w := range s.args {
-		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz0123456789TZ-") != "" {
 			return false
 		}
 	}

@@ -26,6 +26,7 @@ type transaction struct {
 	window     int // seconds
 	remove     bool
 	drill      bool // nobody confirms it
+	exclusive  bool // home-made rules go
 	rules      string
 	policy     string
 	seen       []string // SSH_CONNECTION of Begin and of everybody who was told the seal
@@ -151,6 +152,9 @@ func (h *Host) persist() {
 	}
 	h.newest++
 	h.boot, h.owner = t.rules, t.stamp
+	if h.exclusive = t.exclusive; t.exclusive {
+		h.home = ""
+	}
 	h.gens = append(h.gens, generation{
 		rules: t.rules, policy: t.policy, canon: t.canon,
 		meta: fmt.Sprintf("tx %s\nrun %s\nwhen %d\nby %s", t.id, t.run, time.Now().Unix(), t.who),

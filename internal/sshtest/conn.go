@@ -86,14 +86,24 @@ type conn struct {
 const keyExtension = "fwpush-test-key"
 
 func (c *conn) serve() {
-	defer c.raw.Close()
+	raw := c.raw
+	if c.server.config.RoundTrip > 0 {
+		f := newFar(raw, c.server.config.RoundTrip)
+		c.server.wg.Go(func() { f.deliver(c.server.ctx.Done()) })
+		raw = f
+	}
+	defer raw.Close()
 	ended := make(chan struct{})
-	c.line = &line{Conn: c.raw, fault: c.fault, closed: c.server.ctx.Done()}
+	c.line = &line{Conn: raw, fault: c.fault, closed: c.server.ctx.Done()}
 	switch c.hit(Accept) {
 	case Hang:
 		<-c.server.ctx.Done()
 		return
 	case Drop, Refuse:
+		return
+	}
+	if c.fault.Raw != nil {
+		c.fault.Raw(c.raw)
 		return
 	}
 	server, channels, globals, err := ssh.NewServerConn(c.line, c.config())
@@ -106,6 +116,9 @@ func (c *conn) serve() {
 		server.Wait()
 		close(ended)
 	})
+	if c.fault.Extra != nil {
+		c.server.wg.Go(func() { c.fault.Extra(&Connection{c}) })
+	}
 	c.server.wg.Go(func() {
 		for r := range globals {
 			c.server.record(Request{Conn: c.number, Scope: "global", Type: r.Type, Payload: r.Payload})
@@ -153,6 +166,9 @@ func (c *conn) config() *ssh.ServerConfig {
 			}
 			return &ssh.Permissions{Extensions: map[string]string{keyExtension: ssh.FingerprintSHA256(key)}}, nil
 		},
+	}
+	if c.fault.Banner != "" {
+		config.BannerCallback = func(ssh.ConnMetadata) string { return c.fault.Banner }
 	}
 	for _, key := range c.server.config.HostKeys(c.local.Addr()) {
 		config.AddHostKey(key)

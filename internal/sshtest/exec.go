@@ -39,8 +39,9 @@ type Exec struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 
-	ctx  context.Context
-	conn *conn
+	ctx    context.Context
+	conn   *conn
+	stream ssh.Channel
 }
 
 // Context ends when the connection or the server does.
@@ -64,6 +65,9 @@ func (x *Exec) Drop() { x.conn.raw.Close() }
 // Stall makes the server deaf and mute from now on, with the TCP connection
 // left open.
 func (x *Exec) Stall() { x.conn.line.stalled.Store(true) }
+
+// Tell sends a request on the session that wants no answer, such as "exit-status".
+func (x *Exec) Tell(kind string, payload []byte) { x.stream.SendRequest(kind, false, payload) }
 
 func commandOf(payload []byte) string {
 	var exec struct{ Command string }
@@ -109,7 +113,7 @@ func (c *conn) run(stream ssh.Channel, command string, ended <-chan struct{}) {
 	exit := c.server.config.Handler(&Exec{
 		Conn: c.number, Since: c.since, Host: c.local.Addr(), Client: client, User: c.ssh.User(),
 		Key: c.ssh.Permissions.Extensions[keyExtension], Command: command,
-		Stdin: stream, Stdout: stream, Stderr: stream.Stderr(), ctx: ctx, conn: c,
+		Stdin: stream, Stdout: stream, Stderr: stream.Stderr(), ctx: ctx, conn: c, stream: stream,
 	})
 	if c.hit(Ending) == Hang {
 		<-ctx.Done()

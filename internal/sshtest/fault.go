@@ -38,6 +38,28 @@ type Fault struct {
 	Drip       time.Duration // send every byte by itself, this long after the one before
 	CutAfter   int           // cut the connection after so many bytes sent; 0: never
 	StallAfter int           // send nothing more after so many bytes; 0: never
+
+	Banner string            // said when a client logs in (RFC 4252, section 5.4); "": nothing
+	Raw    func(net.Conn)    // has the connection instead of SSH until it returns; nil: SSH
+	Extra  func(*Connection) // once the client is logged in, beside what it asks for; nil: nothing
+}
+
+// Connection is one that is logged in, for what a server may send and no honest one does.
+type Connection struct{ conn *conn }
+
+// Request sends a global request and waits for no answer.
+func (c *Connection) Request(kind string, payload []byte) error {
+	_, _, err := c.conn.ssh.SendRequest(kind, false, payload)
+	return err
+}
+
+// Open asks the client for a channel, such as "x11" (RFC 4254, section 6.3.2). An error says that it refused.
+func (c *Connection) Open(kind string, payload []byte) error {
+	channel, _, err := c.conn.ssh.OpenChannel(kind, payload)
+	if err != nil {
+		return err
+	}
+	return channel.Close()
 }
 
 // hit reports what to do at a point, and does what needs no answer.

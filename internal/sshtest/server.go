@@ -24,6 +24,7 @@ type Config struct {
 	HostFault func(host netip.Addr) Fault        // of a connection to a host, where Fault is nil; nil: none
 	HostKeys  func(host netip.Addr) []ssh.Signer // nil: one ed25519 key for all
 	ManyHosts bool                               // answer on all of 127.0.0.0/8, else on 127.0.0.1 only
+	RoundTrip time.Duration                      // how far away the server is
 }
 
 // Server is a running SSH server.

@@ -1,10 +1,13 @@
 package sshtest
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
@@ -103,3 +106,25 @@ type noSigner struct{ key ssh.PublicKey }
 func (s noSigner) PublicKey() ssh.PublicKey { return s.key }
 
 func (noSigner) Sign(io.Reader, []byte) (*ssh.Signature, error) { return nil, io.ErrUnexpectedEOF }
+
+// TestRoundTrip: an answer comes no earlier than a round trip after its question, the first one two
+// after the connection was asked for; and what was sent arrives before the end does.
+func TestRoundTrip(t *testing.T) {
+	const far = 30 * time.Millisecond
+	s := New(t, Config{RoundTrip: far})
+	began := time.Now()
+	raw, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	in := bufio.NewReader(raw)
+	if _, err := in.ReadString('\n'); err != nil || time.Since(began) < 2*far {
+		t.Errorf("the version came after %v: %v", time.Since(began), err)
+	}
+	began = time.Now()
+	raw.(*net.TCPConn).CloseWrite() // and so the server gives up
+	if _, err := io.Copy(io.Discard, in); err != nil || time.Since(began) < far {
+		t.Errorf("the end came after %v: %v", time.Since(began), err)
+	}
+}

@@ -84,16 +84,36 @@ func TestTooLargeToKeep(t *testing.T) {
 	}
 }
 
+// FuzzRecall: what a host says it has kept is refused, or is a policy that is kept as the same again.
 func FuzzRecall(f *testing.F) {
 	f.Add(`{"Version":2,"Peers":[{"Kind":"literal","V4":["10.0.0.0/8","1.2.3.4-1.2.3.9"]}],"Policy":{"Management":[0],"Ports":[22],"In":[{"Verb":"drop","Ports":["tcp/1-9"],"From":[0]}]}}`)
 	f.Add(`{"Version":2,"TooLarge":"x"}`)
 	f.Add(unions(3, 4))
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := meaning.Recall(text); err == nil {
-			list, err := meaning.Diff(p, roles.Policy{})
-			if err != nil && len(list) > 0 {
-				t.Errorf("%d changes and %v", len(list), err)
+		p, err := meaning.Recall(text)
+		if err != nil {
+			return
+		}
+		list, err := meaning.Diff(p, roles.Policy{})
+		if err != nil && len(list) > 0 {
+			t.Errorf("%d changes and %v", len(list), err)
+		}
+		once, err := meaning.Keep(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := meaning.Recall(once)
+		if err != nil {
+			if strings.Contains(err.Error(), "too large") {
+				return
 			}
+			t.Fatalf("%v: %s", err, once)
+		}
+		if again, err := meaning.Keep(q); err != nil || again != once {
+			t.Fatalf("%v: kept as\n%s\nand then as\n%s", err, once, again)
+		}
+		if list, err := meaning.Diff(p, q); err == nil && len(list) > 0 {
+			t.Fatalf("not the same when it is recalled: %+v of %s", list, once)
 		}
 	})
 }

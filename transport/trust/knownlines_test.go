@@ -97,10 +97,18 @@ func FuzzReadKnownHosts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		good, skipped := readKnownHosts("file", text)
+		lines := bytes.Split(text, []byte("\n"))
+		seen := 0
 		for _, l := range good {
 			l.names.match("web1")
+			if l.number <= seen || l.number > len(lines) || l.key == nil || l.reason != "" || l.marker != "" && l.marker != markAuthority && l.marker != markRevoked {
+				t.Fatalf("taken: %+v after line %d of %d", l, seen, len(lines))
+			}
+			seen = l.number
+			if alone, _ := readKnownHosts("file", lines[l.number-1]); len(alone) != 1 || !alone[0].is(l.key) || alone[0].marker != l.marker {
+				t.Errorf("line %d alone is another: %q", l.number, lines[l.number-1])
+			}
 		}
-		lines := bytes.Split(text, []byte("\n"))
 		for _, l := range skipped {
 			if l.number < 1 || l.number > len(lines) {
 				t.Fatalf("line %d of %d", l.number, len(lines))

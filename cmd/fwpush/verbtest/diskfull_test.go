@@ -11,9 +11,9 @@ import (
 	"fwpush/internal/simhost"
 )
 
-// TestControllerDiskFull: where nothing can be written down nothing is begun, and a disk
+// TestRow63ControllerDiskFull: where nothing can be written down nothing is begun, and a disk
 // that gets full in mid-run is told and stops nobody.
-func TestControllerDiskFull(t *testing.T) {
+func TestRow63ControllerDiskFull(t *testing.T) {
 	t.Parallel()
 	f := newSimFleet(t, simhost.Options{}, "web 4")
 	if err := syscall.Mount("state", f.state, "tmpfs", 0, "size=256k,mode=700"); err != nil {

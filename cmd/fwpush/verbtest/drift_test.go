@@ -3,6 +3,8 @@ package verbtest
 import (
 	"strings"
 	"testing"
+
+	"fwpush/internal/lab"
 )
 
 // TestDrift edits a host's rules by hand, with a comment that would write a
@@ -50,5 +52,37 @@ func TestDrift(t *testing.T) {
 	}
 	if strings.Contains(f.ruleset("web2"), "8080") {
 		t.Error("apply left the edit in")
+	}
+}
+
+// TestBootUnitThatSomebodyEdited: what a boot runs besides our rules, or not at all, is told, and put right by
+// the next push, though the rules are the same.
+func TestBootUnitThatSomebodyEdited(t *testing.T) {
+	t.Parallel()
+	f := newFleetOf(t, lab.HostOptions{Name: "web68", Systemd: true})
+	f.json(0, "apply", "-y")
+	const unit = "/etc/systemd/system/fwpush.service"
+	ours := f.sh("web68", "cat "+unit)
+	for _, harm := range []string{
+		"sed -i '/^ExecStart=/aExecStartPost=/bin/touch /boot-ran-this' " + unit,
+		"systemctl disable fwpush.service 2>/dev/null",
+		"rm " + unit,
+	} {
+		f.sh("web68", harm)
+		if o := f.json(1, "diff"); o.outcomes()["web68"] != "changed" {
+			t.Errorf("%s: diff: %+v", harm, o)
+		}
+		if h := f.json(0, "status").Hosts[0]; h.Boot == "ok" {
+			t.Errorf("%s: status: %+v", harm, h)
+		}
+		if h := f.json(0, "apply", "-y").Hosts[0]; h.Outcome != "confirmed" || h.Hint != "boot path repaired" {
+			t.Errorf("%s: %+v", harm, h)
+		}
+		if got := f.sh("web68", "cat "+unit+"; systemctl is-enabled fwpush.service"); got != ours+"\nenabled" {
+			t.Errorf("%s: the unit is\n%s", harm, got)
+		}
+	}
+	if o := f.json(0, "apply", "-y"); o.outcomes()["web68"] != "unchanged" {
+		t.Errorf("%+v", o)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestUnreachable has one host that cannot be reached among others that can.
-func TestUnreachable(t *testing.T) {
+// TestRow1HostUnreachable has one host that cannot be reached among others that can.
+func TestRow1HostUnreachable(t *testing.T) {
 	f := newFleet(t, "web1", "web2", "web3")
 	if err := f.hosts["web2"].LinkDown(t.Context()); err != nil {
 		t.Fatal(err)
@@ -36,6 +36,13 @@ func TestUnreachable(t *testing.T) {
 	}
 	if o := f.json(4, "status"); o.outcomes()["web2"] != "unreachable" || o.outcomes()["web3"] != "ok" {
 		t.Errorf("status: %v", o.outcomes())
+	}
+	// It was the cable, and nothing else.
+	if err := f.hosts["web2"].LinkUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if o := f.json(0, "apply", "-y"); o.outcomes()["web1"] != "unchanged" || o.outcomes()["web2"] != "confirmed" {
+		t.Errorf("with its cable back: %v", o.outcomes())
 	}
 }
 

@@ -20,6 +20,7 @@ case "$*" in
 *-c*) ;;
 -f* | *' -f '*)
 	if /usr/sbin/nft.real list table inet fwpush 2>/dev/null | grep -q '`+word+`'; then
+		: >/run/cut
 		/usr/sbin/nft.real 'add table inet cut; add chain inet cut in { type filter hook input priority -300; }; add rule inet cut in tcp dport 22 ct state new drop'
 	else
 		/usr/sbin/nft.real 'add table inet cut; delete table inet cut'
@@ -41,9 +42,9 @@ func webs(first, n int) []string {
 
 const port8443 = "[roles.web]\nin = [ { allow = \"tcp/8443\" } ]\n"
 
-// TestCanaryThatIsLostStopsTheRun pushes to twelve hosts, two of them first, and one of
+// TestRow60CanaryThatIsLostStopsTheRun pushes to twelve hosts, two of them first, and one of
 // these cannot be reached any more once it runs the new rules.
-func TestCanaryThatIsLostStopsTheRun(t *testing.T) {
+func TestRow60CanaryThatIsLostStopsTheRun(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, webs(1, 12)...)
 	f.run(0, "apply", "-y")
@@ -87,6 +88,9 @@ func TestCanaryThatIsLostStopsTheRun(t *testing.T) {
 		if traces[host] != "" && traces[host] != f.traces(host) {
 			t.Errorf("%s was touched:\n%s\nbefore:\n%s", host, f.traces(host), traces[host])
 		}
+	}
+	if f.sh("web02", "ls /run/cut") == "" {
+		t.Error("the canary was never cut off")
 	}
 	if left := f.leftovers("web01") + f.leftovers("web02"); left != "" {
 		t.Errorf("left on the canaries: %s", left)

@@ -69,7 +69,12 @@ arm_at() {
 		WHY="$WHY at queued nothing: $(head -n 1 "$D/at");"
 		return 1
 	}
-	printf 'at %s\n' "$job" >>"$D/timers"
+	# What is not written down nobody takes away, and no confirm counts.
+	printf 'at %s\n' "$job" >>"$D/timers" || {
+		atrm "$job" 2>/dev/null
+		WHY="$WHY the job of at could not be written down (is /run full?);"
+		return 1
+	}
 	in_time || {
 		WHY="$WHY at queued its job for the wrong time: $(tail -n 1 "$D/at") (is the clock stepping?);"
 		return 1

@@ -136,15 +136,20 @@ slay() {
 # left behind, so that a load which hung cannot win over one that came later.
 fence() {
 	slay "$1" "$2"
+	end_loads
+}
+
+# end_loads: ends every load that is written down.
+end_loads() {
 	[ -r "$D/loader" ] || return 0
 	while read -r pid start; do slay "$pid" "$start"; done <"$D/loader"
 }
 
-# guard SECONDS SIGNAL PID START: sends the signal when the time is over, again each
+# guard SECONDS SIGNAL PID START [all]: sends the signal when the time is over, again each
 # second (a trap that comes between two commands does not end the read after it),
-# and ends by itself when the process does. G is its process; calm ends it, and
-# its sleep with it: with KILL, since a process between fork and exec would lose a
-# TERM to the handler of its parent.
+# and ends by itself when the process does. With all, what that has started ends before
+# it. G is the guard's process; calm ends it, and its sleep with it: with KILL, since a
+# process between fork and exec would lose a TERM to the handler of its parent.
 guard() {
 	(
 		inherited=${!-}
@@ -155,6 +160,7 @@ guard() {
 			[ "$nap" -lt 5 ] || nap=5
 			left=$((left - nap))
 			[ "$nap" -gt 0 ] || {
+				[ -z "${5-}" ] || { kill -STOP "$3" && brood "$3"; }
 				kill "-$2" "$3"
 				nap=1
 			}
@@ -183,8 +189,21 @@ run_tool() {
 	limit=$1
 	shift
 	messages
-	fenced "$@" </dev/null >/dev/null 2>"$MESSAGES" 8>&- &
+	fenced "$@" </dev/null >"$HEARD" 2>"$MESSAGES" 8>&- &
 	bounded "$!" "$limit"
+}
+HEARD=/dev/null
+
+# tool_says LIMIT PROGRAM ARGS...: the same, and SAID is what it prints. It goes through a
+# file: what hangs would keep a pipe open.
+tool_says() {
+	SAID='' HEARD=$D/said
+	run_tool "$@"
+	rc=$?
+	HEARD=/dev/null
+	[ "$rc" -ne 0 ] || SAID=$(cat "$D/said") || rc=$?
+	rm -f "$D/said"
+	return "$rc"
 }
 
 # NOTABLE, for nft: no table of ours, whether there was one or not.
@@ -223,7 +242,7 @@ bounded() {
 	loader=$1
 	LOADSTART=0
 	if start_of "$loader"; then LOADSTART=$START; fi
-	guard "$2" KILL "$loader" "$LOADSTART"
+	guard "$2" KILL "$loader" "$LOADSTART" all
 	wait "$loader"
 	rc=$?
 	calm
@@ -279,10 +298,12 @@ steady() {
 	}'
 }
 
-# newest: GEN, the number of the newest confirmed generation, 0 if none.
+# newest: GEN, the number of the newest confirmed generation, 0 if none. What has no
+# rules is the rest of one that somebody took away.
 newest() {
 	GEN=0
 	for g in "$B"/gen/[0-9]*; do
+		[ -e "$g/rules" ] || continue
 		g=${g##*/}
 		case $g in *[!0-9]*) continue ;; esac
 		[ "$g" -le "$GEN" ] || GEN=$g

@@ -207,10 +207,11 @@ boot_unit() {
 
 # check: the host's own nft says whether it would take the new rules and, where
 # they were never loaded by us in this form, the old ones. LOAD is the form to
-# load; SPENT how long the check took, in seconds.
+# load; SPENT how long the check took, in seconds; FORM how the new rules are listed
+# where nobody else has a hand in them, '' if that cannot be told.
 check() {
 	up
-	began=$U quarter=$((W / 4 + 1)) DEPTH=''
+	began=$U quarter=$((W / 4 + 1)) DEPTH='' FORM=''
 	LOAD=$D/kept.nft
 	case $MODE in
 	nftables)
@@ -222,6 +223,7 @@ check() {
 	iptables)
 		LOAD=$B/boot.$T
 		xt_check "$LOAD" || refused_by iptables-restore $?
+		FORM=$SAID
 		;;
 	esac
 	up
@@ -235,6 +237,7 @@ check() {
 	LIMIT=$(((U - began > SPENT ? U - began : SPENT) * 5))
 	[ "$LIMIT" -gt 30 ] || LIMIT=30
 	printf '%s\n' "$LIMIT" >"$D/limit" || drop 'check cannot write: is the disk full?'
+	[ "$MODE" != nftables ] || nft_form || DEPTH=blind
 }
 
 # refused_by PROGRAM STATUS: the check did not take the new rules.
@@ -243,14 +246,14 @@ refused_by() {
 	drop "check new rules refused: $(head -c 600 "$D/err" | tr '\n' ' ')"
 }
 
-# xt_check FILE: the real load, in a network namespace of its own. Where the host
-# allows none (a container without CAP_SYS_ADMIN) there is the test of
+# xt_check FILE: the real load, in a network namespace of its own; SAID is how it is
+# listed there. Where the host allows none (a container without CAP_SYS_ADMIN) there is the test of
 # iptables-restore, which lets more pass; DEPTH says so.
 xt_check() {
 	if unshare -n true 2>/dev/null; then
-		run_tool "$quarter" unshare -n sh "$B/load.$T" check "$1" "$XT4" "$XT6"
+		tool_says "$quarter" unshare -n sh "$B/load.$T" check "$1" "$XT4" "$XT6"
 	else
-		DEPTH=shallow
+		DEPTH=shallow SAID=''
 		xt_test "$quarter" "$1"
 	fi
 }
@@ -291,6 +294,12 @@ apply() {
 		taken_back $? "$why"
 	fi
 	listing || { revert now; taken_back $? "cannot list the new rules: $NFTERR$XTERR"; }
+	# The listing is what a confirm compares with: of no rules it would be a proof of none.
+	case $MODE in
+	nftables) [ -n "$NL" ] ;;
+	iptables) [ -n "$XL" ] ;;
+	esac || { revert now; taken_back $? 'the new rules are gone as soon as they are loaded: somebody else takes them away'; }
+	as_loaded || { revert now; taken_back $? 'what runs is not what was loaded: somebody else changed it at this very moment'; }
 	up
 	read -r a </proc/sys/kernel/random/uuid
 	read -r b </proc/sys/kernel/random/uuid
@@ -309,8 +318,12 @@ apply() {
 # mine: the state is still the one that this Begin made.
 mine() { [ -e "$R/$NAME" ]; }
 
-# taken_back STATUS WHY: what to say after a revert of our own.
+# taken_back STATUS WHY: what to say after a revert of our own. Nothing where somebody
+# confirmed over another connection meanwhile: there was nothing to take back, and who
+# asks hears it.
 taken_back() {
+	outcome
+	case $OUTCOME in confirming | confirmed | removed) exit 0 ;; esac
 	case $1 in
 	2) say open "$2" ;;
 	*) if [ -e "$D/homeless" ]; then say homeless "$2"; else say reverted "$2"; fi ;;
@@ -358,7 +371,11 @@ begin() {
 	# The controller may still be heard although nobody can get in any more.
 	if ask "$W" && [ "$WORD" = revert ]; then
 		revert now
-		taken_back $? 'asked by the controller'
+		rc=$?
+		# Somebody else may have confirmed it meanwhile: a new connection is told how it ended.
+		look && [ "$TX" = "$T" ] || exit 0
+		case $ST in confirming | confirmed) exit 0 ;; esac
+		taken_back "$rc" 'asked by the controller'
 	fi
 	exit 0
 }

@@ -4,8 +4,9 @@
 #   start       load the boot file, unless a transaction is under way whose rules run
 #   reload      load the boot file in any case
 #   check FILE V4 V6  load FILE, into the network namespace that this runs in, by the
-#               variants of iptables that a transaction has begun with
-#   list FILE   the same by those of now, and print what runs then
+#               variants of iptables that a transaction has begun with, and print what
+#               runs then
+#   list FILE   the same by those of now
 # It needs nothing of a transaction: no state is looked at before a load. A boot finds
 # no rules, so the variant of iptables is the one that the host has chosen by then.
 
@@ -125,7 +126,8 @@ previous)
 	;;
 check)
 	xt_use "$3" "$4"
-	xt_load 120 "$2"
+	XL=''
+	xt_load 120 "$2" && list_xt && printf '%s\n' "$XL"
 	finish $?
 	;;
 list)

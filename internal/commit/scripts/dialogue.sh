@@ -57,8 +57,8 @@ adopt() {
 	[ ! -d "$R" ] || look || refuse "state $R holds no state file; look at it and remove it"
 }
 
-# strange: a state directory that this program did not make, or that somebody
-# else can write to, is not used.
+# strange: what is no directory, leads elsewhere or belongs to somebody else is not used
+# for state.
 strange() {
 	for dir in "$R" "$B"; do
 		[ -e "$dir" ] || [ -L "$dir" ] || continue

@@ -2,21 +2,6 @@
 # What a second connection may do with transaction T: ask about it, confirm it,
 # extend it, or take it back.
 
-# outcome: how T ended, from the state file or, if another run moved on since,
-# from history.
-outcome() {
-	if look && [ "$TX" = "$T" ]; then
-		OUTCOME=$ST
-		[ ! -e "$D/givenup" ] || OUTCOME=given-up
-		return
-	fi
-	OUTCOME=none
-	[ -r "$B/history" ] || return 0
-	while read -r _ tx how _; do
-		[ "$tx" != "$T" ] || OUTCOME=$how
-	done <"$B/history"
-}
-
 # over: T is decided; says so and ends, after finishing what is left to finish.
 over() {
 	look && [ "$TX" = "$T" ] || ST=none

@@ -35,9 +35,16 @@ persist() {
 put_back() {
 	boot_names
 	for g in "$B/gen/.$T" "$B"/gen/[0-9]*; do
-		grep -qx "tx $T" "$g/meta" || continue
+		brought "$g" || continue
 		# The boot file is ours if it was moved there and is what we brought.
-		if [ ! -e "$B/boot.$T" ] && cmp -s "$B/$NEWBOOT" "$g/rules"; then
+		compared=1
+		[ -e "$B/boot.$T" ] || [ ! -e "$B/$NEWBOOT" ] || [ ! -e "$g/rules" ] || {
+			cmp -s "$B/$NEWBOOT" "$g/rules"
+			compared=$?
+		}
+		# Where nobody can tell, it may be.
+		[ "$compared" -le 1 ] || printf '' >"$D/bootbad"
+		if [ "$compared" -eq 0 ]; then
 			if [ -e "$D/first" ]; then
 				rm -f "$B/$NEWBOOT"
 			else
@@ -61,12 +68,23 @@ put_back() {
 			! grep -qsx "$T" "$a/tx" || rm -rf "$a"
 		done
 		rmdir "$B/adopted"
-		[ -e "$D/bootbad" ] || rm -rf "$g" # by it the next try knows the boot file
+		[ ! -e "$D/bootbad" ] || continue # by it the next try knows the boot file
+		# At once: half of one would be the newest, and nobody's.
+		[ "$g" = "$B/gen/.$T" ] || { rm -rf "$B/gen/.$T" && mv -f "$g" "$B/gen/.$T"; }
+		rm -rf "$g" "$B/gen/.$T"
 	done
 	if [ -e "$D/remove" ] && [ ! -e "$D/first" ] && [ ! -e "$B/$OLDBOOT" ] && [ -e "$B/boot.prev" ]; then
 		mv -f "$B/boot.prev" "$B/$OLDBOOT" && rm -f "$D/bootbad" || printf '' >"$D/bootbad"
 	fi
 	flush_disk "$B" "$B/gen" "$B/$OLDBOOT"
+}
+
+# brought DIR: T has brought that generation. By no program, since what is not ours stays.
+brought() {
+	while read -r key tx; do
+		[ "$key $tx" != "tx $T" ] || return 0
+	done <"$1/meta"
+	return 1
 }
 
 # be_exclusive WHICH: a boot takes home-made rules away from now on, or does not: as it
@@ -150,6 +168,7 @@ make_lasting() {
 			mv -f "$B/gen/.$T/owner" "$B/owner" || return 1
 		fi
 		newest
+		[ ! -e "$B/gen/$((GEN + 1))" ] || rm -rf "$B/gen/$((GEN + 1))"
 		mv -f "$B/gen/.$T" "$B/gen/$((GEN + 1))" || return 1
 		for g in "$B"/gen/[0-9]*; do
 			[ "${g##*/}" -gt $((GEN - 4)) ] || rm -rf "$g"
@@ -195,7 +214,9 @@ flush_disk() {
 # forget: an unmanaged host keeps our history, and what was taken away of its own.
 forget() {
 	unit_away --now
-	rm -rf "$B/gen" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/last_drill" "$B/load.sh" "$B/load.prev" "$B/exclusive"
+	# At once: of half a generation nobody knows what it was.
+	mv -f "$B/gen" "$B/.gen.$T"
+	rm -rf "$B/gen" "$B/.gen.$T" "$B/owner" "$B/owner.prev" "$B/boot.prev" "$B/last_revert" "$B/last_drill" "$B/load.sh" "$B/load.prev" "$B/exclusive"
 	flush_disk "$B" 2>/dev/null
 }
 

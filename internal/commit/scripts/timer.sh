@@ -134,6 +134,21 @@ record() {
 	printf '%s %s %s %s %s\n' "$(date +%s)" "$T" "$1" "${run:--}" "$who" >>"$B/history"
 }
 
+# outcome: how T ended, from the state file or, if another run moved on since,
+# from history.
+outcome() {
+	if look && [ "$TX" = "$T" ]; then
+		OUTCOME=$ST
+		[ ! -e "$D/givenup" ] || OUTCOME=given-up
+		return
+	fi
+	OUTCOME=none
+	[ -r "$B/history" ] || return 0
+	while read -r _ tx how _; do
+		[ "$tx" != "$T" ] || OUTCOME=$how
+	done <"$B/history"
+}
+
 # unit_away WORD: the boot unit, whichever init it is for; --now ends it if it runs.
 unit_away() {
 	if [ -e "$UNITDIR/fwpush.service" ]; then
@@ -189,16 +204,17 @@ loading() {
 
 # owner_done: 0 once the owner of a decided state is gone; a live one is given 15
 # seconds, a minute if it confirms, and the time that a load may take if it loads.
-# Then it hangs and is ended: whoever guards its load may be gone.
+# Then it hangs and is ended: whoever guards its load may be gone. 1 if the state was
+# turned meanwhile: its owner may have turned it to an end, which is never left again.
 owner_done() {
-	pid=$OP start=$OQ waited=0 patience=15
+	pid=$OP start=$OQ waited=0 patience=15 step=$NAME
 	[ "$ST" != confirming ] || patience=60 # a disk may take its time to sync
 	load_limit
 	while [ "$pid" != "$P" ] && alive "$pid" "$start" &&
 		{ [ "$waited" -lt "$patience" ] || { loading && [ "$waited" -lt $((LIMIT + 15)) ]; }; }; do
 		sleep 1
 		waited=$((waited + 1))
-		look && [ "$OP" = "$pid" ] && [ "$OQ" = "$start" ] || return 1
+		look && [ "$NAME" = "$step" ] || return 1
 	done
 	fence "$pid" "$start"
 }
@@ -257,6 +273,7 @@ revert() {
 		reverting)
 			owner_done || continue
 			turn reverting "$DL" || unmoved || continue
+			end_loads # of an owner that died: one may have begun before this step
 			finish_revert
 			return
 			;;
@@ -284,7 +301,17 @@ finish_drop() {
 # BY is who takes back: a timer, or somebody who asked for it or found it due.
 BY=asked
 
+# BACK: the transaction that this process has taken back, all but for its state, which could
+# not be turned: the timers stay, and whichever is the next to look tries again.
+BACK=''
+
 finish_revert() {
+	if [ "$BACK" = "$T" ]; then
+		[ "$ST" = reverting ] || return 1
+		disarm
+		turn reverted 0
+		return
+	fi
 	[ ! -e "$D/undo" ] || put_back 2>/dev/null
 	old_rules
 	case $? in
@@ -312,9 +339,10 @@ finish_revert() {
 	} 2>/dev/null || rm -f "$B/.$kept.$T"
 	unstage
 	tell_all "$said (transaction $T)"
+	BACK=$T
+	[ "$ST" = reverting ] || return 1
 	disarm
 	turn reverted 0
-	return 0
 }
 
 # watch: what every timer does: sleep until the deadline that stands in the

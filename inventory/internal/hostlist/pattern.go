@@ -136,7 +136,8 @@ func parseNumbers(s string) ([]numbers, error) {
 		}
 		for _, n := range []string{from, to} {
 			if n == "" || digits(n) != len(n) {
-				return nil, fmt.Errorf("[%.40s] holds numbers and ranges such as 01-20, not %.40q", s, item)
+				inside := fmt.Sprintf("%.40q", s) // it may hold what a terminal acts on
+				return nil, fmt.Errorf("[%s] holds numbers and ranges such as 01-20, not %.40q", inside[1:len(inside)-1], item)
 			}
 			if len(n) > maxDigits {
 				return nil, fmt.Errorf("%.40q has more than %d digits", n, maxDigits)
@@ -149,10 +150,10 @@ func parseNumbers(s string) ([]numbers, error) {
 			n.width = len(from)
 		}
 		if n.to < n.from {
-			return nil, fmt.Errorf("range %s ends before it starts", item)
+			return nil, fmt.Errorf("range %s ends before it starts", strings.TrimSpace(item))
 		}
 		if n.format(n.to) != to {
-			return nil, fmt.Errorf("range %s: write %s as %q", item, to, n.format(n.to))
+			return nil, fmt.Errorf("range %s: write %s as %q", strings.TrimSpace(item), to, n.format(n.to))
 		}
 		list = append(list, n)
 	}

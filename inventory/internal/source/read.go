@@ -22,6 +22,16 @@ type Doc struct {
 	hide   func() [][2]int
 }
 
+// Again is what reads the same text anew: a Doc takes many times the memory of its text, and most are
+// not asked again.
+func (d *Doc) Again() func() *Doc {
+	file, text := d.file, d.text
+	return func() *Doc {
+		doc, _ := Read(file, text)
+		return doc
+	}
+}
+
 // Fault is something wrong with the text as TOML.
 type Fault struct {
 	Span

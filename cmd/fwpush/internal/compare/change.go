@@ -103,22 +103,32 @@ func kindsOf(t rollout.Target, f commit.Facts, rules bool) string {
 // difference is what the file changes on a host, and what would be taken back of
 // what was edited by hand.
 func difference(t rollout.Target, f commit.Facts) (rules, undo render.Diff) {
-	if drifted, _ := f.Drifted(); drifted && f.Pending == nil {
-		undo = render.Drift(f.Running, f.Canon)
-	}
 	// Without rules that fit the host is refused, and nobody asks for its change.
 	candidate, _ := t.Fit(f)
-	return render.Compare(f.Rules, candidate), undo
+	return render.Compare(f.Rules, candidate), undone(f)
 }
 
-// DiffOf is the change that a host went through, for programs, and for people
-// what of it was edited by hand and is gone, "" if nothing was.
-func DiffOf(t rollout.Target, f commit.Facts) (text, byHand string) {
-	rules, undo := difference(t, f)
-	if undo.Changed {
-		byHand = fmt.Sprintf("the running rules were edited by hand: %s taken out, %s put back", ui.Count(undo.Removed, "line"), ui.Count(undo.Added, "line"))
+// undone is what would be taken back of what was edited by hand.
+func undone(f commit.Facts) render.Diff {
+	if drifted, _ := f.Drifted(); !drifted || f.Pending != nil {
+		return render.Diff{}
 	}
-	return rules.Text + undo.Text, byHand
+	return render.Drift(f.Running, f.Canon)
+}
+
+// DiffOf is the change that a host went through, for programs.
+func DiffOf(t rollout.Target, f commit.Facts) string {
+	rules, undo := difference(t, f)
+	return rules.Text + undo.Text
+}
+
+// ByHand says what was edited by hand on a host and is gone, "" if nothing was.
+func ByHand(f commit.Facts) string {
+	undo := undone(f)
+	if !undo.Changed {
+		return ""
+	}
+	return fmt.Sprintf("the running rules were edited by hand: %s taken out, %s put back", ui.Count(undo.Removed, "line"), ui.Count(undo.Added, "line"))
 }
 
 // paintFlow shows at a glance what opens.

@@ -117,6 +117,8 @@ func TestFindings(t *testing.T) {
 			at(s, "at is not installed (apt install at)")
 			s.health.Timers[1] = commit.Trial{Kind: "systemd", Why: "there is no systemd"}
 		}, []string{"warn timers: one timer proves itself, which the fleet file accepts: at is not installed; there is no systemd; apt install at (proved: watchdog)"}},
+		{"a timer fails and nobody knows what to do", func(s *seen) { at(s, "the job did not run") },
+			[]string{"warn timers: the job did not run; other timers stand in for it; mend what it says, or give it another timer: apt install at (proved: systemd, watchdog)"}},
 		{"no timer", func(s *seen) { s.health.Timers = nil }, []string{"fail timers: no timer proves itself"}},
 		{"clock behind", func(s *seen) { s.facts.Skew = -time.Minute }, []string{"warn clock: its clock is behind; "}},
 		{"table nearly full", func(s *seen) { s.facts.Tracked = 800 }, []string{"warn conntrack: its table of connections is nearly full"}},

@@ -228,6 +228,8 @@ func (p *patient) timers() {
 			broken = append(broken, "there is no "+t.Kind)
 		}
 	}
+	// A host may say why a timer failed and not what to do about it.
+	remedy = cmp.Or(remedy, "mend what it says, or give it another timer: apt install at")
 	detail := "proved: " + orNone(worked)
 	missing := cmp.Or(strings.Join(broken, "; "), "no timer proves itself")
 	need := cmp.Or(p.Candidate.Timers, commit.NeededTimers)

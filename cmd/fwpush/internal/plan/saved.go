@@ -118,7 +118,7 @@ func ReadSaved(path string) (Saved, error) {
 	case len(text) > maxSaved:
 		return Saved{}, fmt.Errorf("%s: larger than %d MiB", path, maxSaved>>20)
 	case err != nil:
-		return Saved{}, fmt.Errorf("%s: not a plan: %w", path, err)
+		return Saved{}, fmt.Errorf("%s: not a plan: %.300s", path, err) // a time that is none is in it whole
 	case s.File == "" || s.Digest == "":
 		return Saved{}, fmt.Errorf("%s: not a plan: it names no fleet file", path)
 	case s.Schema != savedSchema:
@@ -130,7 +130,7 @@ func ReadSaved(path string) (Saved, error) {
 		case h.Name == "":
 			return Saved{}, fmt.Errorf("%s: not a plan: host %d has no name", path, i+1)
 		case named[h.Name]:
-			return Saved{}, fmt.Errorf("%s: not a plan: it names %s twice", path, h.Name)
+			return Saved{}, fmt.Errorf("%s: not a plan: it names %.300s twice", path, h.Name)
 		}
 		named[h.Name] = true
 	}

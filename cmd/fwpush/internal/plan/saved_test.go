@@ -64,3 +64,20 @@ func TestReadSavedRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestReadSavedIsBrief: what is no plan may be anything, and is not told whole.
+func TestReadSavedIsBrief(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plan.json")
+	long := strings.Repeat("\u00fc", 5000)
+	for text, want := range map[string]string{
+		`{"schema":1,"made":"2026-01-02T03:04:05` + long + `Z","file":"f","digest":"d"}`:                 "not a plan: parsing time",
+		`{"schema":1,"file":"f","digest":"d","hosts":[{"name":"` + long + `"},{"name":"` + long + `"}]}`: "not a plan: it names ",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadSaved(path); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000+len(path) {
+			t.Errorf("%v, want %q and less", err, want)
+		}
+	}
+}

@@ -3,12 +3,15 @@ package plan
 import (
 	"context"
 	"errors"
+	"reflect"
+	"strings"
 	"time"
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
 	"fwpush/inventory"
 	"fwpush/render"
+	"fwpush/roles"
 	"fwpush/roles/meaning"
 	"fwpush/transport"
 )
@@ -18,25 +21,79 @@ import (
 // where that is what it needs.
 func (f *File) Targets(members []Member) ([]rollout.Target, error) {
 	list := f.Bare(members)
+	known := press{}
 	var broken []error
 	for i, m := range members {
+		c := &list[i].Candidate
 		var err error
-		if list[i].Candidate.Policy, err = meaning.Keep(m.Policy); err != nil {
+		if c.Policy, err = meaning.Keep(m.Policy); err != nil {
 			broken = append(broken, err)
 		}
-		rules, err := Rules(m)
+		made, err := known.print(m)
 		if err != nil {
 			broken = append(broken, err)
 		}
-		list[i].Candidate.Rules, list[i].Candidate.Want = rules, wants[m.Host.Backend]
-		list[i].Print = func(c commit.Choice) (render.Ruleset, error) {
-			if c.Backend == render.BackendIptables {
-				return render.Iptables(m.Policy, c.Ipset)
-			}
-			return render.Nftables(m.Policy)
-		}
+		c.Rules, list[i].Policy = made.rules, made.policy
+		c.Want = wants[m.Host.Backend]
+		list[i].Print = printer(&list[i].Policy, c.Rules)
 	}
 	return list, errors.Join(broken...)
+}
+
+// press prints policies, by roles. Most hosts of a role get the same rules: to print them is most of
+// what is done for a host beforehand, and a fleet of ten thousand has no room for as many copies, of
+// the policies neither.
+type press map[string][]printed
+
+// printed is a policy and its rules.
+type printed struct {
+	backend inventory.Backend
+	policy  roles.Policy
+	rules   render.Ruleset
+}
+
+// mostPrinted is how many rulesets of the same roles are kept to be found again.
+const mostPrinted = 8
+
+// print gives a member's rules, and its policy, which shares what it has in common with others.
+func (k press) print(m Member) (printed, error) {
+	var key strings.Builder
+	for _, r := range m.Host.Roles {
+		key.WriteString(r.V + "\x00")
+	}
+	alike := k[key.String()]
+	for _, p := range alike {
+		if p.backend == m.Host.Backend && same(p.policy, m.Policy) {
+			p.policy.Host, p.policy.Addresses = m.Policy.Host, m.Policy.Addresses
+			return p, nil
+		}
+	}
+	rules, err := Rules(m)
+	made := printed{m.Host.Backend, m.Policy, rules}
+	if err == nil && len(alike) < mostPrinted {
+		k[key.String()] = append(alike, made)
+	}
+	return made, err
+}
+
+// same says whether policies are the same, places included, whoever has them. Nothing is printed of
+// a host's name and addresses.
+func same(a, b roles.Policy) bool {
+	a.Host, a.Addresses = b.Host, b.Addresses
+	return reflect.DeepEqual(a, b)
+}
+
+// printer makes the rules of a policy, of which those that were made already are.
+func printer(policy *roles.Policy, made render.Ruleset) func(commit.Choice) (render.Ruleset, error) {
+	return func(c commit.Choice) (render.Ruleset, error) {
+		if c.Backend == render.BackendIptables {
+			return render.Iptables(*policy, c.Ipset)
+		}
+		if render.BackendOf(made.Text) == render.BackendNftables {
+			return made, nil // as most hosts have them
+		}
+		return render.Nftables(*policy)
+	}
 }
 
 // wants is what a host is asked to run; nothing where its facts decide.

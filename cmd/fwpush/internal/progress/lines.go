@@ -72,6 +72,7 @@ func (p *Progress) tellEnd(w *wave, r rollout.Result) {
 	switch {
 	case r.Outcome == rollout.OutcomeSkipped && (good || effect): // there may be thousands; the summary has them
 	case p.board.grouped && (good || effect):
+		r.Facts = nil // they hold a host's rules several times over
 		w.told.ended = append(w.told.ended, r)
 	case !good && p.screen != nil: // it stands in the block, and stays there
 	case !good: // -q leaves this in: it is what went wrong
@@ -102,8 +103,10 @@ func (p *Progress) tellGroup(w *wave) {
 		}
 		p.line("%s%s  applied, reverts by %s%s", p.prefix(w), folded(names(group)), report.Clock(lastDeadline(group)), unless)
 	}
-	// Hosts that need no change make room for others of the group.
-	if w.flying() == 0 && (w.told.changes || !w.ended.IsZero()) {
+	// Hosts that need no change make room for others of the group; and while the last of one
+	// end, those of the next are on their way to the gate.
+	none := w.flying() == 0
+	if w.told.changes && at[applying]+run == 0 && (w.told.applied || none) || none && !w.ended.IsZero() {
 		p.tellEnded(w)
 	}
 }

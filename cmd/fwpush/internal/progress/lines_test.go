@@ -66,6 +66,37 @@ rest: web[16-17] (2)  reverted: the rollout was stopped by web15 (1 failed, at m
 	}
 }
 
+// TestLinesOfGroupsThatFollow has the same lines where hosts of the next group are on their way while
+// those of one end, and keeps nothing of what hosts have said.
+func TestLinesOfGroupsThatFollow(t *testing.T) {
+	all := web(1, 30)
+	x, out := told(t, all)
+	x.p.event(rollout.Event{Wave: 1, Step: rollout.StepWave, Hosts: all})
+	x.steps(1, rollout.StepConnecting, rollout.StepProved, all[:3]...)
+	for i := range 9 {
+		x.step(1, rollout.StepConnecting, all[3+i])
+		x.p.event(rollout.Event{Wave: 1, Host: all[i], Step: rollout.StepEnded, Result: &rollout.Result{Name: all[i], Took: time.Second,
+			Result: commit.Result{Outcome: commit.OutcomeConfirmed, Facts: &commit.Facts{}}}})
+		if told := x.p.board.waves[0].told.ended; len(told) > 0 && told[len(told)-1].Facts != nil {
+			t.Error("what the host said is kept")
+		}
+		if i%3 == 2 {
+			x.steps(1, rollout.StepReady, rollout.StepProved, all[i+1:i+4]...)
+		}
+	}
+	const want = `web[01-03] (3)  applied, reverts by 14:34:00Z unless confirmed
+web[01-03] (3)  confirmed in 1.0s
+web[04-06] (3)  applied, reverts by 14:34:00Z unless confirmed
+web[04-06] (3)  confirmed in 1.0s
+web[07-09] (3)  applied, reverts by 14:34:00Z unless confirmed
+web[07-09] (3)  confirmed in 1.0s
+web[10-12] (3)  applied, reverts by 14:34:00Z unless confirmed
+`
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
 // TestHostsThatARunIsNotAbout says nothing of them: a confirm without a record asks the
 // whole fleet.
 func TestHostsThatARunIsNotAbout(t *testing.T) {
