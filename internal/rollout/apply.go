@@ -92,7 +92,7 @@ func (r *run) take(ctx context.Context, p *portion) (stopped *StopError) {
 		last = &group{run: r, portion: p, inbox: inbox, before: last, seats: map[int]*seat{}}
 		stopped = last.conduct(ctx)
 	}
-	r.early.drop(func(i, connections int) { r.spent[i] = spent{connections: connections} })
+	r.early.drop(func(i, connections int) { r.spent[i] = spent{r.spent[i].connections + connections, r.spent[i].execs} })
 	return stopped
 }
 
