@@ -125,6 +125,25 @@ func TestTurnedAway(t *testing.T) {
 	}
 }
 
+// A server that is not known to send at once has each of its packets acknowledged.
+func TestWhoSendsAtOnce(t *testing.T) {
+	for opening, want := range map[string]bool{
+		"SSH-2.0-OpenSSH_10.0p2 Debian-7\r\n": true,
+		"SSH-2.0-OpenSSH_10\n":                true,
+		"SSH-2.0-Go\r\n\x00\x00":              true,
+		"SSH-2.0-OpenSSH_9.9p1\r\n":           false,
+		"SSH-2.0-OpenSSH_for_Windows\r\n":     false,
+		"SSH-2.0-OpenSSH_1":                   false, // and a zero may follow
+		"SSH-2.0-dropbear_2022.83\r\n":        false,
+		"SSH-2.0-Gopher\r\n":                  false,
+		"":                                    false,
+	} {
+		if got := sendsAtOnce([]byte(opening)); got != want {
+			t.Errorf("%q: %t", opening, got)
+		}
+	}
+}
+
 // This machine's end is where ssh_config says.
 func TestBindAddress(t *testing.T) {
 	f := newFixture(t, sshtest.Config{}, Options{})

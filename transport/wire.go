@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,7 +15,7 @@ import (
 // and how reading ended, which the SSH library does not tell.
 type wire struct {
 	net.Conn
-	raw   syscall.RawConn // nil: acknowledgements are left to the kernel
+	raw   syscall.RawConn // nil: acknowledgements are left to the kernel; belongs to who reads
 	born  time.Time
 	heard atomic.Int64 // nanoseconds after born
 	ended atomic.Pointer[error]
@@ -41,9 +42,8 @@ func newWire(conn net.Conn, quickAck bool) *wire {
 	return w
 }
 
-// Read reads, and keeps the kernel from delaying the acknowledgement: sshd
-// before OpenSSH 10 leaves Nagle's algorithm on for sessions without a terminal
-// and then waits up to 40 ms for it, once per command.
+// Read reads, and keeps the kernel from delaying the acknowledgement, for a server that may
+// wait for it.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
@@ -51,7 +51,12 @@ func (w *wire) Read(p []byte) (int, error) {
 		if w.first != nil && w.first.Len() < maxFirst {
 			w.first.Write(p[:n])
 		}
-		w.opening = append(w.opening, p[:min(n, maxOpening-len(w.opening))]...)
+		if more := min(n, maxOpening-len(w.opening)); more > 0 {
+			w.opening = append(w.opening, p[:more]...)
+			if sendsAtOnce(w.opening) {
+				w.raw = nil
+			}
+		}
 		w.acknowledge()
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
@@ -64,6 +69,26 @@ func (w *wire) acknowledge() {
 	if w.raw != nil {
 		w.raw.Control(quickAck)
 	}
+}
+
+// sendsAtOnce reports, by the version that a server says first, that it is known to switch
+// Nagle's algorithm off: OpenSSH since 10, and servers in Go, as net.TCPConn.SetNoDelay tells. An
+// older sshd leaves it on for sessions without a terminal and then waits up to 40 ms for an
+// acknowledgement, once per command. To ask for each costs a system call and a packet, so
+// it is not done for all.
+func sendsAtOnce(opening []byte) bool {
+	version, _, whole := bytes.Cut(opening, []byte("\n"))
+	software, ok := bytes.CutPrefix(bytes.TrimSuffix(version, []byte("\r")), []byte("SSH-2.0-"))
+	if !whole || !ok {
+		return false
+	}
+	release, ok := bytes.CutPrefix(software, []byte("OpenSSH_"))
+	if !ok {
+		return string(software) == "Go"
+	}
+	major, _, _ := bytes.Cut(release, []byte("."))
+	n, err := strconv.Atoi(string(major))
+	return err == nil && n >= 10
 }
 
 // silence is how long the host has not been heard.
