@@ -1,9 +1,7 @@
 package verbtest
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -17,17 +15,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Tests(m, 0, func(w *lab.World) error {
-		dir, err := os.MkdirTemp("", "verbtest")
-		if err != nil {
-			return err
-		}
+	programs := map[string][]string{"fwpush": {"fwpush/cmd/fwpush"}}
+	os.Exit(lab.TestsOf(programs, m, 0, func(w *lab.World, dir string) {
 		world, program = w, filepath.Join(dir, "fwpush")
-		// The build cache is the machine's; only the program itself is new.
-		build := exec.Command("go", "build", "-o", program, "fwpush/cmd/fwpush")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w\n%s", err, out)
-		}
-		return os.Setenv("FWPUSH_SSH_CONFIG", "none") // that of whoever runs the tests is not their business
 	}))
 }
