@@ -192,7 +192,7 @@ func (h *host) rivals(ctx context.Context, p *Pending, variant func(string) stri
 		return nil, nil, nil, fmt.Errorf("%q %q %w", word, rest, err)
 	}
 	timer := h.Command(ctx, "sh", "-c", `echo ready; read -r go; eval "$1"`, "sh",
-		variant(program("", "base", "timer", "persist"))+"\nmyself\nT="+p.tx+"\nD=$R/tx/$T\nlook\n"+line+"\n")
+		variant(program("", "base", "list", "load", "watcher", "timer", "persist"))+"\nmyself\nT="+p.tx+"\nD=$R/tx/$T\nlook\n"+line+"\n")
 	stdin, err := timer.StdinPipe()
 	if err != nil {
 		conn.Close()
