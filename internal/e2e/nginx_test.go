@@ -51,14 +51,14 @@ func TestScriptOfAWebServerAdopted(t *testing.T) {
 	f.parts = []string{proposal}
 	c.write(t, "fleet.toml", f.String())
 	// The role itself admits the office, so what locks out is the role without SSH.
-	locking := f.lockOut("4s")
+	locking := f.lockOut("8s")
 	locking.parts = []string{regexp.MustCompile(`(?m)^.*allow = "ssh".*\n`).ReplaceAllString(proposal, "")}
 	c.write(t, "lockout.toml", locking.String())
 	t.Logf("import proposes\n%s", proposal)
 
 	t.Run("a lock-out brings the script's rules back", func(t *testing.T) {
 		p := c.start(t, nil, "apply", "-i", "lockout.toml", "-y", "-o", "json", "--accept-risk", "lose-ssh")
-		until(t, "the script's rules are away", healing, func() (string, bool) {
+		until(t, "the script's rules are away", 30*time.Second, func() (string, bool) {
 			now := web.saved(t)
 			return now, !strings.Contains(now, "-j LOG") && strings.Contains(web.ruleset(t), "table inet fwpush")
 		})
