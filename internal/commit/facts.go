@@ -202,7 +202,8 @@ func (t *telling) hear(line string) (done bool, err error) {
 	said, ours := strings.CutPrefix(line, t.mark)
 	if !ours {
 		if t.section != "" {
-			t.raw.WriteString(line + "\n")
+			t.raw.WriteString(line)
+			t.raw.WriteByte('\n')
 		}
 		return false, nil
 	}

@@ -23,31 +23,20 @@ const stamp = "2006-01-02T15:04:05.000Z"
 
 // encode is an event as a line, line feed included.
 func encode(at time.Time, e Event) ([]byte, error) {
-	var head, body bytes.Buffer
-	if err := ui.WriteJSON(&head, struct {
-		At     string `json:"at"`
-		Event  string `json:"event"`
-		Schema int    `json:"schema,omitempty"`
-	}{at.UTC().Format(stamp), e.kind(), schemaOf(e)}); err != nil {
-		return nil, err
-	}
+	var body bytes.Buffer
 	if err := ui.WriteJSON(&body, e); err != nil {
 		return nil, fmt.Errorf("event %s: %w", e.kind(), err)
 	}
-	line := append(bytes.TrimSuffix(head.Bytes(), []byte("}\n")), ',')
+	line := at.UTC().AppendFormat([]byte(`{"at":"`), stamp)
+	line = fmt.Appendf(line, `","event":%q,`, e.kind())
+	if _, first := e.(Header); first {
+		line = fmt.Appendf(line, `"schema":%d,`, schema)
+	}
 	line = append(line, body.Bytes()[1:]...)
 	if len(line) > maxLine {
 		return nil, fmt.Errorf("event %s: its line has %d bytes, %d at most", e.kind(), len(line), maxLine)
 	}
 	return line, nil
-}
-
-// schemaOf is what the first line says; the others have none.
-func schemaOf(e Event) int {
-	if _, first := e.(Header); first {
-		return schema
-	}
-	return 0
 }
 
 // head is what every line has.
