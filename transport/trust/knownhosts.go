@@ -32,7 +32,7 @@ type knownFile struct {
 	path string
 
 	mu    sync.RWMutex
-	lines []knownLine
+	lines catalogue
 
 	queue queue // of what is to be recorded
 }
@@ -84,8 +84,8 @@ func loadKnownFile(path string, log *slog.Logger) (*knownFile, error) {
 	if err != nil {
 		return f, err
 	}
-	var skipped []knownLine
-	f.lines, skipped = readKnownHosts(path, text)
+	good, skipped := readKnownHosts(path, text)
+	f.lines.add(good...)
 	for _, line := range skipped {
 		log.Warn("known_hosts line skipped", "place", line.place(), "reason", line.reason)
 	}
@@ -101,15 +101,11 @@ func (k *KnownHosts) paths() []string {
 	return list
 }
 
-// lines are all lines that fit.
-func (k *KnownHosts) lines(fit func(knownLine) bool) (list []knownLine) {
+// each is what a question to the lines of every file yields, in order.
+func (k *KnownHosts) each(ask func(*catalogue) []knownLine) (list []knownLine) {
 	for _, f := range k.files {
 		f.mu.RLock()
-		for _, l := range f.lines {
-			if fit(l) {
-				list = append(list, l)
-			}
-		}
+		list = append(list, ask(&f.lines)...)
 		f.mu.RUnlock()
 	}
 	return list
@@ -127,9 +123,9 @@ type Host struct {
 func (k *KnownHosts) Host(name Name) Host {
 	h := Host{known: k, name: name}
 	full, portless := name.Recorded(), name.portless()
-	h.named = k.lines(func(l knownLine) bool { return l.marker != markRevoked && l.names.match(full) })
+	h.named = k.each(func(c *catalogue) []knownLine { return c.named(full) })
 	if portless != "" {
-		h.portless = k.lines(func(l knownLine) bool { return l.marker != markRevoked && l.names.match(portless) })
+		h.portless = k.each(func(c *catalogue) []knownLine { return c.named(portless) })
 	}
 	return h
 }
@@ -269,7 +265,7 @@ func (h Host) revoked(key ssh.PublicKey) (knownLine, bool) {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		parts = append(parts, cert.SignatureKey)
 	}
-	for _, l := range append(h.known.lines(func(l knownLine) bool { return l.marker == markRevoked }), h.known.revoked...) {
+	for _, l := range append(h.known.each(func(c *catalogue) []knownLine { return c.revoked }), h.known.revoked...) {
 		if slices.ContainsFunc(parts, l.is) {
 			return l, true
 		}
@@ -281,7 +277,10 @@ func (h Host) revoked(key ssh.PublicKey) (knownLine, bool) {
 // had another name or address before, or is a copy of another.
 func (h Host) Elsewhere(key ssh.PublicKey) (list []string) {
 	full := h.name.Recorded()
-	for _, l := range h.known.lines(func(l knownLine) bool { return l.marker == "" && l.is(key) && !l.names.match(full) }) {
+	for _, l := range h.known.each(func(c *catalogue) []knownLine { return c.lines }) {
+		if l.marker != "" || !l.is(key) || l.names.match(full) {
+			continue
+		}
 		name := l.names.patterns
 		if l.names.hashed() {
 			name = "a hidden name"

@@ -85,9 +85,11 @@ func (f *knownFile) write(batch []*entry) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	lines, _ := readKnownHosts(f.path, old)
+	before, _ := readKnownHosts(f.path, old)
+	var lines catalogue
+	lines.add(before...)
 	hidden := false
-	for _, l := range lines {
+	for _, l := range before {
 		hidden = hidden || l.names.hashed()
 	}
 	var added strings.Builder
@@ -96,7 +98,7 @@ func (f *knownFile) write(batch []*entry) error {
 	}
 	slices.SortStableFunc(batch, func(a, b *entry) int { return strings.Compare(a.name.Recorded(), b.name.Recorded()) })
 	for _, e := range batch {
-		more, err := e.missing(lines)
+		more, err := e.missing(lines.named(e.name.Recorded()))
 		e.err = err
 		for _, key := range more {
 			name := e.name.Recorded()
@@ -106,7 +108,7 @@ func (f *knownFile) write(batch []*entry) error {
 			line := name + " " + strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(key)), "\n")
 			added.WriteString(line + "\n")
 			read, _ := readKnownHosts(f.path, []byte(line))
-			lines = append(lines, read...)
+			lines.add(read...)
 		}
 	}
 	text := string(old) + added.String()
@@ -115,21 +117,22 @@ func (f *knownFile) write(batch []*entry) error {
 			return fmt.Errorf("%s: %w", f.path, err)
 		}
 	}
+	now, _ := readKnownHosts(f.path, []byte(text)) // as lines has them, but for where they stand
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lines, _ = readKnownHosts(f.path, []byte(text))
+	f.lines = catalogue{}
+	f.lines.add(now...)
 	return nil
 }
 
-// missing are the keys that lines do not have yet for the host; a *Refusal if they have
+// missing are the keys that the lines of the host do not have yet; a *Refusal if they have
 // others.
 func (e *entry) missing(lines []knownLine) (list []ssh.PublicKey, err error) {
-	name := e.name.Recorded()
 	for _, key := range e.keys {
 		key = plainKey(key)
 		recorded := false
 		for _, l := range lines {
-			if l.marker == "" && l.is(key) && l.names.match(name) {
+			if l.marker == "" && l.is(key) {
 				recorded = true
 			}
 		}
@@ -138,7 +141,7 @@ func (e *entry) missing(lines []knownLine) (list []ssh.PublicKey, err error) {
 		}
 	}
 	for _, l := range lines {
-		if l.marker != "" || !l.names.match(name) {
+		if l.marker != "" {
 			continue
 		}
 		known := false
