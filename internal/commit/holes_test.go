@@ -167,7 +167,9 @@ func (h *host) abandon(p *Pending, state string) {
 	h.t.Helper()
 	p.hangUp()
 	h.sh(`set -e; cd /run/fwpush/tx/` + p.tx + `
-while read -r kind a b; do case $kind in process) kill $a;; at) atrm $a || ! atq | grep -q "^$a	" || atrm $a;; esac; done <timers
+gone=''
+while read -r kind a b; do case $kind in process) kill $a; gone="$gone $a";; at) atrm $a || ! atq | grep -q "^$a	" || atrm $a;; esac; done <timers
+for a in $gone; do while kill -0 $a 2>/dev/null; do sleep 0.01; done; done
 cd /run/fwpush; IFS=.; set -- S.*; f=$1; set -- $f; unset IFS; mv "S.$2.$3.$4.$5.$6" "S.$2.` + state + `.$4.999999.1"`)
 }
 
