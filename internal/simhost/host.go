@@ -131,20 +131,20 @@ func (h *Host) state() string {
 	return h.tx.state
 }
 
-// Await waits until the last transaction is in a state. The error is that of ctx and
+// Await waits until the last transaction is in one of some states. The error is that of ctx and
 // tells in which it is.
-func (h *Host) Await(ctx context.Context, state string) error {
+func (h *Host) Await(ctx context.Context, states ...string) error {
 	for {
 		h.mu.Lock()
 		now, changed := h.state(), h.changed
 		h.mu.Unlock()
-		if now == state {
+		if slices.Contains(states, now) {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%s is %s, not %s: %w", h.name, now, state, ctx.Err())
+			return fmt.Errorf("%s is %s, not %s: %w", h.name, now, strings.Join(states, " or "), ctx.Err())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package hostiletest
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -215,13 +216,9 @@ func (f *fleet) whole(port int, hosts map[string]outcome) {
 // await waits until nothing is pending on a host.
 func await(t testing.TB, h *simhost.Host) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		switch s := h.State(); {
-		case s == "none", s == "confirmed", s == "reverted":
-			return
-		case time.Now().After(end):
-			t.Errorf("%s is still %s", h.Name(), s)
-			return
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := h.Await(ctx, "none", "confirmed", "reverted"); err != nil {
+		t.Error(err)
 	}
 }
