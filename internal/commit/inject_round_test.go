@@ -95,14 +95,19 @@ func (h *playing) push(rs render.Ruleset, window time.Duration) Result {
 	return p.Confirm(h.patience(), h.dialer)
 }
 
-// pending is a transaction that waits for its decision.
+// pending is a transaction that waits for its decision. On a machine that has other things to do, a
+// short window may be over before the rules are loaded: then it gets a longer one.
 func (h *playing) pending(window time.Duration) *Pending {
 	h.t.Helper()
-	p, r := h.begin(h.next, window)
-	if p == nil {
-		h.t.Fatalf("without a fault: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	for end := 8 * window; ; window *= 2 {
+		p, r := h.begin(h.next, window)
+		if p != nil {
+			return p
+		}
+		if window >= end || r.Stage != StageArm {
+			h.t.Fatalf("without a fault: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+		}
 	}
-	return p
 }
 
 // leaveStaged leaves a transaction whose owner has died before it was applied.

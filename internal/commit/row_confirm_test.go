@@ -136,7 +136,7 @@ func TestRow53KilledAfterTheDecision(t *testing.T) {
 			h := newHost(t, lab.HostOptions{})
 			h.mustApply(h.candidate(rules(false, 80), time.Minute))
 			rs := rules(false, 443)
-			p := h.begin(h.candidate(rs, 6*time.Second))
+			p := h.begin(h.candidate(rs, 15*time.Second))
 			proof, r := p.Prove(t.Context(), h.dialer)
 			if proof == nil {
 				t.Fatalf("%s: %v", r.Outcome, r.Err)
@@ -146,7 +146,7 @@ func TestRow53KilledAfterTheDecision(t *testing.T) {
 				proof.d.say(t.Context(), "commit")
 				h.died()
 				proof.Close()
-				h.until("a timer goes on", 10*time.Second, func() bool { return h.state() == "confirmed" })
+				h.until("a timer goes on", 20*time.Second, func() bool { return h.state() == "confirmed" })
 			} else {
 				r := proof.Commit(t.Context(), h.dialer)
 				h.died()
