@@ -95,9 +95,9 @@ func (c *Conn) fail(cause error) {
 	}
 }
 
-// gone is why nothing more comes over the connection, or nil. It knows that of a broken
-// connection before anybody who reads from a channel of it.
-func (c *Conn) gone() error {
+// Gone is why nothing more comes over the connection, nil as far as is known here: nothing is asked
+// of the host. It knows that of a broken connection before anybody who reads from a channel of it.
+func (c *Conn) Gone() error {
 	select {
 	case <-c.done:
 		return c.cause
@@ -111,7 +111,7 @@ func (c *Conn) brokenJump() error {
 	if c.jump == nil {
 		return nil
 	}
-	if err := c.jump.gone(); err != nil {
+	if err := c.jump.Gone(); err != nil {
 		return fmt.Errorf("the connection to the jump host %s was lost: %w", c.jump.peer, err)
 	}
 	return nil
@@ -120,7 +120,7 @@ func (c *Conn) brokenJump() error {
 // lost tells that something was under way when the connection ended.
 func (c *Conn) lost(doing string) *LostError {
 	e := &LostError{Peer: c.peer, Doing: doing, Err: errors.New("the host ended the session without an exit status")}
-	if err := c.gone(); err != nil {
+	if err := c.Gone(); err != nil {
 		e.Err = err
 	}
 	select {

@@ -124,7 +124,7 @@ func (h *hop) attempt() (a *attempt, first bool, err error) {
 	if h.closed {
 		return nil, false, fmt.Errorf("%s: %w", peerOf(h.ep), errClosed)
 	}
-	if a := h.last; a != nil && (!a.over() || a.err == nil && a.conn.gone() == nil) {
+	if a := h.last; a != nil && (!a.over() || a.err == nil && a.conn.Gone() == nil) {
 		return a, false, nil
 	}
 	h.last = &attempt{done: make(chan struct{}), err: context.Canceled, own: true}
@@ -197,7 +197,7 @@ func (d *Dialer) through(ctx context.Context, o order) (*Conn, error) {
 		switch {
 		case err == nil:
 			return conn, nil
-		case ctx.Err() != nil || jump.gone() == nil:
+		case ctx.Err() != nil || jump.Gone() == nil:
 			return nil, err
 		case !again:
 			return nil, o.jumpError(ctx, jump.lost("logging in to "+o.ep.Name))
@@ -232,7 +232,7 @@ func (d *Dialer) DialApart(ctx context.Context, ep inventory.Endpoint) (*Conn, e
 	defer leave()
 	conn, err := d.login(ctx, &login{order: o}, &ride{jump, true})
 	if err != nil {
-		if jump.gone() != nil && ctx.Err() == nil {
+		if jump.Gone() != nil && ctx.Err() == nil {
 			err = o.jumpError(ctx, jump.lost("logging in to "+ep.Name))
 		}
 		jump.Close()

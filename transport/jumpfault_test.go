@@ -344,7 +344,7 @@ func TestDialApart(t *testing.T) {
 		}
 		conn.Close()
 		for hop := conn.jump; hop != nil; hop = hop.jump {
-			if hop.gone() == nil {
+			if hop.Gone() == nil {
 				t.Errorf("the connection to %s was left open", hop.peer)
 			}
 		}

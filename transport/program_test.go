@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,5 +166,49 @@ func TestBindAddress(t *testing.T) {
 			conn.Close()
 			t.Errorf("%+v: connected", f.ep)
 		}
+	}
+}
+
+// slowly hands out what it has piece by piece, as the network does, and counts how often it was asked.
+type slowly struct {
+	net.Conn
+	pieces []string
+	asked  int
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	s.asked++
+	if len(s.pieces) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.pieces[0])
+	if s.pieces[0] = s.pieces[0][n:]; s.pieces[0] == "" {
+		s.pieces = s.pieces[1:]
+	}
+	return n, nil
+}
+
+// A version that is read byte by byte costs as many system calls as there are pieces of it, and what
+// comes behind it is not lost.
+func TestVersionIsReadAtOnce(t *testing.T) {
+	behind := strings.Repeat("k", 3*readAhead)
+	s := &slowly{pieces: []string{"SSH-2.0-Open", "SSH_9.2p1\r\n" + behind, "end"}}
+	w := newWire(s, false)
+	var version []byte
+	for !bytes.HasSuffix(version, []byte("\n")) {
+		var b [1]byte
+		if _, err := io.ReadFull(w, b[:]); err != nil {
+			t.Fatal(err)
+		}
+		version = append(version, b[0])
+	}
+	if s.asked != 2 || string(version) != "SSH-2.0-OpenSSH_9.2p1\r\n" {
+		t.Errorf("read %q, asked %d times", version, s.asked)
+	}
+	if rest, err := io.ReadAll(w); err != nil || string(rest) != behind+"end" {
+		t.Errorf("%d bytes behind it: %v", len(rest), err)
+	}
+	if !errors.Is(w.readError(), io.EOF) {
+		t.Errorf("ended with %v", w.readError())
 	}
 }

@@ -22,7 +22,13 @@ type wire struct {
 	first *bytes.Buffer // takes what comes first, up to maxFirst; nil: nothing
 
 	opening []byte // what came first, up to maxOpening
+	ahead   []byte // what has come and nobody has asked for yet; belongs to who reads
 }
+
+// readAhead is how much is read for who asks for a byte, in bytes. The SSH library reads a host's
+// version like that, which may have 255 (RFC 4253, section 4.2): with a system call for each byte there
+// are as many as for all the rest of a login.
+const readAhead = 256
 
 // maxOpening is enough to tell a version of SSH from the words of sshd that it takes no
 // connection now, in bytes.
@@ -45,6 +51,22 @@ func newWire(conn net.Conn, quickAck bool) *wire {
 // Read reads, and keeps the kernel from delaying the acknowledgement, for a server that may
 // wait for it.
 func (w *wire) Read(p []byte) (int, error) {
+	if len(w.ahead) == 0 {
+		if len(p) != 1 {
+			return w.read(p)
+		}
+		buf := make([]byte, readAhead)
+		n, err := w.read(buf)
+		if w.ahead = buf[:n]; n == 0 {
+			return 0, err
+		} // an error that came with it comes again
+	}
+	n := copy(p, w.ahead)
+	w.ahead = w.ahead[n:]
+	return n, nil
+}
+
+func (w *wire) read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.heard.Store(int64(time.Since(w.born)))
@@ -60,7 +82,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.acknowledge()
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
-		w.ended.CompareAndSwap(nil, &err)
+		end := err // of its own, or every err would be on the heap
+		w.ended.CompareAndSwap(nil, &end)
 	}
 	return n, err
 }

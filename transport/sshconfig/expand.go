@@ -18,7 +18,7 @@ func (r *Resolver) tokens(name string, a answer) tokens {
 	if alias == "" {
 		alias = name
 	}
-	long, _ := os.Hostname() // "" is as good as any where this machine has no name
+	long := r.machine
 	short, _, _ := strings.Cut(long, ".")
 	return tokens{
 		'%': "%", 'h': a.one("hostname"), 'n': name, 'p': a.one("port"), 'r': a.one("user"), 'k': alias,

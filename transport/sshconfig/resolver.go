@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"os/exec"
 	"os/user"
 	"runtime"
@@ -22,12 +23,13 @@ var ErrNoSSH = errors.New("there is no ssh on this machine")
 // hosts where the configuration says the same of every one. It is safe for any number of
 // goroutines.
 type Resolver struct {
-	ssh   string
-	file  string
-	me    *user.User
-	slots chan struct{} // for one ssh each
-	asked atomic.Int64
-	fleet func(name string) (inventory.Endpoint, bool)
+	ssh     string
+	file    string
+	me      *user.User
+	machine string        // name of this one, "" if it has none
+	slots   chan struct{} // for one ssh each
+	asked   atomic.Int64
+	fleet   func(name string) (inventory.Endpoint, bool)
 
 	alike   func() bool // one answer holds for every host
 	mu      sync.Mutex  // guards the rest
@@ -48,7 +50,8 @@ func New(file string, fleet func(name string) (inventory.Endpoint, bool)) (*Reso
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolver{ssh: ssh, file: file, me: me, fleet: fleet, slots: make(chan struct{}, runtime.NumCPU()),
+	machine, _ := os.Hostname() // "" is as good as any where there is no name
+	r := &Resolver{ssh: ssh, file: file, me: me, machine: machine, fleet: fleet, slots: make(chan struct{}, runtime.NumCPU()),
 		answers: map[question]func() (answer, error){}, hops: map[string]*inventory.Endpoint{}}
 	r.alike = sync.OnceValue(r.uniform)
 	return r, nil
