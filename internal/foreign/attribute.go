@@ -33,7 +33,7 @@ func (i Item) String() string {
 // asks or whose interface it names; a policy other than accept to one that is known to set it and has
 // chains here.
 func (rs Ruleset) Items() []Item {
-	a := attribution{managers: Managers()}
+	a := attribution{}
 	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
 			a.meet(t, c)
@@ -59,7 +59,7 @@ func (rs Ruleset) By() map[string][]Item {
 
 // ManagerOf is whose a table of nftables or a regular chain is by its name alone, "" if nobody's that is known.
 func ManagerOf(family Family, table, chain string) string {
-	a := attribution{managers: Managers()}
+	a := attribution{}
 	return a.ofChain(&Table{Engine: Nft, Family: family, Name: table}, &Chain{Name: chain})
 }
 
@@ -149,9 +149,12 @@ func Join(first Ruleset, others ...Ruleset) Ruleset {
 }
 
 type attribution struct {
-	managers []Manager
-	present  []string // managers with chains or tables here
+	present []string            // managers with chains or tables here
+	bridges map[string][]string // by manager: interfaces here that have names of their own
 }
+
+// mostBridges bounds how many of a host are believed to be a manager's.
+const mostBridges = 200
 
 // meet notes who is here, and which interfaces a manager has made that have names of their own.
 func (a *attribution) meet(t *Table, c *Chain) {
@@ -159,13 +162,16 @@ func (a *attribution) meet(t *Table, c *Chain) {
 		a.present = append(a.present, owner)
 	}
 	for _, r := range c.Rules {
-		for i, m := range a.managers {
-			if m.Bridges == "" || r.Verdict.Chain != m.Bridges || len(m.Ifaces) > 200 {
+		for _, m := range managers {
+			if m.Bridges == "" || r.Verdict.Chain != m.Bridges || len(a.bridges[m.Name]) > mostBridges {
 				continue
 			}
 			for _, cond := range r.Matches {
-				if cond.Field == OutIface && !cond.Not && len(cond.Names) > 0 && !slices.Contains(m.Ifaces, cond.Names[0]) {
-					a.managers[i].Ifaces = append(a.managers[i].Ifaces, cond.Names[0])
+				if cond.Field == OutIface && !cond.Not && len(cond.Names) > 0 && !slices.Contains(a.bridges[m.Name], cond.Names[0]) {
+					if a.bridges == nil {
+						a.bridges = map[string][]string{}
+					}
+					a.bridges[m.Name] = append(a.bridges[m.Name], cond.Names[0])
 				}
 			}
 		}
@@ -174,7 +180,7 @@ func (a *attribution) meet(t *Table, c *Chain) {
 
 // ofChain is the manager whose a regular chain or a whole table of nftables is, "" if nobody's.
 func (a *attribution) ofChain(t *Table, c *Chain) string {
-	for _, m := range a.managers {
+	for _, m := range managers {
 		if t.Engine == Nft && named(string(t.Family)+" "+t.Name, m.Tables) || c.Base == nil && named(c.Name, m.Chains) {
 			return m.Name
 		}
@@ -183,10 +189,10 @@ func (a *attribution) ofChain(t *Table, c *Chain) string {
 }
 
 func (a *attribution) ofRule(t *Table, r *Rule) string {
-	for _, m := range a.managers {
+	for _, m := range managers {
 		if named(r.Verdict.Chain, m.Chains) || named(r.Comment, m.Comments) || m.Name == "docker" && a.hairpin(r) || slices.ContainsFunc(r.Matches, func(c Match) bool {
 			return t.Engine == Iptables && named(c.Set, m.Sets) ||
-				(c.Field == InIface || c.Field == OutIface) && slices.ContainsFunc(c.Names, func(n string) bool { return named(n, m.Ifaces) })
+				(c.Field == InIface || c.Field == OutIface) && slices.ContainsFunc(c.Names, func(n string) bool { return named(n, m.Ifaces) || slices.Contains(a.bridges[m.Name], n) })
 		}) {
 			return m.Name
 		}
@@ -229,7 +235,7 @@ func (a *attribution) items(t *Table, c *Chain) []Item {
 	var items []Item
 	if c.Base != nil && c.Base.Policy == Drop {
 		owner := byHand(t)
-		for _, m := range a.managers {
+		for _, m := range managers {
 			if t.Engine == Iptables && t.Name == "filter" && slices.Contains(m.Policies, c.Name) && slices.Contains(a.present, m.Name) {
 				owner = m.Name
 				break

@@ -154,3 +154,26 @@ func TestBridgesInASet(t *testing.T) {
 		t.Errorf("%v", items)
 	}
 }
+
+// TestBridgesOfOneHost: what one host's Docker calls its bridges says nothing of another host.
+func TestBridgesOfOneHost(t *testing.T) {
+	owner := func(rules string) string {
+		rs, err := ParseSave("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:DOCKER - [0:0]\n"+rules+"COMMIT\n", IPv4, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range rs.Items() {
+			if i.Chain.Name == "INPUT" {
+				return i.Manager
+			}
+		}
+		return ""
+	}
+	const byHand, hook = "-A INPUT -i lan0 -j DROP\n", "-A FORWARD -o lan0 -j DOCKER\n"
+	if got := owner(hook + byHand); got != "docker" {
+		t.Errorf("a rule about a bridge of Docker's is %s's", got)
+	}
+	if got := owner(byHand); got != ByHandIptables {
+		t.Errorf("a rule about an interface of that name on another host is %s's", got)
+	}
+}

@@ -42,7 +42,7 @@ func (rs Ruleset) Published() []Published {
 			s.chain(c, Published{IPv6: t.Family == IPv6}, 0)
 		}
 	}
-	a := attribution{managers: Managers()}
+	a := attribution{}
 	for i, p := range s.found {
 		s.found[i].Manager = byHand(p.By.Table)
 		if owner := a.ofChain(p.By.Table, p.By.Table.Chain(p.By.Chain)); owner != "" {
