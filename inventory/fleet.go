@@ -54,6 +54,9 @@ func (f *Fleet) Annotate(ps Problems) Problems {
 	out := slices.Clone(ps)
 	docs := map[string]*source.Doc{}
 	for _, p := range ps {
+		if p.Place.Line == 0 || p.Source != "" && p.Key != "" {
+			continue // the file has nothing to say to that
+		}
 		if again := f.sources[p.Place.File]; again != nil && docs[p.Place.File] == nil {
 			docs[p.Place.File] = again()
 		}

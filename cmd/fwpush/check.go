@@ -80,7 +80,7 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		k.err = c.unread(err)
 		return k
 	}
-	k.File, k.problems = f, slices.Concat(f.Problems, f.Fleet.Annotate(f.Names))
+	k.File, k.problems = f, slices.Concat(f.Problems, f.Names)
 	if len(f.Problems.Errors()) == 0 {
 		if k.members, k.err = choose(f, s); k.err != nil {
 			return k
@@ -99,7 +99,11 @@ func (c *console) check(ctx context.Context, g *globals, s inventory.Selection, 
 		k.problems = slices.Concat(k.problems, f.Findings(k.proofs, false), k.refused)
 	}
 	told := k.told()
-	if k.err = c.print(told, k.grave(told)); k.err == nil {
+	shown := told
+	if c.quiet {
+		shown = k.grave(told)
+	}
+	if k.err = shown.Print(c.err); k.err == nil {
 		k.err = k.ended(told)
 	}
 	return k
@@ -111,6 +115,7 @@ func (k *checkup) told() inventory.Problems {
 		return nil
 	}
 	all := slices.Concat(k.problems, k.Failures(k.tests))
+	all = k.Fleet.Annotate(all)
 	all.Sort()
 	return all
 }
@@ -194,6 +199,9 @@ func (k *checkup) writeJUnit(path string) error {
 		name = k.Fleet.Path
 	}
 	grave := k.grave(k.problems)
+	if k.File != nil {
+		grave = k.Fleet.Annotate(grave)
+	}
 	if k.err != nil && len(grave) == 0 && failedTests(k.tests) == nil {
 		grave = inventory.Problems{{Msg: reason(k.err)}}
 	}

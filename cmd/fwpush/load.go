@@ -80,21 +80,17 @@ func choose(f *plan.File, s inventory.Selection) ([]plan.Member, error) {
 // them an exit is returned.
 func (c *console) explain(fleet *inventory.Fleet, problems inventory.Problems) error {
 	grave := problems.Errors()
-	if err := c.print(problems, grave); err != nil {
+	if c.quiet {
+		problems = grave
+	}
+	// To find what stands at a place takes as long as to read the file did.
+	if err := fleet.Annotate(problems).Print(c.err); err != nil {
 		return err
 	}
 	if len(grave) > 0 {
 		return inErrors(fleet, grave)
 	}
 	return nil
-}
-
-// print prints problems, with -q only those the command fails for.
-func (c *console) print(problems, grave inventory.Problems) error {
-	if c.quiet {
-		problems = grave
-	}
-	return problems.Print(c.err)
 }
 
 // inErrors is the exit of a command for mistakes in the fleet file.

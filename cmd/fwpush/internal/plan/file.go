@@ -90,7 +90,6 @@ func Read(ctx context.Context, from Source, lookup Lookup) (*File, error) {
 		}
 	}
 	f.Names.Sort()
-	f.Problems = f.Fleet.Annotate(f.Problems)
 	f.Problems.Sort()
 	return f, nil
 }

@@ -64,7 +64,7 @@ func TestProveAndFindings(t *testing.T) {
 				t.Errorf("%s: %s from %s, want %s from %s", p.Host.Name, p.State, p.From(), tt.state, tt.controller)
 			}
 		}
-		found := f.Findings(proofs, tt.accepted)
+		found := f.Fleet.Annotate(f.Findings(proofs, tt.accepted))
 		if len(found) != tt.findings || len(found) > 0 && (found[0].Severity != tt.severity || found[0].Source == "") {
 			t.Errorf("controller %s: %+v", tt.controller, found)
 		}

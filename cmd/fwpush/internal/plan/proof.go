@@ -192,5 +192,5 @@ func (f *File) Findings(proofs []Proof, accepted bool) inventory.Problems {
 	for i, found := range list {
 		list[i].Msg = fmt.Sprintf("%s (%s): %s", inventory.Fold(hosts[found]), ui.Count(len(hosts[found]), "host"), found.Msg)
 	}
-	return f.Fleet.Annotate(list)
+	return list
 }

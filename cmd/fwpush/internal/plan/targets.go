@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"fwpush/internal/commit"
 	"fwpush/internal/rollout"
@@ -22,13 +25,17 @@ import (
 func (f *File) Targets(members []Member) ([]rollout.Target, error) {
 	list := f.Bare(members)
 	known := press{}
-	var broken []error
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, m := range members {
+		group.Go(func() (err error) {
+			list[i].Candidate.Policy, err = meaning.Keep(m.Policy)
+			return err
+		})
+	}
+	broken := []error{group.Wait()}
 	for i, m := range members {
 		c := &list[i].Candidate
-		var err error
-		if c.Policy, err = meaning.Keep(m.Policy); err != nil {
-			broken = append(broken, err)
-		}
 		made, err := known.print(m)
 		if err != nil {
 			broken = append(broken, err)

@@ -32,7 +32,7 @@ func (f *File) Failures(results []expect.Result) inventory.Problems {
 		}
 	}
 	found.Sort()
-	return f.Fleet.Annotate(found)
+	return found
 }
 
 // Explain says in one line what became of a packet of a failed test.
