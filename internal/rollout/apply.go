@@ -25,7 +25,8 @@ func (r *run) ending(ctx context.Context) bool { return ctx.Err() != nil || r.op
 // Apply takes every target through its confirmed commit, wave by wave and in each wave
 // in commit groups of at most Forks hosts that change: a group is confirmed as one or
 // reverts as one. Two connections and two executions on a host that changes, one and one
-// on a host that runs its candidate already; a soak costs one of each more. Results are
+// on a host that runs its candidate already; a soak costs one of each more, a login that was begun early
+// and is over by its turn one connection. Results are
 // in the order of targets.
 //
 // When ctx is done no further host is started; the group under way finishes. When the

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 	"fwpush/transport"
 )
 
-// early are the logins of hosts whose turn comes next. While a commit group applies and proves
-// itself this machine mostly waits for answers; a few hosts of the next one log in meanwhile. They
-// are asked nothing before their turn. It belongs to the goroutine that walks the waves.
+// early are the logins of hosts whose turn comes next. As a commit group comes to its gate, and when
+// the last ones prove themselves, this machine mostly waits for answers; hosts of the next one log in
+// meanwhile. They are asked nothing before their turn. It belongs to the goroutine that walks the waves.
 type early map[int]*login
 
 // login is a connection that was begun before its host's turn.
@@ -24,7 +25,7 @@ type login struct {
 }
 
 // loginAge is how old such a login may be when its turn comes. Firewalls on the way forget
-// connections without traffic, hardly ever this soon.
+// connections, hardly ever this soon; a connection that is lost without a word is known to be by then.
 const loginAge = 20 * time.Second
 
 func (e early) begin(i int, d Dialer, ep inventory.Endpoint) {
@@ -49,10 +50,26 @@ func (e early) take(i int) *login {
 	return l
 }
 
-// dialed is what came of it, and whether that is still worth something.
-func (l *login) dialed() (conn *transport.Conn, fresh bool, err error) {
-	<-l.done // Dial has its own limits
-	return l.conn, time.Since(l.began) < loginAge, l.err
+// dialed is what came of it, now that it is the host's turn, and whether that holds: a connection that
+// is not over, a refusal of the host's, or a failure to reach it that has come this moment. What could
+// not be reached while others changed may be reached now.
+func (l *login) dialed() (conn *transport.Conn, holds bool, err error) {
+	early := false
+	select {
+	case <-l.done:
+		early = true
+	default:
+		<-l.done // Dial has its own limits
+	}
+	var dial *transport.DialError
+	switch {
+	case time.Since(l.began) >= loginAge:
+	case l.err != nil:
+		holds = !early || !errors.As(l.err, &dial)
+	default:
+		holds = l.conn.Gone() == nil
+	}
+	return l.conn, holds, l.err
 }
 
 // drop closes what nobody took, and says what each cost.

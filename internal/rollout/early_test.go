@@ -1,12 +1,19 @@
 package rollout
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"fwpush/internal/simhost"
 	"fwpush/internal/sshtest"
+	"fwpush/inventory"
+	"fwpush/transport"
 )
 
 // slowTo keeps a host from saying a word until it is let.
@@ -36,32 +43,33 @@ func knocked(f *simhost.Fleet, i int) (first chan struct{}, count *atomic.Int32)
 	return first, count
 }
 
-// TestSomeOfTheNextGroupLogInEarly: while a group proves itself some hosts are connected
-// to, nothing is asked of them, and their connection is the one that is used then.
-func TestSomeOfTheNextGroupLogInEarly(t *testing.T) {
-	f, targets := simulated(t, 8, 80)
+// TestTheNextGroupLogsInEarly: while a group proves itself the hosts of the next one are connected to,
+// and nobody after them; nothing is asked of them, and their connection is the one that is used then.
+func TestTheNextGroupLogsInEarly(t *testing.T) {
+	f, targets := simulated(t, 24, 80)
 	asked, let := slowTo(f, 1, "fresh")
-	first, count := knocked(f, 4)
-	_, none := knocked(f, 5)
+	first, count := knocked(f, 15)
+	_, none := knocked(f, 16) // there is room for a ninth, were it not for the bound
 	o := options(t, targets, Strategy{})
-	o.Forks = 4
+	o.Forks = 8
 	go func() {
 		<-asked
 		<-first
-		if h := f.Host(4); h.Counts().Execs != 0 || none.Load() != 0 {
+		time.Sleep(200 * time.Millisecond) // what shall not come would have come by then
+		if h := f.Host(15); h.Counts().Execs != 0 || none.Load() != 0 {
 			t.Errorf("before its turn: %d executions on %s, %d connections to the one after it", h.Counts().Execs, h.Name(), none.Load())
 		}
 		close(let)
 	}()
 	results := Apply(t.Context(), targets, o)
-	expect(t, results, wholeFleet(8, "confirmed", nil))
+	expect(t, results, wholeFleet(24, "confirmed", nil))
 	for _, r := range results {
 		if r.Connections != 2 || r.Execs != 2 {
 			t.Errorf("%s: %d connections, %d executions", r.Name, r.Connections, r.Execs)
 		}
 	}
 	if count.Load() != 2 {
-		t.Errorf("%d connections to %s", count.Load(), f.Host(4).Name())
+		t.Errorf("%d connections to %s", count.Load(), f.Host(15).Name())
 	}
 }
 
@@ -103,11 +111,11 @@ func TestEarlyLoginOfAHostThatHasNoTurn(t *testing.T) {
 	}()
 	results := Apply(t.Context(), targets, o)
 	for i, r := range results[4:] {
-		want := 0
+		want := f.Host(4 + i).Counts().Connections
 		if i == 0 {
 			want = 1
 		}
-		if r.Outcome != OutcomeSkipped || r.Connections != want || r.Execs != 0 || f.Host(4+i).Running() != "" {
+		if r.Outcome != OutcomeSkipped || r.Connections != want || want > 1 || r.Execs != 0 || f.Host(4+i).Running() != "" {
 			t.Errorf("%s: %s, %d connections, %d executions", r.Name, r.Outcome, r.Connections, r.Execs)
 		}
 	}
@@ -120,4 +128,114 @@ func TestEarlyLoginThatFails(t *testing.T) {
 	o := options(t, targets, Strategy{})
 	o.Forks = 4
 	expect(t, Apply(t.Context(), targets, o), "web01 confirmed, web02 confirmed, web03 confirmed, web04 confirmed, web05 unreachable")
+}
+
+// dialing has something happen at the first login to a host, which is its early one.
+type dialing struct {
+	Dialer
+	host  string
+	times atomic.Int32
+	first func(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error)
+}
+
+func (d *dialing) Dial(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error) {
+	if ep.Name == d.host && d.times.Add(1) == 1 {
+		return d.first(ctx, ep)
+	}
+	return d.Dialer.Dial(ctx, ep)
+}
+
+// living is a probe that asks before the push whether its connection is there, and fails after it.
+type living struct{ tries atomic.Int32 }
+
+func (*living) String() string { return "living" }
+
+func (l *living) Try(_ context.Context, conn *transport.Conn) error {
+	if l.tries.Add(1) == 1 {
+		return conn.Gone()
+	}
+	return errors.New("refused")
+}
+
+// TestEarlyLoginThatDoesNotHold: a connection that is over before the host's turn is none, also not for
+// probes, and what could not be reached while others changed is tried again.
+func TestEarlyLoginThatDoesNotHold(t *testing.T) {
+	for name, tt := range map[string]struct {
+		connections int
+		first       func(d Dialer) func(context.Context, inventory.Endpoint) (*transport.Conn, error)
+	}{
+		"over": {3, func(d Dialer) func(context.Context, inventory.Endpoint) (*transport.Conn, error) {
+			return func(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error) {
+				conn, err := d.Dial(ctx, ep)
+				if err == nil {
+					conn.Close()
+				}
+				return conn, err
+			}
+		}},
+		"refused": {2, func(Dialer) func(context.Context, inventory.Endpoint) (*transport.Conn, error) {
+			return func(context.Context, inventory.Endpoint) (*transport.Conn, error) {
+				return nil, &transport.DialError{Kind: transport.DialRefused, Stage: "connect", Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, targets := simulated(t, 5, 80)
+			targets[4].Probes = []Probe{&living{}}
+			_, let := slowTo(f, 1, "fresh")
+			o := options(t, targets, Strategy{})
+			d := &dialing{Dialer: o.Dialer, host: "web05"}
+			first := tt.first(o.Dialer)
+			d.first = func(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error) {
+				time.AfterFunc(100*time.Millisecond, func() { close(let) })
+				return first(ctx, ep)
+			}
+			o.Dialer, o.Forks = d, 4
+			results := Apply(t.Context(), targets, o)
+			expect(t, results, wholeFleet(5, "confirmed", map[string]string{"web05": "reverted"}))
+			if r := results[4]; r.Connections != tt.connections || d.times.Load() != 2 {
+				t.Errorf("%d connections, %d logins", r.Connections, d.times.Load())
+			}
+		})
+	}
+}
+
+// TestNobodyLogsInEarly where the run is interrupted, and through a jump host: there the logins of the
+// group whose deadlines run come first.
+func TestNobodyLogsInEarly(t *testing.T) {
+	for _, why := range []string{"interrupted", "behind a jump host"} {
+		t.Run(why, func(t *testing.T) {
+			f, targets := simulated(t, 5, 80)
+			asked, let := slowTo(f, 1, "checked")
+			o := options(t, targets, Strategy{})
+			inner := o.Dialer
+			d := &dialing{Dialer: inner, host: "web05", first: func(ctx context.Context, ep inventory.Endpoint) (*transport.Conn, error) {
+				if _, generation := f.Host(0).Confirmed(); generation == 0 {
+					t.Error("logged in to before the group is decided")
+				}
+				ep.Via = nil // as far as this test goes
+				return inner.Dial(ctx, ep)
+			}}
+			o.Dialer, o.Forks = d, 4
+			ctx, interrupt := context.WithCancelCause(t.Context())
+			defer interrupt(nil)
+			want, logins := "confirmed", int32(1)
+			if why == "interrupted" {
+				want, logins = "skipped", 0
+			} else {
+				targets[4].Host.SSH.Via = &inventory.Endpoint{Name: "jump"}
+			}
+			go func() {
+				<-asked
+				if why == "interrupted" {
+					interrupt(errors.New("interrupted"))
+				}
+				close(let)
+			}()
+			expect(t, Apply(ctx, targets, o), wholeFleet(5, "confirmed", map[string]string{"web05": want}))
+			if d.times.Load() != logins {
+				t.Errorf("%d logins to web05", d.times.Load())
+			}
+		})
+	}
 }

@@ -81,7 +81,7 @@ func (g *group) conduct(ctx context.Context) *StopError {
 			g.start(ctx)
 		}
 		g.advance()
-		g.lead()
+		g.lead(ctx)
 	}
 	return g.stopped
 }
@@ -101,11 +101,14 @@ func (g *group) start(ctx context.Context) {
 	}
 }
 
-// lead has some hosts of the next group log in, as this one comes to rest: a quarter as many as go
-// at a time while its last hosts come to the gate, and as many again while the last ones prove that
-// they are in. In a soak they would wait for long, and of canaries nobody knows how many it takes.
-func (g *group) lead() {
-	if g.options.Strategy.Soak > 0 || g.replaces || g.stopped != nil {
+// lead has hosts of the next group log in, as this one comes to rest: a quarter as many as go at a
+// time while its last hosts come to the gate, and one more for each that is in, up to as many as go at
+// a time. Those that are in wait for the others, and when the last ones come, all within a round trip or
+// two, nothing else is to be done. In a soak they would wait for long, and of canaries nobody knows how
+// many it takes. Those behind a jump host would stand in the way of this group, whose deadlines run: few
+// at a time log in through one.
+func (g *group) lead(ctx context.Context) {
+	if g.options.Strategy.Soak > 0 || g.replaces || g.stopped != nil || g.ending(ctx) {
 		return
 	}
 	forks, upTo := g.options.Forks, 0
@@ -113,10 +116,10 @@ func (g *group) lead() {
 	case filling:
 		upTo = (g.there[atGate] - forks/2) / 2
 	case proving:
-		upTo = forks/4 + (g.there[isIn]-forks/2)/2
+		upTo = min(forks/4+g.there[isIn], forks)
 	}
 	for _, i := range g.list[:max(0, min(len(g.list), g.room, upTo))] {
-		if g.early[i] == nil {
+		if g.early[i] == nil && g.targets[i].Host.SSH.Via == nil {
 			g.early.begin(i, g.options.Dialer, g.targets[i].Host.SSH)
 		}
 	}

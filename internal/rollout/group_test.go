@@ -124,8 +124,8 @@ func TestBudgetOverWaves(t *testing.T) {
 	outcomes := map[commit.Outcome]int{}
 	for i, r := range results {
 		outcomes[r.Outcome]++
-		// One of those that the run did not come to has logged in early, and was asked nothing.
-		if c := f.Host(i).Counts(); (c.Connections > 0) == (i > 35) || i >= 35 && c.Execs > 0 {
+		// Some of those that the run did not come to have logged in early, and were asked nothing.
+		if c := f.Host(i).Counts(); i < 35 && c.Connections == 0 || i >= 35 && c.Execs > 0 {
 			t.Errorf("%s: %d connections, %d executions", r.Name, c.Connections, c.Execs)
 		}
 		if want := 1 + i/10; r.Wave != want {

@@ -42,13 +42,17 @@ func (h *host) step(e Event) {
 	h.tell(e)
 }
 
-// dial is the first connection to the host.
+// dial is the connection that the host's transaction begins on: the one that was begun before its turn,
+// if that holds.
 func (h *host) dial(ctx context.Context) (*transport.Conn, error) {
 	if l := h.early; l != nil {
 		h.early = nil
-		conn, fresh, err := l.dialed()
-		if conn, err = h.count(conn, err); fresh {
+		conn, holds, err := l.dialed()
+		if conn, err = h.count(conn, err); holds {
 			return conn, err
+		}
+		if conn != nil {
+			conn.Close()
 		}
 	}
 	return h.count(h.options.Dialer.Dial(ctx, h.target.Host.SSH))
@@ -124,7 +128,7 @@ func (h *host) gate(ctx context.Context) error {
 	trying, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer context.AfterFunc(h.seat.going, func() { stop(context.Cause(h.seat.going)) })()
-	h.trials = firstTries(trying, h.probes(), h.conns[0])
+	h.trials = firstTries(trying, h.probes(), h.conns[len(h.conns)-1]) // that is Begin's
 	if trying.Err() != nil {
 		return context.Cause(trying)
 	}
