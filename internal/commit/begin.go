@@ -189,7 +189,7 @@ func (b *beginning) stage(ctx context.Context) (Result, bool) {
 			case "shallow":
 				b.notes = append(b.notes, "the host allows no network namespace: the rules were checked by iptables-restore --test alone")
 			case "blind":
-				b.notes = append(b.notes, "the rules do not load in a network namespace of their own: what somebody else changed at the moment of the load passes for ours")
+				b.notes = append(b.notes, "how the rules are listed cannot be told beforehand, in a network namespace of their own (they need interfaces of the host, or give their numbers): what somebody else changed at the moment of the load passes for ours")
 			}
 			return Result{}, true
 		case "held":

@@ -93,3 +93,28 @@ func TestNoNamespaceToListTheCandidateIn(t *testing.T) {
 		t.Errorf("notes %q", r.Notes)
 	}
 }
+
+// A rule that gives an interface by its number loads anywhere, and where there is that interface it is
+// listed by its name: such rules can be pushed, and what cannot be told is said.
+func TestInterfacesByNumber(t *testing.T) {
+	working(t)
+	h := newHost(t, lab.HostOptions{})
+	index := h.sh("cat /sys/class/net/eth0/ifindex")
+	for _, rule := range []string{"iif " + index + " tcp dport 80 accept", "meta oif { 1, " + index + " } tcp dport 80 accept"} {
+		rs := ruleset(strings.Replace(rules(false, 80).Text, "tcp dport 80 accept", rule, 1))
+		r := h.mustApply(h.candidate(rs, time.Minute))
+		if !strings.Contains(h.table(), `"eth0"`) {
+			t.Fatalf("the number is no name there:\n%s", h.table())
+		}
+		if !strings.Contains(strings.Join(r.Notes, "\n"), "passes for ours") {
+			t.Errorf("notes %q", r.Notes)
+		}
+		if r := h.apply(h.candidate(rs, time.Minute)); r.Outcome != OutcomeUnchanged {
+			t.Errorf("again: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+		}
+	}
+	r := h.mustApply(h.candidate(ruleset(strings.Replace(rules(false, 80).Text, "tcp dport 80 accept", "iif 1 tcp dport 80 accept", 1)), time.Minute))
+	if len(r.Notes) > 0 {
+		t.Errorf("lo is there: %q", r.Notes)
+	}
+}
