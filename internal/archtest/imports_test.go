@@ -172,7 +172,7 @@ func TestTablesAreTrue(t *testing.T) {
 		below = append(below, r.dir)
 	}
 	used := map[string]bool{}
-	for _, s := range readTree(t, "../..").code {
+	for _, s := range thisTree(t).code {
 		r, _ := roomOf(s.dir())
 		for _, spec := range s.file.Imports {
 			target := unquote(spec.Path.Value)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -39,10 +40,22 @@ func (s source) at(n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(p.Line)
 }
 
+// repository is this repository, read once: no rule changes what it is given.
+var repository = sync.OnceValues(func() (tree, error) { return readTree("../..") })
+
+// thisTree is the repository that the test stands in.
+func thisTree(t *testing.T) tree {
+	t.Helper()
+	tr, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
 // readTree reads what a repository has in dir. What git keeps for itself and what builds leave is
 // no part of it.
-func readTree(t *testing.T, dir string) tree {
-	t.Helper()
+func readTree(dir string) (tree, error) {
 	tr := tree{dir: dir, text: map[string]string{}}
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
@@ -79,11 +92,8 @@ func readTree(t *testing.T, dir string) tree {
 		tr.code = append(tr.code, source{rel, parsed, fset})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	slices.Sort(tr.paths)
-	return tr
+	return tr, err
 }
 
 func inTestdata(p string) bool { return slices.Contains(strings.Split(p, "/"), "testdata") }
@@ -101,12 +111,16 @@ type broken struct {
 // hold runs a rule on this repository and on trees that break it.
 func hold(t *testing.T, r rule, samples ...broken) {
 	t.Helper()
-	for _, found := range r(t, readTree(t, "../..")) {
+	for _, found := range r(t, thisTree(t)) {
 		t.Error(found)
 	}
 	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) {
-			found := r(t, readTree(t, plant(t, s.files)))
+			tr, err := readTree(plant(t, s.files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := r(t, tr)
 			if len(found) != 1 || !strings.HasPrefix(found[0], s.want) {
 				t.Errorf("found %q; want one that begins with %q", found, s.want)
 			}

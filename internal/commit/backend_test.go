@@ -119,47 +119,51 @@ func TestOldRulesOfBothBackends(t *testing.T) {
 
 // The boot unit loads what was confirmed, whichever backend it is for, and the
 // candidate of another one is gone after a reboot inside its window.
+//
+// Here each release boots with one variant of iptables; TestChaosBootLoadsEitherBackend has them all.
 func TestBootLoadsEitherBackend(t *testing.T) {
 	t.Parallel()
-	for _, release := range []string{"bullseye", "bookworm", "trixie"} {
-		bootsEither(t, release, "nft")
-		bootsEither(t, release, "legacy")
+	for release, b := range map[string]struct{ variant, change string }{
+		"bullseye": {"legacy", "to nftables"}, "bookworm": {"nft", "to iptables"}, "trixie": {"legacy", "to iptables"},
+	} {
+		for _, c := range changes(false) {
+			if c.name == b.change {
+				t.Run(release, func(t *testing.T) { bootsEither(t, release, b.variant, c) })
+			}
+		}
 	}
 }
 
-func bootsEither(t *testing.T, release, variant string) {
-	for _, c := range changes(false) { // the roots of releases have no ipset
-		t.Run(release+" "+variant+" "+c.name, func(t *testing.T) {
-			working(t)
-			h := releaseHost(t, release, variant, lab.HostOptions{Systemd: true})
-			h.mustApply(h.candidate(c.from, time.Minute))
-			h.reboot()
-			p := h.begin(h.candidate(c.to, time.Minute))
-			h.reboot()
-			if h.knocks(443) || !h.knocks(80) {
-				t.Errorf("after a reboot inside the window:\n%s", h.both())
-			}
-			if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
-				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
-			}
-			h.mustApply(h.candidate(c.to, time.Minute))
-			h.reboot()
-			if !h.knocks(443) || h.knocks(80) {
-				t.Errorf("after a reboot:\n%s", h.both())
-			}
-			if r := h.apply(h.candidate(c.to, time.Minute)); r.Outcome != OutcomeUnchanged {
-				t.Errorf("a boot is drift: %s at %s: %v", r.Outcome, r.Stage, r.Err)
-			}
-			// A boot file that does not load: the one before, of the other backend.
-			h.sh("echo nonsense >>/var/lib/fwpush/" + c.boot)
-			if c.boot == "boot.ipt" {
-				h.sh("sed -i 's/ACCEPT$/NONSENSE/' /var/lib/fwpush/boot.ipt")
-			}
-			h.reboot()
-			if h.knocks(443) || !h.knocks(80) {
-				t.Errorf("boot.prev does not stand in:\n%s", h.both())
-			}
-		})
+// bootsEither boots a host of a release, which has no ipset, before, in and after a change.
+func bootsEither(t *testing.T, release, variant string, c change) {
+	working(t)
+	h := releaseHost(t, release, variant, lab.HostOptions{Systemd: true})
+	h.mustApply(h.candidate(c.from, time.Minute))
+	h.reboot()
+	p := h.begin(h.candidate(c.to, time.Minute))
+	h.reboot()
+	if h.knocks(443) || !h.knocks(80) {
+		t.Errorf("after a reboot inside the window:\n%s", h.both())
+	}
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	h.mustApply(h.candidate(c.to, time.Minute))
+	h.reboot()
+	if !h.knocks(443) || h.knocks(80) {
+		t.Errorf("after a reboot:\n%s", h.both())
+	}
+	if r := h.apply(h.candidate(c.to, time.Minute)); r.Outcome != OutcomeUnchanged {
+		t.Errorf("a boot is drift: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	// A boot file that does not load: the one before, of the other backend.
+	h.sh("echo nonsense >>/var/lib/fwpush/" + c.boot)
+	if c.boot == "boot.ipt" {
+		h.sh("sed -i 's/ACCEPT$/NONSENSE/' /var/lib/fwpush/boot.ipt")
+	}
+	h.reboot()
+	if h.knocks(443) || !h.knocks(80) {
+		t.Errorf("boot.prev does not stand in:\n%s", h.both())
 	}
 }
 
