@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // seats bound how many tests work at once: more of them would only slow each other down, past the
 // seconds that some are about. Those that wait, for the minute of at or for a limit, have none: all
 // of them are under way from the start.
-var seats = make(chan struct{}, 8)
+var seats = make(chan struct{}, 5)
 
 // making bounds how many hosts are made at once: all tests that wait want theirs when the package starts.
 var making = make(chan struct{}, 4)

@@ -17,7 +17,7 @@ var (
 // at which it can be killed.
 func TestMain(m *testing.M) {
 	programs := map[string][]string{"fwpush": {"-tags", "fwpushtest", "fwpush/cmd/fwpush"}}
-	os.Exit(lab.TestsOf(programs, m, 4, func(w *lab.World, dir string) {
+	os.Exit(lab.TestsOf(programs, m, 3, func(w *lab.World, dir string) {
 		world, binary = w, filepath.Join(dir, "fwpush")
 	}))
 }
