@@ -113,7 +113,7 @@ func TestRow39WatchdogKilledTheJobReverts(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, lab.HostOptions{})
 	before := h.table()
-	p := h.begin(h.candidate(rules(true), 2*time.Second))
+	p := h.begin(h.candidate(rules(true), 10*time.Second))
 	deadline := p.Deadline()
 	h.sh("kill -9 $(sed -n 's/^process \\([0-9]*\\) .*/\\1/p' /run/fwpush/tx/*/timers)")
 	p.hangUp()
