@@ -14,7 +14,8 @@ import (
 // systemd host pam_motd(8) writes at every login.
 const untouchedBy = "nft list ruleset\n" + keptAsItIs
 
-// keptAsItIs is all of that but the rules.
+// keptAsItIs is all of that but the rules. A process in parentheses is systemd's, on its way to execute
+// something.
 const keptAsItIs = `stat -c '%n %y' /var/lib
 [ -d /run/systemd/system ] || stat -c '%n %y' /run
 find /etc /run/fwpush /var/lib/fwpush /var/spool/cron /var/tmp /tmp -xdev -printf '%p %i %m %U %T@ %s\n' 2>/dev/null | sort
@@ -22,7 +23,7 @@ find /etc /run/fwpush /var/lib/fwpush -xdev -type f -exec md5sum {} + 2>/dev/nul
 atq
 find /proc/sys/net -type f ! -name nf_conntrack_count -exec grep -H . {} + 2>/dev/null | sort
 processes=$(ps -e -o args=)
-printf '%s\n' "$processes" | grep -v -e sshd -e '^ps ' -e '^sh -s$' -e '<defunct>' -e '(sd-pam)' -e '/lib/systemd/systemd' | sort
+printf '%s\n' "$processes" | grep -v -e sshd -e '^ps ' -e '^sh -s$' -e '<defunct>' -e '^(.*)$' -e '/lib/systemd/systemd' | sort
 [ ! -d /run/systemd/system ] ||
 	systemctl list-units --state=active,failed --plain --no-legend --type=service,timer | grep -v -e user-runtime-dir@ -e user@ | tr -s ' '
 exit 0`
