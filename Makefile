@@ -5,6 +5,8 @@ GO ?= go
 
 # Test binaries that run at the same time. Those that make hosts mostly wait for them.
 P ?= 3
+# Those that take longest, to be begun first.
+LONG := ./internal/commit ./internal/e2e ./cmd/fwpush/verbtest ./internal/rollout
 # For one test binary.
 TIMEOUT ?= 25m
 # How gotestsum shows results: a line for each package as soon as it is done.
@@ -48,7 +50,7 @@ demo:
 test:
 	tools/deps test
 	$(GO) test -race -count=1 -timeout $(TIMEOUT) -run '^Test(ReleasesHaveTheirOwnTools|TreesOfOtherKinds)$$' ./internal/lab
-	$(TOOL) gotestsum --format $(FORMAT) -- -race -count=1 -p $(P) -timeout $(TIMEOUT) ./...
+	$(TOOL) gotestsum --format $(FORMAT) -- -race -count=1 -p $(P) -timeout $(TIMEOUT) $(LONG) ./...
 
 lint:
 	tools/deps lint

@@ -68,7 +68,8 @@ func tryRuns(t *testing.T, h *lab.Host, entry inventory.Host, except map[string]
 			}
 			began := time.Now()
 			expect(t, p.Of(entry, []inventory.Probe{probe})[0].Try(t.Context(), conn), want)
-			if took := time.Since(began); took > 3*time.Second {
+			// Far from the minute of what is left behind.
+			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})
@@ -263,7 +264,7 @@ func TestRunHostile(t *testing.T) {
 			p := prober(t)
 			began := time.Now()
 			expect(t, p.Of(h, []inventory.Probe{read(t, `run = "exit 3", expect = false, timeout = "1s"`)})[0].Try(t.Context(), dial(t, h)), tt.want)
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})
