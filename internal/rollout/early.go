@@ -59,15 +59,17 @@ func (l *login) dialed() (conn *transport.Conn, holds bool, err error) {
 	case <-l.done:
 		early = true
 	default:
-		<-l.done // Dial has its own limits
+		<-l.done // Dial has its own limits, and these are the host's own turn
 	}
+	old := early && time.Since(l.began) >= loginAge
 	var dial *transport.DialError
 	switch {
-	case time.Since(l.began) >= loginAge:
-	case l.err != nil:
-		holds = !early || !errors.As(l.err, &dial)
+	case l.err == nil:
+		holds = !old && l.conn.Gone() == nil
+	case early:
+		holds = !old && !errors.As(l.err, &dial)
 	default:
-		holds = l.conn.Gone() == nil
+		holds = true // to try again at once would take as long again
 	}
 	return l.conn, holds, l.err
 }
