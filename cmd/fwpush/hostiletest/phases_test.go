@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -198,16 +199,16 @@ func runOf(e ended) string {
 // whole: what a run that opens a port said of each host is so, and none is left half-way.
 func (f *fleet) whole(port int, hosts map[string]outcome) {
 	f.t.Helper()
-	rule := fmt.Sprintf("dport %d", port)
+	rule := regexp.MustCompile(fmt.Sprintf(`dport %d\b`, port)) // sshd listens on any port: 44301, too
 	for i, name := range f.names {
 		h, host := hosts[name], f.sim.Host(i)
 		await(f.t, host)
 		text, _ := host.Confirmed()
-		confirmed := strings.Contains(text, rule)
+		confirmed := rule.MatchString(text)
 		if (h.Outcome == "confirmed") != confirmed && h.Outcome != "unknown" {
 			f.t.Errorf("%s is told to be %s (%s), and its newest rules are confirmed: %t", name, h.Outcome, h.Error, confirmed)
 		}
-		if runs := strings.Contains(host.Running(), rule); runs != confirmed {
+		if runs := rule.MatchString(host.Running()); runs != confirmed {
 			f.t.Errorf("%s runs the new rules: %t, has confirmed them: %t", name, runs, confirmed)
 		}
 	}

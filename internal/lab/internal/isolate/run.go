@@ -87,10 +87,12 @@ func runOutside() (code int, err error) {
 		// forwards it once, instead of all three at the same time.
 		Setsid: true,
 	}
+	forward, stop := catchSignals()
+	defer stop()
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("lab: cannot make namespaces, which needs root with CAP_SYS_ADMIN (in a container: a privileged one): %w", err)
 	}
-	defer forwardSignals(cmd.Process.Pid)()
+	forward(cmd.Process.Pid)
 	return exitCode(cmd.Wait())
 }
 
@@ -112,11 +114,13 @@ func runInit() (code int, err error) {
 	}
 	cmd := again(stageInside, os.Getenv(envCgroup))
 	cmd.ExtraFiles = []*os.File{os.NewFile(fdNetNS, "netns")}
+	forward, stop := catchSignals()
+	defer stop()
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("lab: %w", err)
 	}
 	child := cmd.Process.Pid
-	defer forwardSignals(child)()
+	forward(child)
 
 	ended := make(chan int, 2)
 	go func() { ended <- reapUntil(child) }()
@@ -180,24 +184,32 @@ func privateMounts() error {
 	return nil
 }
 
-// forwardSignals passes the signals a person or a test runner sends on to pid, until stopped.
-func forwardSignals(pid int) (stop func()) {
+// catchSignals catches, until stopped, the signals a person or a test runner sends; forward passes
+// them on to pid. They are caught before there is a pid: the program inside may say that it is ready
+// before this one runs again, and one that comes meanwhile would end it.
+func catchSignals() (forward func(pid int), stop func()) {
 	caught := make(chan os.Signal, 8)
-	signal.Notify(caught, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGWINCH, unix.SIGUSR1, unix.SIGUSR2)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case s := <-caught:
-				if s, ok := s.(syscall.Signal); ok {
-					_ = unix.Kill(pid, s)
-				}
-			case <-done:
-				return
-			}
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGWINCH, unix.SIGUSR1, unix.SIGUSR2} {
+		if !signal.Ignored(s) { // as SIGHUP is under nohup, for the program inside too
+			signal.Notify(caught, s)
 		}
-	}()
-	return func() { signal.Stop(caught); close(done) }
+	}
+	done := make(chan struct{})
+	forward = func(pid int) {
+		go func() {
+			for {
+				select {
+				case s := <-caught:
+					if s, ok := s.(syscall.Signal); ok {
+						_ = unix.Kill(pid, s)
+					}
+				case <-done:
+					return
+				}
+			}
+		}()
+	}
+	return forward, func() { signal.Stop(caught); close(done) }
 }
 
 // exitCode turns the end of the inner program into what a shell would report.
