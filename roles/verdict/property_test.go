@@ -1,7 +1,9 @@
 package verdict_test
 
 import (
+	"flag"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 
@@ -14,6 +16,17 @@ import (
 	"fwpush/roles/space"
 	"fwpush/roles/verdict"
 )
+
+// A draw compiles whole fleets and asks for hundreds of packets: -rapid.checks says how many, or 40.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("40"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // compileModel compiles every host of a model, which has no errors.
 func compileModel(t *rapid.T, text string) []roles.Policy {
