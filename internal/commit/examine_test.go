@@ -253,7 +253,7 @@ func TestDoctorSeesTimersThatDoNotWork(t *testing.T) {
 		name, harm, timers string
 		proved             int
 	}{
-		{"atd dead", "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
+		{"atd dead", lab.AtdDies, "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
 		{"atd stopped", "kill -STOP $(cat /run/atd.pid)", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},
 		{"at missing", "rm /usr/bin/at", "at(at is not installed (apt install at)) systemd(there is no systemd) watchdog", 1},
 		{"account expired", "chage -E 1 root", "at(atd does not run jobs (systemctl start atd; chage -l root)) systemd(there is no systemd) watchdog", 1},

@@ -55,7 +55,7 @@ func TestRow16AtMissing(t *testing.T) {
 
 // at answers as if nothing were wrong while there is no atd that would run the job.
 func TestRow17AtdDead(t *testing.T) {
-	unarmed(t, "kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid", "pgrep -x atd || echo none", "none", "atd", "systemctl start atd")
+	unarmed(t, lab.AtdDies, "pgrep -x atd || echo none", "none", "atd", "systemctl start atd")
 }
 
 // The daemon is there, as kill -0 says, and does nothing.
@@ -243,7 +243,7 @@ func TestRow24bAtdDiesBeforeApply(t *testing.T) {
 		if h.state() != "staged" {
 			t.Errorf("state %s: not the moment that was meant", h.state())
 		}
-		_, _, err := h.Exec(ctx, "", "sh", "-c", "kill -9 $(cat /run/atd.pid) && rm /run/atd.pid")
+		_, _, err := h.Exec(ctx, "", "sh", "-c", lab.AtdDies)
 		return err
 	}
 	if r := h.apply(c); r.Outcome != OutcomeFailed || r.Stage != StageArm || !strings.Contains(r.Err.Error(), "1 of 2 timers could be proved") {

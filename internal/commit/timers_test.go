@@ -34,7 +34,7 @@ func TestOneTimerWhereTheFileSaysSo(t *testing.T) {
 	if r := h.mustApply(one(rules(false, 22), time.Minute)); strings.Join(r.Timers, " ") != "at watchdog" {
 		t.Errorf("timers %q of a host that has two", r.Timers)
 	}
-	h.sh("kill -9 $(cat /run/atd.pid); rm -f /run/atd.pid")
+	h.sh(lab.AtdDies)
 	if r := h.mustApply(one(rules(false, 80), time.Minute)); strings.Join(r.Timers, " ") != "watchdog" {
 		t.Errorf("timers %q", r.Timers)
 	}

@@ -16,7 +16,7 @@ func TestFewerThanTwoTimersThroughTheCommandLine(t *testing.T) {
 	hosts := start(t, lab.HostOptions{Name: "timer-sound"}, lab.HostOptions{Name: "timer-dead"},
 		lab.HostOptions{Name: "timer-missing", Without: []string{"/usr/bin/at"}}, lab.HostOptions{Name: "timer-stopped"})
 	sound, dead, missing, stopped := hosts[0], hosts[1], hosts[2], hosts[3]
-	dead.sh(t, "kill -9 $(cat /run/atd.pid); rm /run/atd.pid")
+	dead.sh(t, lab.AtdDies)
 	stopped.sh(t, "kill -STOP $(cat /run/atd.pid)")
 	c := newController(t, webFleet("", hosts).String())
 	before := rulesets(t, hosts[1:])

@@ -16,6 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// AtdDies is a command for a light host: its atd is killed, and gone when the command ends. A process
+// is there for a moment after the signal, and then until it is waited for.
+const AtdDies = "p=$(cat /run/atd.pid); rm /run/atd.pid; kill -9 $p; while kill -0 $p 2>/dev/null; do sleep 0.01; done"
+
 // Reboot asks a host that an init system has booted to reboot and returns when it is up again. The disk is as it was,
 // /run, /tmp and the kernel's rules are empty, and the boot id is another one.
 func (h *Host) Reboot(ctx context.Context) error {

@@ -59,7 +59,7 @@ func TestDoctorFindsTheOneThingThatIsBroken(t *testing.T) {
 	}{
 		{name: "healthy"},
 		{name: "noat", harm: "rm /usr/bin/at", want: []string{"fail timers: at is not installed; there is no systemd; apt install at (proved: watchdog; two are needed)"}},
-		{name: "atdead", harm: "kill -9 $(cat /run/atd.pid); rm /run/atd.pid", want: []string{"fail timers: atd does not run jobs; there is no systemd; systemctl start atd, or chage -l root ("}},
+		{name: "atdead", harm: lab.AtdDies, want: []string{"fail timers: atd does not run jobs; there is no systemd; systemctl start atd, or chage -l root ("}},
 		{name: "readonly", harm: "mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib", want: []string{"fail disk: /var/lib cannot be written; mount it read-write"}},
 		{name: "norun", harm: "mount --bind /run /run; mount -o remount,bind,ro /run", want: []string{"fail disk: nothing can be written below /run; look at", "fail disk: /run cannot be written", "unknown timers: "}},
 		{name: "full", harm: "fill", want: []string{"fail disk: /var/lib is full; make room: df -h /var/lib (0 KiB left)", "fail timers: at refused: "}},

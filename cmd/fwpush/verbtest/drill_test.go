@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"fwpush/internal/lab"
 	"fwpush/internal/simhost"
 )
 
@@ -53,7 +54,7 @@ func TestDrillLeavesWhatWasMadeByHand(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "web5")
 	f.rewrite("[hosts.web5]\n", "[hosts.web5]\nmode = \"exclusive\"\ntimers = 1\n")
-	f.sh("web5", "kill -9 $(cat /run/atd.pid); rm /run/atd.pid")
+	f.sh("web5", lab.AtdDies)
 	f.run(0, "apply", "-y")
 	f.sh("web5", "nft add table ip mine; nft 'add chain ip mine in { type filter hook input priority 5; }'; nft add rule ip mine in tcp dport 9 drop")
 	f.sh("web5", "(timeout 60 nft monitor >/root/monitor 2>&1 &)")

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fwpush/internal/lab"
 )
 
 // A host with one timer is left alone until its file says that one is enough; from then
@@ -16,7 +18,7 @@ func TestOneTimer(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "timer1", "timer2")
 	f.append("[roles.timer]\nin = [ { allow = \"https\" } ]\n")
-	f.sh("timer2", "kill -9 $(cat /run/atd.pid); rm /run/atd.pid")
+	f.sh("timer2", lab.AtdDies)
 	_, said := f.run(3, "apply", "-y", "-l", "timer2")
 	for _, want := range []string{"timer2  failed at arm: 1 of 2 timers could be proved (watchdog): atd does not run jobs", "systemctl start atd", "there is no systemd", "timers = 1"} {
 		if !strings.Contains(said, want) {
