@@ -279,7 +279,6 @@ func TestP1ManyBadInputs(t *testing.T) {
 			`6:1 secrets are not read from inventory; use a key file or an agent`,
 			`8:1 secrets are not read from inventory; use a key file or an agent`,
 		}},
-		{54, base + "[sets.x]\naddresses = [\n" + strings.Repeat("\"10.0.0.1\",\n", 100_001) + "]\n", []string{`5:13 a set has at most 100000 addresses, not 100001; write prefixes or ranges`}},
 
 		// Not of the list: what a file must have, and verbs.
 		{0, "", []string{`1:1 [management] is missing; write from = ["ADDRESS"] in it: who may always reach SSH`, `1:1 version is missing; write version = 1`}},

@@ -30,7 +30,7 @@ func (h *Host) furnish() error {
 		h.writeSSH(root),
 		h.writeUsers(root),
 		emptySpool(root),
-		h.maskUnits(root),
+		h.mask(root),
 		h.removePaths(root),
 	)
 }
@@ -255,13 +255,30 @@ func emptySpool(root *os.Root) error {
 	return nil
 }
 
-// maskUnits keeps a systemd host from upkeep that wants a network and time.
-func (h *Host) maskUnits(root *os.Root) error {
+// masked are what a systemd host has no use for: upkeep that wants a network and time, and what a
+// third of the work of each boot would go into. Of its generators only that for init scripts stays.
+var masked = []string{
+	"system/apt-daily.timer", "system/apt-daily-upgrade.timer", "system/dpkg-db-backup.timer", "system/e2scrub_all.timer",
+	"system/e2scrub_reap.service", "system/fstrim.timer",
+	"system/dev-hugepages.mount", "system/dev-mqueue.mount", "system/sys-kernel-debug.mount", "system/sys-kernel-tracing.mount",
+	"system/sys-fs-fuse-connections.mount", "system/systemd-journal-flush.service", "system/systemd-sysusers.service",
+	"system/systemd-update-utmp.service", "system/systemd-update-utmp-runlevel.service",
+	"system-generators/systemd-cryptsetup-generator", "system-generators/systemd-debug-generator",
+	"system-generators/systemd-fstab-generator", "system-generators/systemd-getty-generator",
+	"system-generators/systemd-gpt-auto-generator", "system-generators/systemd-hibernate-resume-generator",
+	"system-generators/systemd-integritysetup-generator", "system-generators/systemd-run-generator",
+	"system-generators/systemd-system-update-generator", "system-generators/systemd-veritysetup-generator",
+}
+
+func (h *Host) mask(root *os.Root) error {
 	if !h.opts.Systemd {
 		return nil
 	}
-	for _, unit := range []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"} {
-		path := "etc/systemd/system/" + unit
+	if err := root.MkdirAll("etc/systemd/system-generators", 0o755); err != nil {
+		return err
+	}
+	for _, name := range masked {
+		path := "etc/systemd/" + name
 		if err := root.RemoveAll(path); err != nil {
 			return err
 		}

@@ -186,7 +186,7 @@ func TestDoctorOfManyHosts(t *testing.T) {
 	if e.Error != "1 host unreachable: web090" || len(e.Hosts) != 2 || e.Hosts[1].Healthy || e.Hosts[1].Checks[0].ID != "login" {
 		t.Errorf("%+v", e)
 	}
-	if e := f.doctor(3, "-l", "web089", "--strict"); !e.Hosts[0].Healthy || e.Error != "1 host not healthy: web899" {
+	if e := f.doctor(3, "-l", "web089", "--strict"); !e.Hosts[0].Healthy || e.Error != "1 host not healthy: web089" {
 		t.Errorf("%+v", e)
 	}
 	if out, _ := f.run(0, "doctor", "-l", "web[001-002]", "-v", "--color", "never"); !strings.Contains(out, "✓ timers      web[001-002] (2)  two timers prove themselves  (proved: at in 30ms, watchdog in 20ms)\n") {
