@@ -2,6 +2,7 @@ package agree
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -26,7 +27,13 @@ import (
 var world *lab.World
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Tests(m, 0, func(w *lab.World) error { world = w; return nil }))
+	os.Exit(lab.Tests(m, 0, func(w *lab.World) error {
+		world = w
+		if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+			return f.Value.Set("50")
+		}
+		return nil
+	}))
 }
 
 // packetsEach are the packets that each ruleset is asked about.
@@ -34,7 +41,7 @@ const packetsEach = 50
 
 // TestI11KernelAgrees: whatever a fleet file says, the kernel does with a packet what
 // the verdict engine says, with the rules of either backend. One run draws as many
-// fleets as -rapid.checks says, for each CPU.
+// fleets as -rapid.checks says, or 50, for each CPU.
 func TestI11KernelAgrees(t *testing.T) {
 	for i := range runtime.NumCPU() {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -88,29 +88,35 @@ func TestCrashInTheMiddleOfARevert(t *testing.T) {
 }
 
 // A confirm that changes the backend fails at its last step, or dies at any step on
-// its way there or back. Old or new is what runs and what boots, both the same.
+// its way there or back. Old or new is what runs and what boots, both the same. Every other row
+// changes to iptables, the rest to nftables; each does both in TestChaosCrashWhileAChangeOfBackendIsMadeToLast.
 func TestCrashWhileAChangeOfBackendIsMadeToLast(t *testing.T) {
 	t.Parallel()
+	crashes(t, func(row int) []change { return changes(true)[row%2 : row%2+1] })
+}
+
+func crashes(t *testing.T, of func(row int) []change) {
 	const failing = `case "$*" in *gen/[0-9]*) ` + `[ -e /run/failed ] || { touch /run/failed; echo "sync: Input/output error" >&2; exit 1; }` + ` ;; esac`
 	die := func(pattern, before string) string {
 		return `case "$*" in ` + pattern + `) ` + once(before+` kill -9 $PPID; exit 1`) + ` ;; esac`
 	}
 	const then = `"$0.real" "$@";`
-	for name, tt := range map[string]struct {
+	for row, tt := range []struct {
+		name         string
 		sync, mv, rm string
 		want         Outcome
 	}{
-		"the sync fails":                                {sync: failing, want: OutcomeReverted},
-		"dies before the boot file":                     {mv: die("*boot.[0-9a-f]*", ""), want: OutcomeConfirmed},
-		"dies after the boot file":                      {mv: die("*boot.[0-9a-f]*", then), want: OutcomeConfirmed},
-		"dies after the other boot file":                {rm: die("*/boot.nft|*/boot.ipt", then), want: OutcomeConfirmed},
-		"dies before the boot file is put back":         {sync: failing, mv: die("*boot.prev*", ""), want: OutcomeReverted},
-		"dies when the old boot file is back":           {sync: failing, mv: die("*boot.prev*", then), want: OutcomeReverted},
-		"dies before the generation is thrown away":     {sync: failing, rm: die("*gen/[0-9]*", ""), want: OutcomeReverted},
-		"dies before the unconfirmed boot file is gone": {sync: failing, rm: `[ ! -e /run/failed ] || ` + die("*/boot.nft|*/boot.ipt", ""), want: OutcomeReverted},
+		{name: "the sync fails", sync: failing, want: OutcomeReverted},
+		{name: "dies before the boot file", mv: die("*boot.[0-9a-f]*", ""), want: OutcomeConfirmed},
+		{name: "dies after the boot file", mv: die("*boot.[0-9a-f]*", then), want: OutcomeConfirmed},
+		{name: "dies after the other boot file", rm: die("*/boot.nft|*/boot.ipt", then), want: OutcomeConfirmed},
+		{name: "dies before the boot file is put back", sync: failing, mv: die("*boot.prev*", ""), want: OutcomeReverted},
+		{name: "dies when the old boot file is back", sync: failing, mv: die("*boot.prev*", then), want: OutcomeReverted},
+		{name: "dies before the generation is thrown away", sync: failing, rm: die("*gen/[0-9]*", ""), want: OutcomeReverted},
+		{name: "dies before the unconfirmed boot file is gone", sync: failing, rm: `[ ! -e /run/failed ] || ` + die("*/boot.nft|*/boot.ipt", ""), want: OutcomeReverted},
 	} {
-		for _, c := range changes(true) {
-			t.Run(name+" "+c.name, func(t *testing.T) {
+		for _, c := range of(row) {
+			t.Run(tt.name+" "+c.name, func(t *testing.T) {
 				working(t)
 				h := newHost(t, lab.HostOptions{})
 				h.mustApply(h.candidate(c.from, time.Minute))
