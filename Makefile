@@ -3,10 +3,11 @@
 
 GO ?= go
 
-# Test binaries that run at the same time. Those that make hosts mostly wait for them.
-P ?= 3
-# Those that take longest, to be begun first.
-LONG := ./internal/commit ./internal/e2e ./cmd/fwpush/verbtest ./internal/rollout
+# Test binaries that run at the same time. Those that make hosts wait for them as often as they work.
+P ?= 4
+# Those that take longest, to be begun first: at the end nothing is left that mostly waits.
+LONG := ./internal/commit ./internal/e2e ./cmd/fwpush/verbtest ./internal/rollout ./cmd/fwpush ./transport ./internal/agree \
+	./transport/sshconfig ./internal/lab ./render ./internal/probe ./internal/simhost ./cmd/fwpush/hostiletest ./internal/journal
 # With the race detector, but for the arithmetic of one curve, which shares nothing: watched too, key
 # exchanges are a fifth of what tests compute. (A package that uses sync or generics must not be left
 # out: its copy of their code would be everybody's.) make lint vets.

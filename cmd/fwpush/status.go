@@ -60,7 +60,7 @@ func newStatus(c *console, g *globals) *cobra.Command {
 		},
 	}
 	f.register(cmd, true)
-	cmd.Flags().BoolVar(&strict, "exit-code", false, "exit 1 unless every host is ok or absent")
+	cmd.Flags().BoolVar(&strict, "exit-code", false, "exit 1 unless every host is ok or absent, and would boot what it runs")
 	return cmd
 }
 
@@ -95,11 +95,12 @@ func (c *console) statuses(targets []rollout.Target, strays int, o rollout.Optio
 	return hosts, results[:strays]
 }
 
-// endedStatus is exit 1 where a host is not as it was confirmed.
+// endedStatus is exit 1 where a host is not as it was confirmed, what it boots included. A host that
+// has nothing to boot with is told of by other verbs.
 func endedStatus(hosts []report.Status) error {
 	var names []string
 	for _, h := range hosts {
-		if h.Outcome != "ok" && h.Outcome != "absent" {
+		if h.Outcome != "ok" && h.Outcome != "absent" || h.Boot == "differs" || h.Boot == "disabled" {
 			names = append(names, h.Name)
 		}
 	}

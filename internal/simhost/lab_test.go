@@ -80,7 +80,7 @@ func real(t *testing.T) *subject {
 }
 
 // moving is what differs from one host or run to another.
-var moving = regexp.MustCompile(`[0-9a-f]{32}|\b[0-9]+(\.[0-9]+)? s\b|\b[0-9T:-]{10,}Z\b`)
+var moving = regexp.MustCompile(`[0-9a-f]{32}|\b[0-9]+(\.[0-9]+)? ?s\b|\b[0-9T:-]{10,}Z\b`)
 
 // note writes down what was seen.
 func (s *subject) note(format string, args ...any) {

@@ -75,9 +75,11 @@ func TestBootUnitThatSomebodyEdited(t *testing.T) {
 		if h := f.json(0, "status").Hosts[0]; h.Boot == "ok" {
 			t.Errorf("%s: status: %+v", harm, h)
 		}
+		f.run(1, "status", "--exit-code")
 		if h := f.json(0, "apply", "-y").Hosts[0]; h.Outcome != "confirmed" || h.Hint != "boot path repaired" {
 			t.Errorf("%s: %+v", harm, h)
 		}
+		f.run(0, "status", "--exit-code")
 		if got := f.sh("web68", "cat "+unit+"; systemctl is-enabled fwpush.service"); got != ours+"\nenabled" {
 			t.Errorf("%s: the unit is\n%s", harm, got)
 		}
