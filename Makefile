@@ -7,7 +7,8 @@ GO ?= go
 P ?= 4
 # Those that take longest, to be begun first: at the end nothing is left that mostly waits.
 LONG := ./internal/commit ./internal/e2e ./cmd/fwpush/verbtest ./internal/rollout ./cmd/fwpush ./transport ./internal/agree \
-	./transport/sshconfig ./internal/lab ./render ./internal/probe ./internal/simhost ./cmd/fwpush/hostiletest ./internal/journal
+	./transport/sshconfig ./internal/lab ./render ./internal/probe ./internal/simhost ./cmd/fwpush/hostiletest ./internal/journal \
+	./roles/meaning ./internal/model ./roles/verdict ./inventory
 # With the race detector, but for the arithmetic of one curve, which shares nothing: watched too, key
 # exchanges are a fifth of what tests compute. (A package that uses sync or generics must not be left
 # out: its copy of their code would be everybody's.) make lint vets.

@@ -33,75 +33,72 @@ systemctl daemon-reload; systemctl enable nftables.service netfilter-persistent.
 }
 
 // A host whose own units load home-made rules before ours at each boot: a reboot inside
-// of the window is its own, one after the confirm ours alone.
-func TestAdoptedHostBoots(t *testing.T) {
-	t.Parallel()
-	for _, variant := range []string{"nft", "legacy"} {
-		t.Run(variant, func(t *testing.T) {
-			working(t)
-			h := newHost(t, lab.HostOptions{Systemd: true})
-			h.variant(variant)
-			h.bootsHome()
-			h.reboot()
-			before := h.everything()
-			if !strings.Contains(before, "LOGDROP") || !strings.Contains(before, "table inet fire") {
-				t.Fatalf("the host does not load its rules:\n%s", before)
-			}
-			p := h.begin(h.adopting(rules(false, 443), time.Minute))
-			if got := h.everything(); strings.Contains(got, "LOGDROP") || strings.Contains(got, "fire") {
-				t.Errorf("in the window:\n%s", got)
-			}
-			h.reboot()
-			if got := h.everything(); got != before || h.table() != "" {
-				t.Errorf("after a reboot inside the window:\n%s", diff(before, got))
-			}
-			if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
-				t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
-			}
+// of the window is its own, one after the confirm ours alone. TestChaosAdoptedHostBoots has iptables-legacy too.
+func TestAdoptedHostBoots(t *testing.T) { adoptedHostBoots(t, "nft") }
 
-			h.mustApply(h.adopting(rules(false, 443), time.Minute))
-			h.reboot()
-			alone := func() bool {
-				got := h.everything()
-				return !strings.Contains(got, "LOGDROP") && !strings.Contains(got, "fire") && h.table() != ""
-			}
-			if !alone() || !h.knocks(443) || h.knocks(80) {
-				t.Errorf("after a reboot:\n%s\n%s\n%s", h.everything(), h.table(), h.sh("systemctl status fwpush.service || true"))
-			}
-			if r := h.apply(h.adopting(rules(false, 443), time.Minute)); r.Outcome != OutcomeUnchanged {
-				t.Errorf("a boot is a change: %s at %s: %v", r.Outcome, r.Stage, r.Err)
-			}
-			for _, unit := range []string{"nftables.service", "netfilter-persistent.service"} {
-				h.sh("systemctl restart " + unit)
-				h.until("ours are alone again after a restart of "+unit, 30*time.Second, func() bool {
-					return h.sh("systemctl is-active fwpush.service || true") == "active" && alone()
-				})
-			}
+func adoptedHostBoots(t *testing.T, variant string) {
+	working(t)
+	h := newHost(t, lab.HostOptions{Systemd: true})
+	h.variant(variant)
+	h.bootsHome()
+	h.reboot()
+	before := h.everything()
+	if !strings.Contains(before, "LOGDROP") || !strings.Contains(before, "table inet fire") {
+		t.Fatalf("the host does not load its rules:\n%s", before)
+	}
+	p := h.begin(h.adopting(rules(false, 443), time.Minute))
+	if got := h.everything(); strings.Contains(got, "LOGDROP") || strings.Contains(got, "fire") {
+		t.Errorf("in the window:\n%s", got)
+	}
+	h.reboot()
+	if got := h.everything(); got != before || h.table() != "" {
+		t.Errorf("after a reboot inside the window:\n%s", diff(before, got))
+	}
+	if r := p.Confirm(t.Context(), h.dialer); r.Outcome != OutcomeReverted {
+		t.Errorf("%s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
 
-			// Beside the rules before the confirmed ones the host's own stay.
-			h.mustApply(h.adopting(rules(false, 443, 444), time.Minute))
-			h.sh("cp /var/lib/fwpush/boot.nft /root/kept; echo nonsense >>/var/lib/fwpush/boot.nft")
-			h.reboot()
-			if got := h.everything(); got != before || h.table() == "" {
-				t.Errorf("after a boot by boot.prev:\n%s", diff(before, got))
-			}
-			h.sh("cp /root/kept /var/lib/fwpush/boot.nft; systemctl restart fwpush.service")
-			if !alone() {
-				t.Errorf("with the boot file whole again:\n%s", h.everything())
-			}
-
-			// In mode coexist the host's own rules come back with the next boot.
-			c := h.candidate(rules(false, 80, 443), time.Minute)
-			c.Mode = ModeCoexist
-			h.mustApply(c)
-			h.reboot()
-			if got := h.everything(); got != before || h.table() == "" {
-				t.Errorf("after the way back to coexist:\n%s", diff(before, got))
-			}
-			if got := h.sh("ls /var/lib/fwpush/adopted"); got == "" {
-				t.Error("what was taken away once is gone")
-			}
+	h.mustApply(h.adopting(rules(false, 443), time.Minute))
+	h.reboot()
+	alone := func() bool {
+		got := h.everything()
+		return !strings.Contains(got, "LOGDROP") && !strings.Contains(got, "fire") && h.table() != ""
+	}
+	if !alone() || !h.knocks(443) || h.knocks(80) {
+		t.Errorf("after a reboot:\n%s\n%s\n%s", h.everything(), h.table(), h.sh("systemctl status fwpush.service || true"))
+	}
+	if r := h.apply(h.adopting(rules(false, 443), time.Minute)); r.Outcome != OutcomeUnchanged {
+		t.Errorf("a boot is a change: %s at %s: %v", r.Outcome, r.Stage, r.Err)
+	}
+	for _, unit := range []string{"nftables.service", "netfilter-persistent.service"} {
+		h.sh("systemctl restart " + unit)
+		h.until("ours are alone again after a restart of "+unit, 30*time.Second, func() bool {
+			return h.sh("systemctl is-active fwpush.service || true") == "active" && alone()
 		})
+	}
+
+	// Beside the rules before the confirmed ones the host's own stay.
+	h.mustApply(h.adopting(rules(false, 443, 444), time.Minute))
+	h.sh("cp /var/lib/fwpush/boot.nft /root/kept; echo nonsense >>/var/lib/fwpush/boot.nft")
+	h.reboot()
+	if got := h.everything(); got != before || h.table() == "" {
+		t.Errorf("after a boot by boot.prev:\n%s", diff(before, got))
+	}
+	h.sh("cp /root/kept /var/lib/fwpush/boot.nft; systemctl restart fwpush.service")
+	if !alone() {
+		t.Errorf("with the boot file whole again:\n%s", h.everything())
+	}
+
+	// In mode coexist the host's own rules come back with the next boot.
+	c := h.candidate(rules(false, 80, 443), time.Minute)
+	c.Mode = ModeCoexist
+	h.mustApply(c)
+	h.reboot()
+	if got := h.everything(); got != before || h.table() == "" {
+		t.Errorf("after the way back to coexist:\n%s", diff(before, got))
+	}
+	if got := h.sh("ls /var/lib/fwpush/adopted"); got == "" {
+		t.Error("what was taken away once is gone")
 	}
 }
 

@@ -15,3 +15,10 @@ func TestChaosBootLoadsEitherBackend(t *testing.T) {
 		}
 	}
 }
+
+// TestChaosAdoptedHostBoots boots hosts of which the home-made rules are of either variant.
+func TestChaosAdoptedHostBoots(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) { adoptedHostBoots(t, variant) })
+	}
+}
